@@ -1,0 +1,26 @@
+#pragma once
+// Files at the edges: short functions over the system calls, every failure a Result.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "audit/base/result.hpp"
+#include "audit/base/unique_fd.hpp"
+
+namespace lilith {
+
+// The whole file, at most bytes_max bytes (kLimitExceeded above). "-" is not special.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
+// Everything from a descriptor up to its end, at most bytes_max bytes.
+[[nodiscard]] Result<std::string> read_all(int fd, std::size_t bytes_max);
+// All bytes, going on after EINTR and short writes.
+[[nodiscard]] Result<void> write_all(int fd, std::string_view bytes);
+// Temporary file in the same directory, fsync, rename, fsync of the directory: afterwards the path holds either the
+// old or the new content, whole.
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes,
+                                        unsigned mode);
+// mkdir -p; directories made get `mode`.
+[[nodiscard]] Result<void> make_directories(const std::string& path, unsigned mode);
+
+}  // namespace lilith

@@ -1,0 +1,50 @@
+#pragma once
+// Every bound of the product, in one place. Units are in the names; reaching a bound is an error or a deny, never
+// a silent cut.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace lilith::limits {
+
+// Events (design: one line at most 32 KiB, one value at most 8 KiB; Wazuh cuts at 65,279 bytes and Lucene refuses
+// terms of more than 32,766).
+inline constexpr std::size_t kEventLineBytesMax = std::size_t{32} * 1024;
+inline constexpr std::size_t kEventValueBytesMax = std::size_t{8} * 1024;
+inline constexpr std::size_t kEventPathsMax = 16;
+// A reader accepts longer lines than the writer makes (unknown future fields), up to this.
+inline constexpr std::size_t kReaderLineBytesMax = std::size_t{1024} * 1024;
+
+// Hook input. 64 MiB on stdin is refused after this many bytes without reading on.
+inline constexpr std::size_t kHookInputBytesMax = std::size_t{8} * 1024 * 1024;
+// The hook's own deadline; the agents' are 10 s and more, and each of them lets the tool run when it passes.
+inline constexpr std::chrono::milliseconds kHookDeadline{1500};
+inline constexpr std::chrono::milliseconds kLogLockTimeout{1000};
+
+// JSON nesting accepted from agents and logs.
+inline constexpr std::size_t kJsonDepthMax = 64;
+
+// Policy file.
+inline constexpr std::size_t kPolicyBytesMax = std::size_t{4} * 1024 * 1024;
+inline constexpr std::size_t kPolicyNodesMax = 200'000;
+inline constexpr std::size_t kPolicyAliasNodesMax = 10'000;
+
+// Shell lines: above either bound the reader answers "undecidable".
+inline constexpr std::size_t kShellInputBytesMax = std::size_t{64} * 1024;
+inline constexpr std::size_t kShellStepsMax = 2'000'000;
+inline constexpr std::size_t kShellDepthMax = 64;
+
+// Paths.
+inline constexpr std::size_t kPathBytesMax = 4096;
+inline constexpr int kSymlinkHopsMax = 40;
+
+// Hosts (RFC 1035 section 2.3.4).
+inline constexpr std::size_t kHostBytesMax = 253;
+inline constexpr std::size_t kHostLabelBytesMax = 63;
+
+// Log rotation: Wazuh's logcollector looks every 64 s and loses the middle file of two faster ones.
+inline constexpr std::uint64_t kRotateBytesDefault = std::uint64_t{64} * 1024 * 1024;
+inline constexpr std::chrono::seconds kRotateIntervalMin{120};
+
+}  // namespace lilith::limits

@@ -1,0 +1,1 @@
+#include "audit/codec.hpp"

@@ -1,0 +1,30 @@
+# lilith_library(NAME SOURCES ... [PUBLIC libs] [PRIVATE libs]): static library lilith_NAME, alias lilith::NAME.
+# Headers are included from the source root ("audit/event.hpp"); third-party libraries go under PRIVATE only
+# (tests/house checks that).
+function(lilith_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(lilith_${name} STATIC ${ARG_SOURCES})
+  add_library(lilith::${name} ALIAS lilith_${name})
+  target_include_directories(lilith_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(lilith_${name} PUBLIC ${ARG_PUBLIC} PRIVATE lilith::flags ${ARG_PRIVATE})
+endfunction()
+
+# lilith_program(NAME SOURCES ... LINKS ...): an installed executable in bin/.
+function(lilith_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_compile_definitions(${name} PRIVATE LILITH_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(${name} PRIVATE lilith::flags ${ARG_LINKS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# lilith_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program; each of its tests is a ctest test.
+# LABELS threads puts it into the ThreadSanitizer run as well.
+function(lilith_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_compile_definitions(${name} PRIVATE
+    LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LILITH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  target_link_libraries(${name} PRIVATE lilith::flags lilith::test_support ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+endfunction()

@@ -1,0 +1,31 @@
+# Third-party libraries, each from Debian 12's packages (scripts/setup installs them) and each under one name.
+# Where Debian ships a static archive the programs link that one: a hook is a process per tool call, and every
+# shared library it loads costs time before main (docs/benchmarks.md has the figures).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(simdjson 3.0 CONFIG REQUIRED)
+find_package(fmt 9.1 CONFIG REQUIRED)
+find_package(CLI11 2.1 CONFIG REQUIRED)
+
+function(lilith_static_archive target header archive)
+  find_path(${target}_INCLUDE ${header} REQUIRED)
+  find_library(${target}_ARCHIVE NAMES ${archive} REQUIRED)
+  add_library(${target} INTERFACE)
+  target_include_directories(${target} SYSTEM INTERFACE ${${target}_INCLUDE})
+  target_link_libraries(${target} INTERFACE ${${target}_ARCHIVE})
+  add_library(thirdparty::${target} ALIAS ${target})
+endfunction()
+lilith_static_archive(sodium sodium.h libsodium.a)
+target_link_libraries(sodium INTERFACE Threads::Threads)
+lilith_static_archive(yamlcpp yaml-cpp/yaml.h libyaml-cpp.a)
+lilith_static_archive(zstd zstd.h libzstd.a)
+lilith_static_archive(zlib zlib.h libz.a)
+lilith_static_archive(pugixml pugixml.hpp libpugixml.a)
+
+if(LILITH_TESTS)
+  find_package(GTest 1.12 CONFIG REQUIRED)
+  include(GoogleTest)
+endif()
+if(LILITH_BENCHMARKS)
+  find_package(benchmark 1.7 CONFIG REQUIRED)
+endif()
