@@ -1,9 +1,15 @@
 #pragma once
-// Appending to the audit log. One interface, two ways: directly to the file, or through the recorder.
+// Appending to the audit log. One interface, two ways: directly to the file, or through the
+// recorder.
 //
-// Promises (docs/event.md): when append() returns a value, the whole line is in the file (one write(2) with
-// O_APPEND under the lock); lines of hundreds of processes never mix and form one linear chain; a torn last line is
-// closed by LF and a log_sealed event, never deleted.
+// Promises (docs/event.md): when append() returns a value, the whole line is in the file (one
+// write(2) with O_APPEND under the lock); lines of hundreds of processes never mix and form one
+// linear chain; a torn last line is closed by LF and a log_sealed event, never deleted.
+
+#include "audit/base/clock.hpp"
+#include "audit/base/limits.hpp"
+#include "audit/base/result.hpp"
+#include "audit/event.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -11,26 +17,26 @@
 #include <string>
 #include <vector>
 
-#include "audit/base/clock.hpp"
-#include "audit/base/limits.hpp"
-#include "audit/base/result.hpp"
-#include "audit/event.hpp"
-
 namespace lilith::audit {
 
-enum class Sync { kOff, kBatch, kAlways };  // audit.sync: fdatasync never, by the recorder per batch, per event
+enum class Sync {
+  kOff,
+  kBatch,
+  kAlways
+};  // audit.sync: fdatasync never, by the recorder per batch, per event
 
 struct LogOptions {
-  std::string path;                  // absolute; a symbolic link here is refused
-  std::string host;                  // for events that the log itself writes (log_opened, log_sealed)
+  std::string path;  // absolute; a symbolic link here is refused
+  std::string host;  // for events that the log itself writes (log_opened, log_sealed)
   Sync sync = Sync::kOff;
   std::uint64_t rotate_bytes = limits::kRotateBytesDefault;  // 0: never rotate
-  std::uint32_t rotate_keep = 0;     // rotated files to keep; 0: all (the shipper's cursor decides what may go)
+  std::uint32_t rotate_keep =
+      0;  // rotated files to keep; 0: all (the shipper's cursor decides what may go)
   std::chrono::seconds rotate_interval_min = limits::kRotateIntervalMin;
   std::chrono::milliseconds lock_timeout = limits::kLogLockTimeout;
   unsigned file_mode = 0640;
   unsigned directory_mode = 0750;
-  std::string group;                 // owner group of file and directory; empty: leave as it is
+  std::string group;  // owner group of file and directory; empty: leave as it is
 };
 
 struct Appended {
@@ -41,22 +47,25 @@ struct Appended {
 class Appender {
  public:
   virtual ~Appender() = default;
-  // Sets seq, chain, via, and where empty id and time, in `event`; then writes it. One thread at a time.
+  // Sets seq, chain, via, and where empty id and time, in `event`; then writes it. One thread at a
+  // time.
   [[nodiscard]] virtual Result<Appended> append(Event& event) = 0;
 };
 
-// Locks `path + ".lock"` for each append (a file of its own: the log is renamed by rotation). kUnavailable when the
-// lock is held longer than lock_timeout, kIo with os_errno ENOSPC, EACCES, ... otherwise. The lock file also keeps
-// chain id, seq and hash of the last line, so that a log that was removed or cut goes on in the same chain and says
-// so by a `tamper` event.
+// Locks `path + ".lock"` for each append (a file of its own: the log is renamed by rotation).
+// kUnavailable when the lock is held longer than lock_timeout, kIo with os_errno ENOSPC, EACCES,
+// ... otherwise. The lock file also keeps chain id, seq and hash of the last line, so that a log
+// that was removed or cut goes on in the same chain and says so by a `tamper` event.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,
                                                          const Clock& clock = system_clock());
 
-// Sends each event to the recorder's SEQPACKET socket and waits for its acknowledgement, at most `timeout`.
+// Sends each event to the recorder's SEQPACKET socket and waits for its acknowledgement, at most
+// `timeout`.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_recorder(const std::string& socket_path,
                                                               std::chrono::milliseconds timeout);
 
-// Names of the rotated files that belong to `path`, oldest first: PATH.<seq of its first line, 20 digits>[.zst|.gz].
+// Names of the rotated files that belong to `path`, oldest first: PATH.<seq of its first line, 20
+// digits>[.zst|.gz].
 [[nodiscard]] Result<std::vector<std::string>> rotated_files(const std::string& path);
 
 }  // namespace lilith::audit

@@ -1,27 +1,31 @@
 #pragma once
-// The recorder: one process that owns the log where an agent's own user must not be able to write it.
+// The recorder: one process that owns the log where an agent's own user must not be able to write
+// it.
 //
-// Wire form: AF_UNIX SOCK_SEQPACKET. One datagram is one event line without seq and chain (audit/codec.hpp); the
-// answer is "ok <seq> <chain hash>" or "error <message>", sent after the write. The sender's pid and uid come from
-// SO_PEERCRED (unix(7)) and overwrite what the event claims about its peer.
-
-#include <string>
+// Wire form: AF_UNIX SOCK_SEQPACKET. One datagram is one event line without seq and chain
+// (audit/codec.hpp); the answer is "ok <seq> <chain hash>" or "error <message>", sent after the
+// write. The sender's pid and uid come from SO_PEERCRED (unix(7)) and overwrite what the event
+// claims about its peer.
 
 #include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"
 #include "audit/log.hpp"
 
+#include <string>
+
 namespace lilith::audit {
 
 struct RecorderOptions {
   std::string socket_path;
-  unsigned socket_mode = 0666;   // who may report is decided by the file's mode; who did is in the event
+  unsigned socket_mode =
+      0666;  // who may report is decided by the file's mode; who did is in the event
   std::size_t clients_max = 4096;
   LogOptions log;
 };
 
-// Serves until `stop_fd` becomes readable, then answers what it has already read and returns. Uses a listening
-// socket handed over by systemd (sd_listen_fds(3) protocol, descriptor 3) when there is one.
+// Serves until `stop_fd` becomes readable, then answers what it has already read and returns. Uses
+// a listening socket handed over by systemd (sd_listen_fds(3) protocol, descriptor 3) when there is
+// one.
 [[nodiscard]] Result<void> serve_recorder(const RecorderOptions& options, int stop_fd,
                                           const Clock& clock = system_clock());
 

@@ -1,14 +1,14 @@
 #pragma once
 // Paths: how they resolve on a machine, and the glob patterns of a policy.
 
+#include "audit/base/result.hpp"
+#include "audit/event.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "audit/base/result.hpp"
-#include "audit/event.hpp"
 
 namespace lilith::rules {
 
@@ -19,7 +19,7 @@ class FileSystem {
   enum class Kind { kMissing, kDirectory, kSymlink, kOther, kUnreadable };
   struct Entry {
     Kind kind = Kind::kMissing;
-    std::string link_target;      // kSymlink only
+    std::string link_target;  // kSymlink only
   };
   // lstat and readlink of an absolute path whose parent has been resolved already.
   [[nodiscard]] virtual Entry look(const std::string& path) const = 0;
@@ -27,15 +27,17 @@ class FileSystem {
   [[nodiscard]] virtual bool root_owned(const std::string& path) const = 0;
 };
 const FileSystem& real_file_system();
-const FileSystem& lexical_file_system();  // every component a directory, no links: for history from other machines
+const FileSystem&
+lexical_file_system();  // every component a directory, no links: for history from other machines
 
 struct ResolvedPath {
   std::string lexical;   // absolute, `.` and `..` folded as text
   std::string resolved;  // as the kernel would open it (path_resolution(7)); empty when undecidable
-  std::string reason;    // why it is undecidable: "path.nul", "path.relative_without_cwd", ... with a sentence
+  std::string reason;  // why it is undecidable: "path.nul", "path.relative_without_cwd", ... with a
+                       // sentence
 };
-// `given` as the agent wrote it, joined with `cwd` when relative. Component by component: `..` is the parent of the
-// resolved prefix; a missing tail is kept, `..` inside it is undecidable.
+// `given` as the agent wrote it, joined with `cwd` when relative. Component by component: `..` is
+// the parent of the resolved prefix; a missing tail is kept, `..` inside it is undecidable.
 [[nodiscard]] ResolvedPath resolve_path(std::string_view given, std::string_view cwd,
                                         const FileSystem& file_system);
 

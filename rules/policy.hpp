@@ -1,16 +1,17 @@
 #pragma once
-// The policy: loaded from YAML once, compiled, immutable, shared. docs/policy.md is the reference of the file.
+// The policy: loaded from YAML once, compiled, immutable, shared. docs/policy.md is the reference
+// of the file.
+
+#include "audit/base/limits.hpp"
+#include "audit/base/result.hpp"
+#include "audit/event.hpp"
+#include "audit/log.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "audit/base/result.hpp"
-#include "audit/event.hpp"
-#include "audit/base/limits.hpp"
-#include "audit/log.hpp"
 
 namespace lilith::rules {
 
@@ -19,7 +20,7 @@ enum class Severity { kError, kWarning };
 struct Diagnostic {
   Severity severity = Severity::kError;
   std::string file;
-  int line = 0;         // from 1; 0: the file as a whole
+  int line = 0;  // from 1; 0: the file as a whole
   int column = 0;
   std::string message;  // what is wrong, and "did you mean ...?" or the remedy
 };
@@ -42,11 +43,12 @@ struct AuditSettings {
 class Policy;
 
 struct PolicyLoad {
-  std::shared_ptr<const Policy> policy;   // null when there is any error
-  std::vector<Diagnostic> diagnostics;    // all problems at once, in file order
+  std::shared_ptr<const Policy> policy;  // null when there is any error
+  std::vector<Diagnostic> diagnostics;   // all problems at once, in file order
 };
-// Parses and compiles. `file_name` is for messages only. $USER, $HOME and ~ in path patterns stay symbolic: they
-// are the deciding call's user and home (audit::Facts), so that one policy replays the traffic of many people.
+// Parses and compiles. `file_name` is for messages only. $USER, $HOME and ~ in path patterns stay
+// symbolic: they are the deciding call's user and home (audit::Facts), so that one policy replays
+// the traffic of many people.
 [[nodiscard]] PolicyLoad load_policy(std::string_view yaml, std::string_view file_name);
 // Reads the file first; a file that can't be read is one diagnostic.
 [[nodiscard]] PolicyLoad load_policy_file(const std::string& path);

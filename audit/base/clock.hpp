@@ -1,12 +1,12 @@
 #pragma once
 // Time, passed in wherever a test must steer it.
 
+#include "audit/base/result.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "audit/base/result.hpp"
 
 namespace lilith {
 

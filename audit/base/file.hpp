@@ -1,12 +1,12 @@
 #pragma once
 // Files at the edges: short functions over the system calls, every failure a Result.
 
+#include "audit/base/result.hpp"
+#include "audit/base/unique_fd.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include "audit/base/result.hpp"
-#include "audit/base/unique_fd.hpp"
 
 namespace lilith {
 
@@ -16,8 +16,8 @@ namespace lilith {
 [[nodiscard]] Result<std::string> read_all(int fd, std::size_t bytes_max);
 // All bytes, going on after EINTR and short writes.
 [[nodiscard]] Result<void> write_all(int fd, std::string_view bytes);
-// Temporary file in the same directory, fsync, rename, fsync of the directory: afterwards the path holds either the
-// old or the new content, whole.
+// Temporary file in the same directory, fsync, rename, fsync of the directory: afterwards the path
+// holds either the old or the new content, whole.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes,
                                         unsigned mode);
 // mkdir -p; directories made get `mode`.

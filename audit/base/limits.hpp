@@ -1,6 +1,6 @@
 #pragma once
-// Every bound of the product, in one place. Units are in the names; reaching a bound is an error or a deny, never
-// a silent cut.
+// Every bound of the product, in one place. Units are in the names; reaching a bound is an error or
+// a deny, never a silent cut.
 
 #include <chrono>
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace lilith::limits {
 
-// Events (design: one line at most 32 KiB, one value at most 8 KiB; Wazuh cuts at 65,279 bytes and Lucene refuses
-// terms of more than 32,766).
+// Events (design: one line at most 32 KiB, one value at most 8 KiB; Wazuh cuts at 65,279 bytes and
+// Lucene refuses terms of more than 32,766).
 inline constexpr std::size_t kEventLineBytesMax = std::size_t{32} * 1024;
 inline constexpr std::size_t kEventValueBytesMax = std::size_t{8} * 1024;
 inline constexpr std::size_t kEventPathsMax = 16;
@@ -18,7 +18,8 @@ inline constexpr std::size_t kReaderLineBytesMax = std::size_t{1024} * 1024;
 
 // Hook input. 64 MiB on stdin is refused after this many bytes without reading on.
 inline constexpr std::size_t kHookInputBytesMax = std::size_t{8} * 1024 * 1024;
-// The hook's own deadline; the agents' are 10 s and more, and each of them lets the tool run when it passes.
+// The hook's own deadline; the agents' are 10 s and more, and each of them lets the tool run when
+// it passes.
 inline constexpr std::chrono::milliseconds kHookDeadline{1500};
 inline constexpr std::chrono::milliseconds kLogLockTimeout{1000};
 

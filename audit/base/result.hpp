@@ -1,5 +1,6 @@
 #pragma once
-// Result<T>: the return type of everything that can fail on input or I/O. No exception crosses a module's interface.
+// Result<T>: the return type of everything that can fail on input or I/O. No exception crosses a
+// module's interface.
 
 #include <cerrno>
 #include <cstring>

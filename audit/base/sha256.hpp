@@ -16,7 +16,8 @@ class Sha256 {
   [[nodiscard]] std::string finish_hex();  // 64 lower-case hex characters
 
  private:
-  alignas(8) std::array<std::uint8_t, 128> state_{};  // crypto_hash_sha256_state, checked in the .cpp
+  alignas(
+      8) std::array<std::uint8_t, 128> state_{};  // crypto_hash_sha256_state, checked in the .cpp
 };
 
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

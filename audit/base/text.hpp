@@ -14,12 +14,13 @@ namespace lilith {
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);
 // Invalid UTF-8 becomes U+FFFD; valid text is returned as it is.
 [[nodiscard]] std::string to_valid_utf8(std::string_view text);
-// For messages: control bytes, DEL, bidi controls and invalid UTF-8 as \xNN, so that outside text can't drive a
-// terminal.
+// For messages: control bytes, DEL, bidi controls and invalid UTF-8 as \xNN, so that outside text
+// can't drive a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 [[nodiscard]] std::string to_hex(const unsigned char* bytes, std::size_t size);
 [[nodiscard]] std::string ascii_lower(std::string_view text);
-// The candidate nearest to `word` by edit distance, or empty when none is near enough to be a typing error.
+// The candidate nearest to `word` by edit distance, or empty when none is near enough to be a
+// typing error.
 [[nodiscard]] std::string_view did_you_mean(std::string_view word,
                                             const std::vector<std::string_view>& candidates);
 

@@ -1,6 +1,8 @@
 #pragma once
-// Read-only JSON documents over simdjson, which no other header shows. For the event codec's fast path see
-// audit/codec.cpp.
+// Read-only JSON documents over simdjson, which no other header shows. For the event codec's fast
+// path see audit/codec.cpp.
+
+#include "audit/base/result.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -9,8 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "audit/base/result.hpp"
 
 namespace lilith::json {
 
@@ -24,7 +24,8 @@ class View {
   [[nodiscard]] bool is_array() const { return type() == Type::kArray; }
   [[nodiscard]] bool is_string() const { return type() == Type::kString; }
 
-  // Member of an object; nullopt when absent or when this is no object. With duplicate keys the first.
+  // Member of an object; nullopt when absent or when this is no object. With duplicate keys the
+  // first.
   [[nodiscard]] std::optional<View> find(std::string_view key) const;
   // The string value, or nullopt when this is no string.
   [[nodiscard]] std::optional<std::string_view> string() const;
@@ -58,9 +59,9 @@ class Document {
   Document& operator=(Document&&) noexcept;
   ~Document();
 
-  // Parses one JSON text, the whole of `bytes` (a leading UTF-8 byte order mark is skipped). Refuses invalid UTF-8,
-  // nesting above limits::kJsonDepthMax, trailing text, and an object with the same key twice: two readers of such
-  // an object can see two different calls.
+  // Parses one JSON text, the whole of `bytes` (a leading UTF-8 byte order mark is skipped).
+  // Refuses invalid UTF-8, nesting above limits::kJsonDepthMax, trailing text, and an object with
+  // the same key twice: two readers of such an object can see two different calls.
   [[nodiscard]] Result<View> parse(std::string_view bytes);
 
  private:

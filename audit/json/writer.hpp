@@ -1,6 +1,7 @@
 #pragma once
-// The project's one JSON writer (RFC 8259): appends to a string in the order of the calls. Events, verdicts and
-// reports all go through it. No floats in events; numbers there are integers below 2^31 or strings.
+// The project's one JSON writer (RFC 8259): appends to a string in the order of the calls. Events,
+// verdicts and reports all go through it. No floats in events; numbers there are integers below
+// 2^31 or strings.
 
 #include <cstdint>
 #include <string>
@@ -19,9 +20,11 @@ class Writer {
   Writer& key(std::string_view name);
   Writer& value(std::string_view text);  // escaped; invalid UTF-8 is replaced by U+FFFD
   Writer& value(const char* text) { return value(std::string_view(text)); }
+  Writer& value(const std::string& text) { return value(std::string_view(text)); }
   Writer& value(std::int64_t number);
   Writer& value(std::uint64_t number);
   Writer& value(int number) { return value(static_cast<std::int64_t>(number)); }
+  Writer& value(unsigned number) { return value(static_cast<std::uint64_t>(number)); }
   Writer& value(double number);  // shortest form that reads back; reports only
   Writer& value(bool flag);
   Writer& raw(std::string_view json);  // already JSON
