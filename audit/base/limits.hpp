@@ -15,6 +15,19 @@ inline constexpr std::size_t kEventValueBytesMax = std::size_t{8} * 1024;
 inline constexpr std::size_t kEventPathsMax = 16;
 // A reader accepts longer lines than the writer makes (unknown future fields), up to this.
 inline constexpr std::size_t kReaderLineBytesMax = std::size_t{1024} * 1024;
+// What a reader asks the kernel or a decompressor for at once.
+inline constexpr std::size_t kReaderChunkBytes = std::size_t{256} * 1024;
+// 2^27 bytes: what `zstd --ultra -22` and zstd's own default allow.
+inline constexpr int kReaderZstdWindowLogMax = 27;
+
+// `lilith verify`: hashes of recent lines kept to tell a copy from a fork (8 bytes each, over all
+// chains), ranges of missing seq that may still turn up later, and chains in one input. Beyond them
+// a finding says less, never nothing.
+inline constexpr std::size_t kVerifyWindowLinesMax = std::size_t{4} * 1024 * 1024;
+inline constexpr std::size_t kVerifyGapsMax = 4096;
+inline constexpr std::size_t kVerifyDamagedMax = 4096;
+inline constexpr std::size_t kVerifyBranchesMax = 8;
+inline constexpr std::size_t kVerifyChainsMax = 65'536;
 
 // Hook input. 64 MiB on stdin is refused after this many bytes without reading on.
 inline constexpr std::size_t kHookInputBytesMax = std::size_t{8} * 1024 * 1024;

@@ -1,6 +1,8 @@
 #pragma once
 // Reading audit logs: once through (LineReader) and for ever (Follower).
 
+#include "audit/base/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,12 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "audit/base/result.hpp"
-
 namespace lilith::audit {
 
-// Reads a file from its start to its end, line by line; plain, gzip (RFC 1952) or zstd (RFC 8878), told apart by
-// content. "-" is standard input.
+// Reads a file from its start to its end, line by line; plain, gzip (RFC 1952) or zstd (RFC 8878),
+// told apart by content. "-" is standard input.
 class LineReader {
  public:
   [[nodiscard]] static Result<std::unique_ptr<LineReader>> open(const std::string& path);
@@ -22,7 +22,8 @@ class LineReader {
   enum class Status {
     kLine,     // `line` holds a whole line without its LF
     kTorn,     // `line` holds the bytes after the last LF; the file ends there
-    kTooLong,  // a line of more than limits::kReaderLineBytesMax was skipped; `line` holds its beginning
+    kTooLong,  // a line of more than limits::kReaderLineBytesMax was skipped; `line` holds its
+               // beginning
     kEnd,
   };
   // The view is valid until the next call. Errors: damaged compression, I/O.
@@ -35,20 +36,26 @@ struct Position {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint64_t offset = 0;
-  std::string first_line_sha256;  // of the file's first line, so that a reused inode is noticed; empty: none yet
-  std::string last_line_sha256;   // of the line that ends at offset; empty at offset 0: notices copytruncate
-  std::uint64_t seq = 0;          // of that line when it is an event of ours, else 0
+  std::string first_line_sha256;  // of the file's first line, so that a reused inode is noticed;
+                                  // empty: none yet
+  std::string
+      last_line_sha256;  // of the line that ends at offset; empty at offset 0: notices copytruncate
+  std::uint64_t seq = 0;  // of that line when it is an event of ours, else 0
   std::string chain_id;
 
   friend bool operator==(const Position&, const Position&) = default;
 };
 
 struct FollowedLines {
-  std::string bytes;                 // whole lines, each with its LF
-  std::vector<std::size_t> ends;     // offset in `bytes` after each line's LF
-  std::vector<Position> positions;   // positions[i]: after line i. One entry, for the last line, unless asked for all
-  std::string file;                  // where they came from, for messages
+  std::string bytes;              // whole lines, each with its LF
+  std::vector<std::size_t> ends;  // offset in `bytes` after each line's LF
+  std::vector<Position>
+      positions;     // one entry: after the last line. position_after() makes those in between
+  std::string file;  // where they came from, for messages
 };
+
+// The position after line `index` of what Follower::read() gave, for a sink that took only a part.
+[[nodiscard]] Position position_after(const FollowedLines& lines, std::size_t index);
 
 struct FollowOptions {
   std::string path;
@@ -56,9 +63,9 @@ struct FollowOptions {
   std::size_t batch_lines_max = 1024;
 };
 
-// Follows a log over rename rotation, compression of rotated files, copytruncate and restarts. Rotated files that
-// were not read to their end come first, oldest first. A line without LF waits. Does not block and does not watch:
-// the owner calls read() after inotify or a timer says so.
+// Follows a log over rename rotation, compression of rotated files, copytruncate and restarts.
+// Rotated files that were not read to their end come first, oldest first. A line without LF waits.
+// Does not block and does not watch: the owner calls read() after inotify or a timer says so.
 class Follower {
  public:
   // `start` empty offset and identity: from the oldest rotated file's beginning.
@@ -66,8 +73,9 @@ class Follower {
                                                               const Position& start);
   virtual ~Follower() = default;
 
-  // The next lines, empty `ends` when there are none now. A file that got shorter or a vanished one is reported
-  // through `gap` (a sentence for a ship_loss event) and reading goes on at what is there.
+  // The next lines, empty `ends` when there are none now. A file that got shorter or a vanished one
+  // is reported through `gap` (a sentence for a ship_loss event) and reading goes on at what is
+  // there.
   [[nodiscard]] virtual Result<void> read(FollowedLines& out, std::string& gap) = 0;
   // Back to `position`, for lines that a sink did not take.
   [[nodiscard]] virtual Result<void> seek(const Position& position) = 0;

@@ -1,12 +1,12 @@
 #pragma once
 // `lilith verify`: nothing missing, nothing changed, nothing twice.
 
+#include "audit/base/result.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "audit/base/result.hpp"
 
 namespace lilith::audit {
 
@@ -25,35 +25,36 @@ enum class FindingKind {
 struct Finding {
   FindingKind kind = FindingKind::kUnreadable;
   std::string file;
-  std::uint64_t line = 0;       // from 1
-  std::uint64_t seq = 0;        // 0 when the line has none
+  std::uint64_t line = 0;  // from 1
+  std::uint64_t seq = 0;   // 0 when the line has none
   std::string chain_id;
-  std::string message;          // one sentence
+  std::string message;  // one sentence
 };
 
 struct VerifyReport {
   struct Chain {
     std::string id;
     std::uint64_t first_seq = 0, last_seq = 0, events = 0;
-    std::string head;           // chain.hash of the last line
+    std::string head;  // chain.hash of the last line
   };
   std::vector<Chain> chains;
-  std::vector<Finding> findings;        // at most findings_max, in order
+  std::vector<Finding> findings;  // at most findings_max, in order
   std::uint64_t findings_total = 0;
   std::uint64_t lines = 0;
   std::uint64_t bytes = 0;
-  bool incomplete_input = false;        // a file could not be read to its end
+  bool incomplete_input = false;  // a file could not be read to its end
 
   [[nodiscard]] bool intact() const { return findings_total == 0 && !incomplete_input; }
 };
 
 struct VerifyOptions {
   std::size_t findings_max = 1000;
-  bool start_may_be_missing = true;     // the first seq seen need not be 1 (older files were moved away)
+  bool start_may_be_missing =
+      true;  // the first seq seen need not be 1 (older files were moved away)
 };
 
-// Reads the files in the order given (a directory or a log path stands for its rotated files, oldest first, then the
-// log itself).
+// Reads the files in the order given (a directory or a log path stands for its rotated files,
+// oldest first, then the log itself).
 [[nodiscard]] Result<VerifyReport> verify(const std::vector<std::string>& files,
                                           const VerifyOptions& options = {});
 
