@@ -139,6 +139,7 @@ bool line_before(TailFile& file, std::uint64_t offset, const std::string& sha256
 }
 
 void say(std::string& gap, const std::string& sentence) {
+  if (sentence.empty()) return;
   if (!gap.empty()) gap += ' ';
   gap += sentence;
 }
@@ -169,10 +170,10 @@ class SeriesFollower final : public Follower {
 
   Result<void> seek(const Position& position) override {
     file_.reset();
-    here_ = position;
-    scan_ = position.offset;
-    mark_.clear();
-    long_ = {};
+    state_.here = position;
+    state_.scan = position.offset;
+    state_.mark.clear();
+    state_.long_line = {};
     skip_until_seq_ = 0;
     pending_gap_.clear();
     const bool nowhere =
@@ -198,18 +199,23 @@ class SeriesFollower final : public Follower {
         auto opened = open_first();
         if (!opened || !file_) return opened;
       }
-      auto same = still_the_same();
-      if (!same) return pass_error(same);
-      if (!*same) {
-        auto moved = find_copy(gap);
-        if (!moved) return moved;
-        continue;
-      }
       // Asked before reading: what is in the file after a newer one exists is all there will be.
       const bool live = is_live();
-      auto taken = take(out, gap);
+      const State before = state_;
+      std::string sentence;
+      auto taken = take(out, sentence);
       if (!taken) return pass_error(taken);
+      // Asked after reading: what was read is what it seems only if the file was not cut meanwhile.
+      auto elsewhere = cut_meanwhile(before, live, gap);
+      if (!elsewhere) return pass_error(elsewhere);
+      if (*elsewhere) {
+        out.bytes.clear();
+        out.ends.clear();
+        continue;
+      }
+      say(gap, sentence);
       if (*taken == Taken::kLines) {
+        out.positions.assign(1, state_.here);
         out.file = file_->path();
         return {};
       }
@@ -230,8 +236,8 @@ class SeriesFollower final : public Follower {
     }
     // A compressed file's share that was read is not known before its end.
     const std::uint64_t size = file_ ? file_->size_and_mtime().first : 0;
-    if (file_ && (file_->compressed() || size > here_.offset))
-      bytes += file_->compressed() ? size : size - here_.offset;
+    if (file_ && (file_->compressed() || size > state_.here.offset))
+      bytes += file_->compressed() ? size : size - state_.here.offset;
     struct stat status{};
     if (!(file_ && is_live()) && ::stat(options_.path.c_str(), &status) == 0)
       bytes += static_cast<std::uint64_t>(status.st_size);
@@ -246,6 +252,14 @@ class SeriesFollower final : public Follower {
     bool active = false;
     std::uint64_t start = 0, next = 0;
     Sha256 sha256;
+  };
+
+  struct State {
+    Position here;           // after the last line taken
+    std::uint64_t scan = 0;  // after what was taken or skipped
+    std::string mark;        // the bytes before mark_end, plain files only
+    std::uint64_t mark_end = 0;
+    LongLine long_line;
   };
 
   [[nodiscard]] bool is_file(const LogFile& one) const {
@@ -268,14 +282,16 @@ class SeriesFollower final : public Follower {
   // files is noticed.
   void place(std::unique_ptr<TailFile> opened, const LogFile& one) {
     file_ = std::move(opened);
-    here_.device = file_->device();
-    here_.inode = file_->inode();
-    here_.offset = 0;
-    here_.first_line_sha256 = one.first_line_sha256;
-    here_.last_line_sha256.clear();
-    scan_ = 0;
-    mark_.clear();
-    long_ = {};
+    state_.here.device = file_->device();
+    state_.here.inode = file_->inode();
+    state_.here.offset = 0;
+    state_.here.first_line_sha256 = one.first_line_sha256;
+    state_.here.last_line_sha256.clear();
+    state_.scan = 0;
+    state_.mark.clear();
+    state_.long_line = {};
+    before_live_ = listed_;
+    std::erase_if(before_live_, [](const LogFile& other) { return other.live; });
   }
 
   // A file that was renamed between listing and opening is left for the next read() to find.
@@ -290,7 +306,7 @@ class SeriesFollower final : public Follower {
     auto series = list();
     if (!series) return pass_error(series);
     if (series->empty()) return {};
-    if (here_.seq > 0) {
+    if (state_.here.seq > 0) {
       const LogFile* next = successor(*series, 0);
       return next != nullptr ? enter(*next) : Result<void>{};
     }
@@ -313,12 +329,12 @@ class SeriesFollower final : public Follower {
         if (!opened) return pass_error(opened);
         if (!line_before(**opened, position.offset, position.last_line_sha256)) continue;
         file_ = std::move(*opened);
-        here_ = position;
-        here_.device = file_->device();
-        here_.inode = file_->inode();
-        here_.first_line_sha256 = one->first_line_sha256;
-        scan_ = position.offset;
-        long_ = {};
+        state_.here = position;
+        state_.here.device = file_->device();
+        state_.here.inode = file_->inode();
+        state_.here.first_line_sha256 = one->first_line_sha256;
+        state_.scan = position.offset;
+        state_.long_line = {};
         return keep_mark();
       }
     }
@@ -327,12 +343,12 @@ class SeriesFollower final : public Follower {
 
   // Remembers the bytes before the position, by which a rewritten file is told.
   Result<bool> keep_mark() {
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(scan_, kMarkBytesMax));
-    mark_.clear();
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(state_.scan, kMarkBytesMax));
+    state_.mark.clear();
     if (size == 0 || file_->compressed()) return true;
-    auto read = file_->read_at(scan_ - size, size, mark_);
+    auto read = file_->read_at(state_.scan - size, size, state_.mark);
     if (!read) return pass_error(read);
-    mark_end_ = scan_;
+    state_.mark_end = state_.scan;
     return true;
   }
 
@@ -353,24 +369,56 @@ class SeriesFollower final : public Follower {
     }
     // Twice is better than never.
     pending_gap_ = lost + "; reading starts again with the oldest file that is left.";
-    here_ = {};
-    scan_ = 0;
+    state_.here = {};
+    state_.scan = 0;
     if (series.empty()) return {};
     return enter(series.front());
   }
 
-  // Whether what stood before the position still stands there (a file that got shorter, and one
-  // that was cut and grew again past the position, do not).
-  Result<bool> still_the_same() {
-    if (file_->compressed() || mark_.empty()) {
-      if (file_->compressed()) return true;
-      return file_->size_and_mtime().first >= scan_;
+  // Whether the file in hand was cut since `before` (its content may be in a copy now); then
+  // reading goes on elsewhere.
+  Result<bool> cut_meanwhile(const State& before, bool live, std::string& gap) {
+    auto same = still_holds(before);
+    if (!same) return pass_error(same);
+    if (!*same) {
+      state_ = before;
+      auto moved = find_copy(gap);
+      if (!moved) return pass_error(moved);
+      return true;
     }
-    if (file_->size_and_mtime().first < mark_end_) return false;
+    if (!live || before.here.offset > 0) return false;
+    // Nothing was taken from the live file before: that it was cut shows only by a new copy.
+    auto series = list();
+    if (!series) return pass_error(series);
+    for (const LogFile& one : *series) {
+      if (one.live || known_before_live(one)) continue;
+      auto opened = TailFile::open(one.path);
+      if (!opened && opened.error().code == ErrorCode::kNotFound) continue;
+      if (!opened) return pass_error(opened);
+      place(std::move(*opened), one);
+      return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool known_before_live(const LogFile& one) const {
+    return std::any_of(before_live_.begin(), before_live_.end(), [&](const LogFile& known) {
+      return (known.device == one.device && known.inode == one.inode) ||
+             (!one.first_line_sha256.empty() && known.first_line_sha256 == one.first_line_sha256);
+    });
+  }
+
+  // What stood before the position stands there still (not so in a file that got shorter, nor in
+  // one that was cut and grew past the position again).
+  Result<bool> still_holds(const State& state) {
+    if (file_->compressed()) return true;
+    const std::uint64_t size = file_->size_and_mtime().first;
+    if (state.mark.empty()) return size >= state.scan;
+    if (size < state.mark_end) return false;
     std::string now;
-    auto read = file_->read_at(mark_end_ - mark_.size(), mark_.size(), now);
+    auto read = file_->read_at(state.mark_end - state.mark.size(), state.mark.size(), now);
     if (!read) return pass_error(read);
-    return now == mark_;
+    return now == state.mark;
   }
 
   // The file in hand was cut (copytruncate): the rest may stand in the copy.
@@ -378,7 +426,7 @@ class SeriesFollower final : public Follower {
     auto series = list();
     if (!series) return pass_error(series);
     std::erase_if(*series, [&](const LogFile& one) { return is_file(one); });
-    const Position wanted = here_;
+    const Position wanted = state_.here;
     const std::string path = file_->path();
     const std::uint64_t size = file_->size_and_mtime().first;
     if (wanted.offset > 0 && !wanted.first_line_sha256.empty()) {
@@ -389,12 +437,12 @@ class SeriesFollower final : public Follower {
     say(gap, path + " was cut or rewritten after byte " + std::to_string(wanted.offset) +
                  " was read (it has " + std::to_string(size) +
                  " bytes now) and no copy of it was found; reading goes on at its beginning.");
-    here_.offset = 0;
-    here_.last_line_sha256.clear();
-    here_.first_line_sha256.clear();
-    scan_ = 0;
-    mark_.clear();
-    long_ = {};
+    state_.here.offset = 0;
+    state_.here.last_line_sha256.clear();
+    state_.here.first_line_sha256.clear();
+    state_.scan = 0;
+    state_.mark.clear();
+    state_.long_line = {};
     return {};
   }
 
@@ -404,8 +452,8 @@ class SeriesFollower final : public Follower {
                                          std::int64_t mtime_ns) const {
     for (const LogFile& one : series) {
       if (is_file(one)) continue;
-      const bool ours = here_.seq > 0 && one.seq > 0 && one.chain_id == here_.chain_id;
-      if (ours ? one.seq > here_.seq : one.live || one.mtime_ns >= mtime_ns) return &one;
+      const bool ours = state_.here.seq > 0 && one.seq > 0 && one.chain_id == state_.here.chain_id;
+      if (ours ? one.seq > state_.here.seq : one.live || one.mtime_ns >= mtime_ns) return &one;
     }
     return nullptr;
   }
@@ -417,9 +465,9 @@ class SeriesFollower final : public Follower {
     const LogFile* next = nullptr;
     auto at = std::find_if(series->begin(), series->end(),
                            [&](const LogFile& one) { return is_file(one); });
-    if (at == series->end() && !here_.first_line_sha256.empty())
+    if (at == series->end() && !state_.here.first_line_sha256.empty())
       at = std::find_if(series->begin(), series->end(), [&](const LogFile& one) {
-        return one.first_line_sha256 == here_.first_line_sha256;
+        return one.first_line_sha256 == state_.here.first_line_sha256;
       });
     if (at != series->end()) {
       if (std::next(at) == series->end()) return false;
@@ -433,8 +481,9 @@ class SeriesFollower final : public Follower {
     if (!opened) return pass_error(opened);
     auto rest = report_rest(gap);
     if (!rest) return pass_error(rest);
-    if (here_.seq > 0 && next->chain_id == here_.chain_id && next->seq > here_.seq + 1)
-      say(gap, options_.path + ": " + range(here_.seq + 1, next->seq - 1) +
+    if (state_.here.seq > 0 && next->chain_id == state_.here.chain_id &&
+        next->seq > state_.here.seq + 1)
+      say(gap, options_.path + ": " + range(state_.here.seq + 1, next->seq - 1) +
                    " are in no file that is left before " + next->path + ".");
     place(std::move(*opened), *next);
     return true;
@@ -443,11 +492,11 @@ class SeriesFollower final : public Follower {
   // What stands after the last LF of a file that is over will never become a line.
   Result<void> report_rest(std::string& gap) {
     std::string rest;
-    auto read = file_->read_at(scan_, limits::kReaderLineBytesMax, rest);
+    auto read = file_->read_at(state_.scan, limits::kReaderLineBytesMax, rest);
     if (!read) return pass_error(read);
     if (!rest.empty())
       say(gap, file_->path() + " ends with " + std::to_string(rest.size()) +
-                   " bytes that are no whole line (from byte " + std::to_string(scan_) +
+                   " bytes that are no whole line (from byte " + std::to_string(state_.scan) +
                    " on); they were skipped.");
     if (!file_->damage().empty())
       say(gap, file_->damage() + "; what stands behind it there can't be read.");
@@ -455,17 +504,17 @@ class SeriesFollower final : public Follower {
   }
 
   Result<Taken> take(FollowedLines& out, std::string& gap) {
-    if (long_.active) return pass_long_line(gap);
+    if (state_.long_line.active) return pass_long_line(gap);
     std::size_t want = std::max<std::size_t>(options_.batch_bytes_max, 1);
     std::string& bytes = out.bytes;
     for (;;) {
-      auto read = file_->read_at(scan_, want, bytes);
+      auto read = file_->read_at(state_.scan, want, bytes);
       if (!read) return pass_error(read);
       if (bytes.empty()) return Taken::kNothing;
       if (bytes.front() == '\0') return skip_nuls(bytes, gap);
       if (std::memchr(bytes.data(), '\n', bytes.size()) != nullptr) break;
       if (bytes.size() > limits::kReaderLineBytesMax) {
-        long_ = {true, scan_, scan_, Sha256()};
+        state_.long_line = {true, state_.scan, state_.scan, Sha256()};
         bytes.clear();
         return pass_long_line(gap);
       }
@@ -481,7 +530,7 @@ class SeriesFollower final : public Follower {
   // Zero bytes at the start of a line: a writer that did not append went on at its old offset
   // after the file was cut, or a file system lost a write.
   Result<Taken> skip_nuls(std::string& chunk, std::string& gap) {
-    std::uint64_t end = scan_;
+    std::uint64_t end = state_.scan;
     for (;;) {
       const std::size_t data = chunk.find_first_not_of('\0');
       if (data != std::string::npos) {
@@ -502,34 +551,34 @@ class SeriesFollower final : public Follower {
       }
     }
     chunk.clear();
-    say(gap, file_->path() + ": " + std::to_string(end - scan_) + " zero bytes from byte " +
-                 std::to_string(scan_) + " on were skipped.");
-    scan_ = end;
+    say(gap, file_->path() + ": " + std::to_string(end - state_.scan) + " zero bytes from byte " +
+                 std::to_string(state_.scan) + " on were skipped.");
+    state_.scan = end;
     return Taken::kSkipped;
   }
 
   Result<Taken> pass_long_line(std::string& gap) {
     std::string chunk;
     for (;;) {
-      auto read = file_->read_at(long_.next, limits::kReaderChunkBytes, chunk);
+      auto read = file_->read_at(state_.long_line.next, limits::kReaderChunkBytes, chunk);
       if (!read) return pass_error(read);
       if (chunk.empty()) return Taken::kNothing;
       const std::size_t lf = chunk.find('\n');
-      long_.sha256.update(std::string_view(chunk).substr(0, lf));
-      long_.next += std::min(lf, chunk.size());
+      state_.long_line.sha256.update(std::string_view(chunk).substr(0, lf));
+      state_.long_line.next += std::min(lf, chunk.size());
       if (lf == std::string::npos) continue;
-      say(gap, file_->path() + ": the line at byte " + std::to_string(long_.start) + " has " +
-                   std::to_string(long_.next - long_.start) + " bytes, more than " +
-                   std::to_string(limits::kReaderLineBytesMax) + "; it was skipped (SHA-256 " +
-                   long_.sha256.finish_hex() + ").");
-      if (here_.first_line_sha256.empty()) {
+      say(gap, file_->path() + ": the line at byte " + std::to_string(state_.long_line.start) +
+                   " has " + std::to_string(state_.long_line.next - state_.long_line.start) +
+                   " bytes, more than " + std::to_string(limits::kReaderLineBytesMax) +
+                   "; it was skipped (SHA-256 " + state_.long_line.sha256.finish_hex() + ").");
+      if (state_.here.first_line_sha256.empty()) {
         // As log_series() identifies a file that begins with such a line.
-        auto head = file_->read_at(long_.start, limits::kReaderLineBytesMax, chunk);
+        auto head = file_->read_at(state_.long_line.start, limits::kReaderLineBytesMax, chunk);
         if (!head) return pass_error(head);
-        here_.first_line_sha256 = sha256_hex(chunk);
+        state_.here.first_line_sha256 = sha256_hex(chunk);
       }
-      scan_ = long_.next + 1;
-      long_ = {};
+      state_.scan = state_.long_line.next + 1;
+      state_.long_line = {};
       return Taken::kSkipped;
     }
   }
@@ -544,7 +593,7 @@ class SeriesFollower final : public Follower {
       if (lf == std::string_view::npos) break;
       if (lf - at > limits::kReaderLineBytesMax) {
         if (at > 0) break;
-        long_ = {true, scan_, scan_, Sha256()};
+        state_.long_line = {true, state_.scan, state_.scan, Sha256()};
         out.bytes.clear();
         return pass_long_line(gap);
       }
@@ -552,20 +601,19 @@ class SeriesFollower final : public Follower {
       out.ends.push_back(at);
     }
     out.bytes.resize(at);
-    scan_ += at;
-    if (here_.first_line_sha256.empty())
-      here_.first_line_sha256 =
+    state_.scan += at;
+    if (state_.here.first_line_sha256.empty())
+      state_.here.first_line_sha256 =
           sha256_hex(std::string_view(out.bytes).substr(0, out.ends.front() - 1));
     if (skip_until_seq_ > 0) drop_known(out, gap);
     if (out.ends.empty()) return Taken::kSkipped;
 
     const std::string_view last = line_of(out, out.ends.size() - 1);
-    here_.offset = scan_;
-    set_line(here_, last);
-    mark_.assign(out.bytes, out.bytes.size() - std::min(out.bytes.size(), kMarkBytesMax));
-    mark_end_ = scan_;
-    if (file_->compressed()) mark_.clear();
-    out.positions.assign(1, here_);
+    state_.here.offset = state_.scan;
+    set_line(state_.here, last);
+    state_.mark.assign(out.bytes, out.bytes.size() - std::min(out.bytes.size(), kMarkBytesMax));
+    state_.mark_end = state_.scan;
+    if (file_->compressed()) state_.mark.clear();
     return Taken::kLines;
   }
 
@@ -575,8 +623,8 @@ class SeriesFollower final : public Follower {
     std::size_t start = 0;
     for (const std::size_t end : out.ends) {
       const auto fields = chain_fields(std::string_view(out.bytes).substr(start, end - start - 1));
-      if (!fields || fields->seq > skip_until_seq_ || fields->id != here_.chain_id) {
-        if (fields && fields->id == here_.chain_id && fields->seq > skip_until_seq_ + 1)
+      if (!fields || fields->seq > skip_until_seq_ || fields->id != state_.here.chain_id) {
+        if (fields && fields->id == state_.here.chain_id && fields->seq > skip_until_seq_ + 1)
           say(gap, options_.path + ": " + range(skip_until_seq_ + 1, fields->seq - 1) +
                        " are in no file that is left.");
         skip_until_seq_ = 0;
@@ -594,14 +642,11 @@ class SeriesFollower final : public Follower {
 
   FollowOptions options_;
   std::unique_ptr<TailFile> file_;
-  Position here_;           // after the last line taken
-  std::uint64_t scan_ = 0;  // after what was taken or skipped
-  std::string mark_;        // the bytes before mark_end_, plain files only
-  std::uint64_t mark_end_ = 0;
-  LongLine long_;
+  State state_;
   std::uint64_t skip_until_seq_ = 0;
   std::string pending_gap_;
-  std::vector<LogFile> listed_;  // as last seen, for lag_bytes()
+  std::vector<LogFile> listed_;       // as last seen, for lag_bytes()
+  std::vector<LogFile> before_live_;  // the rotated files when the live one was taken up
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <sys/stat.h>
@@ -182,6 +183,32 @@ Result<std::vector<LogFile>> log_series(const std::string& path) {
     out.push_back(std::move(live));
   }
   return out;
+}
+
+std::string live_path(const std::string& path) {
+  const std::size_t name = path.find_last_of('/') + 1;
+  for (std::size_t at = name + 1; at < path.size(); ++at)
+    if ((path[at] == '.' || path[at] == '-') && parse_suffix(std::string_view(path).substr(at)))
+      return path.substr(0, at);
+  return path;
+}
+
+Result<std::vector<std::string>> logs_in(const std::string& directory) {
+  std::set<std::string> logs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
+    std::error_code ignored;
+    if (!at->is_regular_file(ignored)) continue;
+    const std::string path = at->path().string();
+    const std::string live = live_path(path);
+    const bool named =
+        path.ends_with(".log") || path.ends_with(".jsonl") || path.ends_with(".ndjson");
+    if (live != path || named) logs.insert(live);
+  }
+  if (error)
+    return fail(ErrorCode::kIo, "cannot list " + directory + ": " + error.message(), error.value());
+  return std::vector<std::string>(logs.begin(), logs.end());
 }
 
 }  // namespace lilith::audit

@@ -29,4 +29,12 @@ struct LogFile {
 // none.
 [[nodiscard]] Result<std::vector<LogFile>> log_series(const std::string& path);
 
+// The path without what rotation and compression put behind it: a.log.00000000000000000007.zst and
+// a.log.2.gz give a.log.
+[[nodiscard]] std::string live_path(const std::string& path);
+
+// Paths of the logs in a directory, sorted: files named *.log, *.jsonl, *.ndjson, and any that have
+// rotated files beside them (even if the live one is gone).
+[[nodiscard]] Result<std::vector<std::string>> logs_in(const std::string& directory);
+
 }  // namespace lilith::audit

@@ -3,6 +3,7 @@
 
 #include "audit/base/result.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ enum class FindingKind {
   kUnreadable,  // not an event
   kRestarted,   // a second chain begins (genesis) where one was open
 };
+inline constexpr std::size_t kFindingKinds = 8;
 [[nodiscard]] std::string_view name(FindingKind kind);
 
 struct Finding {
@@ -40,9 +42,11 @@ struct VerifyReport {
   std::vector<Chain> chains;
   std::vector<Finding> findings;  // at most findings_max, in order
   std::uint64_t findings_total = 0;
+  std::array<std::uint64_t, kFindingKinds> by_kind{};  // of findings_total
   std::uint64_t lines = 0;
   std::uint64_t bytes = 0;
-  bool incomplete_input = false;  // a file could not be read to its end
+  bool incomplete_input = false;          // a file could not be read to its end
+  std::vector<std::string> input_errors;  // which, and why
 
   [[nodiscard]] bool intact() const { return findings_total == 0 && !incomplete_input; }
 };
@@ -57,5 +61,12 @@ struct VerifyOptions {
 // oldest first, then the log itself).
 [[nodiscard]] Result<VerifyReport> verify(const std::vector<std::string>& files,
                                           const VerifyOptions& options = {});
+
+// For people: findings, then per chain the head by which a cut tail can be noticed (the chain alone
+// does not show that), then one line that says it all.
+[[nodiscard]] std::string to_text(const VerifyReport& report);
+[[nodiscard]] std::string to_json(const VerifyReport& report);
+// 0 intact, 1 findings, 3 no finding but not all of the input could be read.
+[[nodiscard]] int exit_code(const VerifyReport& report);
 
 }  // namespace lilith::audit
