@@ -206,7 +206,7 @@ class SeriesFollower final : public Follower {
       auto taken = take(out, sentence);
       if (!taken) return pass_error(taken);
       // Asked after reading: what was read is what it seems only if the file was not cut meanwhile.
-      auto elsewhere = cut_meanwhile(before, live, gap);
+      auto elsewhere = cut_meanwhile(before, gap);
       if (!elsewhere) return pass_error(elsewhere);
       if (*elsewhere) {
         out.bytes.clear();
@@ -290,6 +290,7 @@ class SeriesFollower final : public Follower {
     state_.scan = 0;
     state_.mark.clear();
     state_.long_line = {};
+    was_live_ = one.live;
     before_live_ = listed_;
     std::erase_if(before_live_, [](const LogFile& other) { return other.live; });
   }
@@ -377,7 +378,7 @@ class SeriesFollower final : public Follower {
 
   // Whether the file in hand was cut since `before` (its content may be in a copy now); then
   // reading goes on elsewhere.
-  Result<bool> cut_meanwhile(const State& before, bool live, std::string& gap) {
+  Result<bool> cut_meanwhile(const State& before, std::string& gap) {
     auto same = still_holds(before);
     if (!same) return pass_error(same);
     if (!*same) {
@@ -386,12 +387,14 @@ class SeriesFollower final : public Follower {
       if (!moved) return pass_error(moved);
       return true;
     }
-    if (!live || before.here.offset > 0) return false;
-    // Nothing was taken from the live file before: that it was cut shows only by a new copy.
+    if (!was_live_ || before.here.offset > 0) return false;
+    // Nothing was taken from this file before: that it was cut shows only by a new copy.
     auto series = list();
     if (!series) return pass_error(series);
     for (const LogFile& one : *series) {
-      if (one.live || known_before_live(one)) continue;
+      if (is_file(one) || one.live) break;
+      if (known_before_live(one)) continue;
+      if (one.first_line_sha256 == state_.here.first_line_sha256) break;
       auto opened = TailFile::open(one.path);
       if (!opened && opened.error().code == ErrorCode::kNotFound) continue;
       if (!opened) return pass_error(opened);
@@ -403,8 +406,9 @@ class SeriesFollower final : public Follower {
 
   [[nodiscard]] bool known_before_live(const LogFile& one) const {
     return std::any_of(before_live_.begin(), before_live_.end(), [&](const LogFile& known) {
-      return (known.device == one.device && known.inode == one.inode) ||
-             (!one.first_line_sha256.empty() && known.first_line_sha256 == one.first_line_sha256);
+      // Not by inode: that of a file which was compressed and removed is given out again.
+      return one.first_line_sha256.empty() ? known.device == one.device && known.inode == one.inode
+                                           : known.first_line_sha256 == one.first_line_sha256;
     });
   }
 
@@ -646,6 +650,7 @@ class SeriesFollower final : public Follower {
   std::uint64_t skip_until_seq_ = 0;
   std::string pending_gap_;
   std::vector<LogFile> listed_;       // as last seen, for lag_bytes()
+  bool was_live_ = false;             // the file in hand, when it was taken up
   std::vector<LogFile> before_live_;  // the rotated files when the live one was taken up
 };
 
