@@ -605,8 +605,10 @@ class SeriesFollower final : public Follower {
       out.ends.push_back(at);
     }
     out.bytes.resize(at);
+    // What was known of the first line is of the listing; the file may have been cut since.
+    const bool from_start = state_.scan == 0;
     state_.scan += at;
-    if (state_.here.first_line_sha256.empty())
+    if (!out.ends.empty() && (from_start || state_.here.first_line_sha256.empty()))
       state_.here.first_line_sha256 =
           sha256_hex(std::string_view(out.bytes).substr(0, out.ends.front() - 1));
     if (skip_until_seq_ > 0) drop_known(out, gap);
