@@ -1,1 +1,484 @@
 #include "audit/log.hpp"
+
+#include "audit/base/file.hpp"
+#include "audit/base/sha256.hpp"
+#include "audit/codec.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <filesystem>
+#include <grp.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <tuple>
+#include <unistd.h>
+#include <utility>
+
+namespace lilith::audit {
+namespace {
+
+constexpr std::chrono::milliseconds kLockPause{1};
+constexpr std::size_t kSeqDigits = 20;  // of 2^64, so that names sort as numbers do
+
+// The end of the log as the chain knows it. An empty id: no chain yet.
+struct Head {
+  std::string id;
+  std::string hash{kGenesis};
+  std::uint64_t seq = 0;
+
+  friend bool operator==(const Head&, const Head&) = default;
+};
+
+// What the end of a log file looks like.
+struct Tail {
+  Head head;                  // of the last whole line that is an event
+  std::uint64_t garbage = 0;  // bytes of whole lines after it that are no events
+  std::string torn;           // bytes after the last LF
+  bool found = false;         // whether there is any event
+};
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string rotated_name(const std::string& path, std::uint64_t first_seq) {
+  std::string digits = std::to_string(first_seq);
+  digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
+  return path + "." + digits;
+}
+
+// Reads `size` bytes at `offset`, fewer only at the end of the file.
+Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
+  std::string out(size, '\0');
+  std::size_t have = 0;
+  while (have < size) {
+    const ssize_t got =
+        ::pread(fd, out.data() + have, size - have, static_cast<off_t>(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("cannot read the log");
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  out.resize(have);
+  return out;
+}
+
+// Walks back from the end to the last line that is an event, in steps of one whole line's maximum.
+Result<Tail> read_tail(int fd, std::uint64_t size) {
+  Tail tail;
+  std::string bytes;
+  for (std::uint64_t from = size;;) {
+    const std::uint64_t step = std::min<std::uint64_t>(from, limits::kEventLineBytesMax);
+    auto more = read_at(fd, from - step, step);
+    if (!more) return pass_error(more);
+    from -= step;
+    bytes.insert(0, *more);
+    const std::size_t last_lf = bytes.rfind('\n');
+    const bool give_up = from == 0 || bytes.size() >= limits::kTailSearchBytesMax;
+    if (last_lf == std::string::npos && !give_up) continue;
+    const std::size_t whole = last_lf == std::string::npos ? 0 : last_lf + 1;
+    std::size_t end = whole;
+    while (end > 0) {
+      const std::size_t before = end >= 2 ? bytes.rfind('\n', end - 2) : std::string::npos;
+      if (before == std::string::npos && !give_up) break;  // the line may begin further up
+      const std::size_t start = before == std::string::npos ? 0 : before + 1;
+      const std::string_view line = std::string_view(bytes).substr(start, end - 1 - start);
+      if (const auto fields = chain_fields(line)) {
+        tail.head = {std::string(fields->id), std::string(fields->hash), fields->seq};
+        tail.found = true;
+        tail.garbage = whole - end;
+        tail.torn = bytes.substr(whole);
+        return tail;
+      }
+      end = start;
+    }
+    if (give_up) {
+      tail.garbage = whole;
+      tail.torn = bytes.substr(whole);
+      return tail;
+    }
+  }
+}
+
+// The state kept in the lock file: "<id> <seq> <hash>\n".
+Head parse_state(std::string_view text) {
+  Head head;
+  const std::size_t first = text.find(' '), last = text.rfind(' ');
+  if (first == std::string_view::npos || last == first || !text.ends_with('\n')) return head;
+  const std::string_view seq = text.substr(first + 1, last - first - 1);
+  const std::string_view hash = text.substr(last + 1, text.size() - last - 2);
+  if (hash.size() != kGenesis.size()) return head;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), number);
+  if (error != std::errc{} || end != seq.data() + seq.size()) return head;
+  head.id = text.substr(0, first);
+  head.seq = number;
+  head.hash = hash;
+  return head;
+}
+
+class DirectLog final : public Appender {
+ public:
+  DirectLog(LogOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
+
+  Result<void> open();
+  Result<Appended> append(Event& event) override;
+
+ private:
+  // Holds flock(2) on the lock file; flock and not fcntl locks, because those end with any close of
+  // the file in the same process.
+  class Lock {
+   public:
+    explicit Lock(int fd) : fd_(fd) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() { ::flock(fd_, LOCK_UN); }
+
+   private:
+    int fd_;
+  };
+
+  Result<void> take_lock();
+  Result<void> open_log_file(bool& fresh);
+  Result<void> bring_up_to_date();
+  Result<void> repair(const Tail& tail, const Head& remembered);
+  [[nodiscard]] std::string rotated_file_ending_in(const Head& head) const;
+  Result<void> rotate_if_due(std::size_t coming_bytes);
+  Result<Appended> write_event(Event& event);
+  Result<Appended> write_own(EventType type, const std::string& reason,
+                             std::vector<std::pair<std::string, std::string>> detail);
+  Result<void> save_state();
+  Result<void> set_group(int fd) const;
+  [[nodiscard]] bool still_current() const;
+
+  LogOptions options_;
+  const Clock& clock_;
+  UniqueFd lock_fd_;
+  UniqueFd log_fd_;
+  std::uint64_t size_ = 0;  // bytes of the log file after the last look or write
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  Head head_;
+  std::uint64_t first_seq_ = 0;  // of the file's first line, 0: not known yet
+  WallTime opened_at_{};         // when the file began, known with first_seq_
+  std::string previous_file_;    // set by a rotation until the new file's log_opened is written
+};
+
+Result<void> DirectLog::set_group(int fd) const {
+  if (options_.group.empty()) return {};
+  const group* entry = ::getgrnam(options_.group.c_str());
+  if (entry == nullptr) {
+    return fail(ErrorCode::kNotFound, "audit.group: there is no group '" + options_.group + "'");
+  }
+  if (::fchown(fd, static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+    return fail_errno("cannot give the log to group " + options_.group);
+  }
+  return {};
+}
+
+Result<void> DirectLog::open() {
+  const std::string directory = directory_of(options_.path);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) {
+    if (auto made = make_directories(directory, options_.directory_mode); !made) return made;
+    const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.valid()) {
+      if (auto group = set_group(fd.get()); !group) return group;
+    }
+  }
+  const std::string lock_path = options_.path + ".lock";
+  lock_fd_.reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+                        options_.file_mode));
+  if (!lock_fd_.valid()) return fail_errno("cannot open " + lock_path);
+  return {};
+}
+
+Result<void> DirectLog::take_lock() {
+  const MonotonicTime deadline = clock_.monotonic() + options_.lock_timeout;
+  // flock(2) has no timeout; short naps between tries are the portable way.
+  while (::flock(lock_fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return fail_errno("cannot lock " + options_.path + ".lock");
+    }
+    if (clock_.monotonic() >= deadline) {
+      return fail(ErrorCode::kUnavailable,
+                  "the lock of " + options_.path + " was held by another process for more than " +
+                      std::to_string(options_.lock_timeout.count()) + " ms",
+                  EWOULDBLOCK);
+    }
+    const timespec nap{0, std::chrono::nanoseconds(kLockPause).count()};
+    ::nanosleep(&nap, nullptr);
+  }
+  return {};
+}
+
+bool DirectLog::still_current() const {
+  if (!log_fd_.valid()) return false;
+  struct stat at_path{};
+  return ::lstat(options_.path.c_str(), &at_path) == 0 && at_path.st_dev == device_ &&
+         at_path.st_ino == inode_ && static_cast<std::uint64_t>(at_path.st_size) == size_;
+}
+
+Result<void> DirectLog::open_log_file(bool& fresh) {
+  log_fd_.reset(::open(options_.path.c_str(),
+                       O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  fresh = false;
+  if (!log_fd_.valid() && errno == ENOENT) {
+    log_fd_.reset(::open(options_.path.c_str(),
+                         O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                         options_.file_mode));
+    fresh = true;
+  }
+  if (!log_fd_.valid()) {
+    const int error = errno;
+    if (error == ELOOP) {
+      return fail(ErrorCode::kIo,
+                  options_.path + " is a symbolic link; the audit log must be a file of its own",
+                  error);
+    }
+    return fail_errno("cannot open the audit log " + options_.path, error);
+  }
+  struct stat info{};
+  if (::fstat(log_fd_.get(), &info) != 0) return fail_errno("cannot look at " + options_.path);
+  if (!S_ISREG(info.st_mode)) {
+    log_fd_.reset();
+    return fail(ErrorCode::kIo, options_.path + " is not a regular file");
+  }
+  if (fresh) {
+    if (auto group = set_group(log_fd_.get()); !group) return group;
+  }
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  first_seq_ = 0;
+  return {};
+}
+
+// Under the lock: opens what is at the path now and finds the end of the chain.
+Result<void> DirectLog::bring_up_to_date() {
+  if (still_current()) return {};
+  bool fresh = false;
+  if (auto opened = open_log_file(fresh); !opened) return opened;
+  auto state = read_at(lock_fd_.get(), 0, 256);
+  if (!state) return pass_error(state);
+  const Head remembered = parse_state(*state);
+  auto tail = read_tail(log_fd_.get(), size_);
+  if (!tail) return pass_error(tail);
+  return repair(*tail, remembered);
+}
+
+// A rotation that was cut short leaves no log but a rotated file that ends where the state does.
+std::string DirectLog::rotated_file_ending_in(const Head& head) const {
+  const auto files = rotated_files(options_.path);
+  if (head.seq == 0 || !files || files->empty()) return {};
+  const UniqueFd fd(::open(files->back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY));
+  struct stat info{};
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return {};
+  const auto tail = read_tail(fd.get(), static_cast<std::uint64_t>(info.st_size));
+  return tail && tail->found && tail->head == head ? files->back() : std::string();
+}
+
+Result<void> DirectLog::repair(const Tail& tail, const Head& remembered) {
+  head_ = tail.found ? tail.head : remembered;
+  // After a crash the state may be behind the log; it is ahead of it, or names another line of the
+  // same seq, only when lines were taken away or put in.
+  const bool lines_gone = tail.found && !remembered.id.empty() && remembered.id == tail.head.id &&
+                          (remembered.seq > tail.head.seq ||
+                           (remembered.seq == tail.head.seq && remembered.hash != tail.head.hash));
+  const bool chain_changed = tail.found && !remembered.id.empty() && remembered.id != tail.head.id;
+  if (!tail.found && previous_file_.empty()) previous_file_ = rotated_file_ending_in(remembered);
+  const bool log_gone = !tail.found && remembered.seq != 0 && previous_file_.empty();
+  if (lines_gone) head_ = remembered;
+  if (!tail.torn.empty()) {
+    if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
+    ++size_;
+  }
+  if (!tail.found) {
+    const std::uint64_t seq_before = head_.seq;
+    if (auto put = write_own(EventType::kLogOpened, "log opened",
+                             {{"previous_file", std::exchange(previous_file_, {})},
+                              {"previous_seq", std::to_string(seq_before)}});
+        !put) {
+      return pass_error(put);
+    }
+  }
+  if (!tail.torn.empty()) {
+    auto put = write_own(
+        EventType::kLogSealed, "a torn last line was closed",
+        {{"torn_bytes", std::to_string(tail.torn.size())}, {"torn_sha256", sha256_hex(tail.torn)}});
+    if (!put) return pass_error(put);
+  }
+  std::string what;
+  if (lines_gone) what = "lines at the end of the log were removed or changed";
+  if (chain_changed) what = "the log belongs to another chain than the one that was written here";
+  if (log_gone) what = "the log was removed or emptied";
+  if (tail.garbage != 0) what = "lines that are no events stood at the end of the log";
+  if (what.empty()) return {};
+  auto put = write_own(EventType::kTamper, what,
+                       {{"expected_seq", std::to_string(remembered.seq)},
+                        {"expected_hash", remembered.hash},
+                        {"found_seq", std::to_string(tail.head.seq)},
+                        {"found_hash", tail.head.hash},
+                        {"foreign_bytes", std::to_string(tail.garbage)}});
+  if (!put) return pass_error(put);
+  return {};
+}
+
+Result<void> DirectLog::save_state() {
+  // Fixed width, so that a shorter state never leaves a longer one's end behind.
+  std::string digits = std::to_string(head_.seq);
+  digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
+  const std::string state = head_.id + " " + digits + " " + head_.hash + "\n";
+  if (::pwrite(lock_fd_.get(), state.data(), state.size(), 0) !=
+      static_cast<ssize_t>(state.size())) {
+    return fail_errno("cannot keep the chain's state in " + options_.path + ".lock");
+  }
+  return {};
+}
+
+Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
+                                      std::vector<std::pair<std::string, std::string>> detail) {
+  Event event;
+  event.type = type;
+  event.category = Category::kIntegrity;
+  event.host = options_.host;
+  event.process_pid = ::getpid();
+  event.process_key = options_.host + "/" + std::to_string(event.process_pid) + "/0";
+  event.reason = reason;
+  event.detail = std::move(detail);
+  std::erase_if(event.detail, [](const auto& entry) { return entry.second.empty(); });
+  return write_event(event);
+}
+
+Result<Appended> DirectLog::write_event(Event& event) {
+  if (head_.id.empty()) head_.id = uuid_v7(clock_.now());
+  event.seq = head_.seq + 1;
+  event.via = Via::kDirect;
+  event.chain_id = head_.id;
+  event.chain_prev = head_.hash;
+  event.chain_hash.clear();
+  if (event.time == WallTime{}) event.time = clock_.now();
+  if (event.id.empty()) event.id = uuid_v7(event.time);
+  std::string line = encode(event);
+  event.chain_hash = chain_hash(event.chain_prev, line);
+  // encode() ends in `"hash":""}}`; the hash goes between the quotes.
+  line.insert(line.size() - 3, event.chain_hash);
+  line.push_back('\n');
+
+  const ssize_t put = ::write(log_fd_.get(), line.data(), line.size());
+  if (put != static_cast<ssize_t>(line.size())) {
+    const int error = put < 0 ? errno : ENOSPC;
+    // Nothing that is not whole may stay; where that fails too, the next writer seals it.
+    if (put > 0) std::ignore = ::ftruncate(log_fd_.get(), static_cast<off_t>(size_));
+    log_fd_.reset();
+    return fail_errno("cannot write the audit log " + options_.path, error);
+  }
+  size_ += line.size();
+  head_.seq = event.seq;
+  head_.hash = event.chain_hash;
+  if (options_.sync == Sync::kAlways && ::fdatasync(log_fd_.get()) != 0) {
+    return fail_errno("cannot sync the audit log " + options_.path);
+  }
+  return Appended{event.seq, event.chain_hash};
+}
+
+Result<void> DirectLog::rotate_if_due(std::size_t coming_bytes) {
+  if (options_.rotate_bytes == 0 || size_ + coming_bytes <= options_.rotate_bytes) return {};
+  if (first_seq_ == 0) {
+    auto start = read_at(log_fd_.get(), 0, limits::kEventLineBytesMax);
+    if (!start) return pass_error(start);
+    const auto first = decode(std::string_view(*start).substr(0, start->find('\n')));
+    if (!first) return {};  // not ours to name; the tail is, and appending goes on
+    first_seq_ = first->seq;
+    opened_at_ = first->time;
+  }
+  if (clock_.now() - opened_at_ < options_.rotate_interval_min) return {};
+  const std::string target = rotated_name(options_.path, first_seq_);
+  // link and unlink instead of rename: an existing file of that name is never overwritten.
+  if (::link(options_.path.c_str(), target.c_str()) != 0) {
+    const int error = errno;
+    struct stat there{};
+    // A rotation that was cut short between link and unlink: finish it.
+    const bool half_done = error == EEXIST && ::lstat(target.c_str(), &there) == 0 &&
+                           there.st_dev == device_ && there.st_ino == inode_;
+    if (!half_done) return fail_errno("cannot rotate to " + target, error);
+  }
+  if (::unlink(options_.path.c_str()) != 0) {
+    return fail_errno("cannot rotate " + options_.path);
+  }
+  log_fd_.reset();
+  previous_file_ = target;
+  if (auto now = bring_up_to_date(); !now) return now;
+  if (options_.rotate_keep == 0) return {};
+  auto files = rotated_files(options_.path);
+  if (!files) return pass_error(files);
+  for (std::size_t i = 0; i + options_.rotate_keep < files->size(); ++i) {
+    if (::unlink((*files)[i].c_str()) != 0) return fail_errno("cannot remove " + (*files)[i]);
+  }
+  return {};
+}
+
+Result<Appended> DirectLog::append(Event& event) {
+  if (auto taken = take_lock(); !taken) return pass_error(taken);
+  const Lock lock(lock_fd_.get());
+  if (auto ready = bring_up_to_date(); !ready) {
+    log_fd_.reset();
+    return pass_error(ready);
+  }
+  if (auto rotated = rotate_if_due(limits::kEventValueBytesMax); !rotated) {
+    log_fd_.reset();
+    return pass_error(rotated);
+  }
+  auto appended = write_event(event);
+  if (!appended) {
+    log_fd_.reset();
+    return appended;
+  }
+  if (auto saved = save_state(); !saved) {
+    log_fd_.reset();
+    return pass_error(saved);
+  }
+  return appended;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Appender>> open_log(const LogOptions& options, const Clock& clock) {
+  if (!options.path.starts_with('/')) {
+    return fail(ErrorCode::kInvalidInput,
+                "the audit log's path must be absolute: '" + options.path + "'");
+  }
+  auto log = std::make_unique<DirectLog>(options, clock);
+  if (auto opened = log->open(); !opened) return pass_error(opened);
+  return log;
+}
+
+Result<std::vector<std::string>> rotated_files(const std::string& path) {
+  const std::string directory = directory_of(path);
+  const std::string stem = path.substr(path.rfind('/') + 1) + ".";
+  std::vector<std::string> found;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (!name.starts_with(stem)) continue;
+    std::string_view rest = std::string_view(name).substr(stem.size());
+    for (const std::string_view packed : {".zst", ".gz"}) {
+      if (rest.ends_with(packed)) rest.remove_suffix(packed.size());
+    }
+    const bool digits =
+        rest.size() == kSeqDigits && rest.find_first_not_of("0123456789") == std::string_view::npos;
+    if (digits) found.push_back(directory + "/" + name);
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorCode::kIo, "cannot list " + directory + ": " + error.message(), error.value());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace lilith::audit

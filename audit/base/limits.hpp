@@ -13,6 +13,7 @@ namespace lilith::limits {
 inline constexpr std::size_t kEventLineBytesMax = std::size_t{32} * 1024;
 inline constexpr std::size_t kEventValueBytesMax = std::size_t{8} * 1024;
 inline constexpr std::size_t kEventPathsMax = 16;
+inline constexpr std::size_t kEventFactPathsMax = 32;
 // A reader accepts longer lines than the writer makes (unknown future fields), up to this.
 inline constexpr std::size_t kReaderLineBytesMax = std::size_t{1024} * 1024;
 // What a reader asks the kernel or a decompressor for at once.
@@ -60,5 +61,7 @@ inline constexpr std::size_t kHostLabelBytesMax = 63;
 // Log rotation: Wazuh's logcollector looks every 64 s and loses the middle file of two faster ones.
 inline constexpr std::uint64_t kRotateBytesDefault = std::uint64_t{64} * 1024 * 1024;
 inline constexpr std::chrono::seconds kRotateIntervalMin{120};
+// How far back a writer looks for the last event in a log whose end is no event of ours.
+inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 
 }  // namespace lilith::limits
