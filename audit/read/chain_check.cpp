@@ -1,6 +1,7 @@
 #include "audit/read/chain_check.hpp"
 
 #include "audit/base/limits.hpp"
+#include "audit/base/sha256.hpp"
 #include "audit/codec.hpp"
 #include "audit/event.hpp"
 
@@ -107,7 +108,7 @@ struct Chain {
   RecentLines recent;
   std::vector<Gap> gaps;
   std::vector<Branch> branches;
-  std::string host, path, log;
+  std::string host, log;
 };
 
 // A line that can't be trusted, and so may stand for a number that no other line carries.
@@ -116,6 +117,14 @@ struct Damaged {
   std::string chain_id;
   std::uint64_t seq = 0;
   bool used = false;
+};
+
+// A chain that began where another one stood; a restart unless that one goes on later.
+struct Restart {
+  Place place;
+  std::string chain_id, before_id;
+  std::uint64_t before_seq = 0;
+  std::uint64_t at = 0;
 };
 
 // Neighbouring lines with the same fault are one finding.
@@ -138,6 +147,8 @@ struct ChainCheck::Impl {
   std::deque<Damaged> damaged;
   std::optional<Place> fragment;  // an unreadable line that a log_sealed event may explain
   std::uint64_t fragment_at = 0;
+  std::string fragment_sha256;
+  std::vector<Restart> restarts;
   std::optional<Run> run;
   std::string file, log;
   std::string last_chain_id;  // in this log
@@ -186,6 +197,7 @@ struct ChainCheck::Impl {
       settle_fragment(false);
       fragment = place;
       fragment_at = at;
+      fragment_sha256 = sha256_hex(line);
       return;
     }
     scratch.assign(line, 0, fields->hash_at);
@@ -197,11 +209,20 @@ struct ChainCheck::Impl {
       remember_damaged(at, fields->id, fields->seq);
       return;
     }
-    if (fragment) {
-      const auto event = decode(line);
-      settle_fragment(event && event->type == EventType::kLogSealed);
-    }
+    if (fragment) check_seal(line);
     accept(place, *fields, line);
+  }
+
+  // A torn write is closed by log_sealed, which names what it found; log_opened comes first when
+  // the torn line was the first of its file.
+  void check_seal(std::string_view line) {
+    const auto event = decode(line);
+    if (event && event->type == EventType::kLogOpened) return;
+    const bool sealed = event && event->type == EventType::kLogSealed &&
+                        std::find(event->detail.begin(), event->detail.end(),
+                                  std::pair<std::string, std::string>(
+                                      "torn_sha256", fragment_sha256)) != event->detail.end();
+    settle_fragment(sealed);
   }
 
   void accept(const Place& place, const ChainFields& fields, std::string_view line) {
@@ -227,10 +248,13 @@ struct ChainCheck::Impl {
       return;
     }
     Chain chain;
+    bool removed = false;
     if (const auto event = decode(line)) {
       chain.host = event->host;
-      for (const auto& [key, value] : event->detail)
-        if (event->type == EventType::kLogOpened && key == "path") chain.path = value;
+      // A log that goes on after a rotation names the file before it.
+      removed = event->type == EventType::kLogOpened &&
+                std::none_of(event->detail.begin(), event->detail.end(),
+                             [](const auto& entry) { return entry.first == "previous_file"; });
     }
     chain.log = log;
     chain.report.id = fields.id;
@@ -242,25 +266,31 @@ struct ChainCheck::Impl {
                   : "seq 1 names a line before it, but a chain begins there");
     if (fields.seq > 1) {
       chain.next = 1;
-      open_gap(chain, place, fields, options.start_may_be_missing);
+      open_gap(chain, place, fields, options.start_may_be_missing && !removed);
     }
-    report_restart(chain, place, fields, genesis);
+    if (genesis) note_restart(chain, place, fields);
     Chain& kept = chains.emplace(std::string(fields.id), std::move(chain)).first->second;
     order.emplace_back(fields.id);
     take(kept, fields);
     last_chain_id = fields.id;
   }
 
-  void report_restart(const Chain& chain, const Place& place, const ChainFields& fields,
-                      bool genesis) {
-    if (!genesis || last_chain_id.empty()) return;
+  void note_restart(const Chain& chain, const Place& place, const ChainFields& fields) {
+    if (last_chain_id.empty()) return;
     const Chain& before = chains.find(last_chain_id)->second;
-    const bool one_path = before.path.empty() || chain.path.empty() || before.path == chain.path;
-    if (before.host != chain.host || !one_path || before.log != log) return;
-    add(FindingKind::kRestarted, place, fields.seq, fields.id,
-        "a second chain begins here while chain " + before.report.id + " was at seq " +
-            std::to_string(before.report.last_seq) +
-            ": the log was removed together with its lock file, or two logs were put together");
+    if (before.host != chain.host || before.log != log) return;
+    restarts.push_back(
+        {place, std::string(fields.id), before.report.id, before.report.last_seq, at});
+  }
+
+  void report_restarts() {
+    for (const Restart& one : restarts) {
+      if (chains.find(one.before_id)->second.last_at > one.at) continue;  // two logs, interleaved
+      add(FindingKind::kRestarted, one.place, 1, one.chain_id,
+          "a second chain begins here while chain " + one.before_id + " was at seq " +
+              std::to_string(one.before_seq) +
+              ": the log was removed together with its lock file, or two logs were put together");
+    }
   }
 
   void take(Chain& chain, const ChainFields& fields) {
@@ -476,6 +506,7 @@ void ChainCheck::unreadable_rest() {
 void ChainCheck::finish(VerifyReport& report) {
   Impl& self = *impl_;
   self.settle_fragment(false);
+  self.report_restarts();
   for (const std::string& id : self.order) {
     Chain& chain = self.chains.find(id)->second;
     std::sort(chain.gaps.begin(), chain.gaps.end(),

@@ -11,7 +11,8 @@
 
 namespace lilith::test {
 
-std::string ChainWriter::line(audit::EventType type, std::string command) {
+std::string ChainWriter::line(audit::EventType type, std::string command,
+                              std::vector<std::pair<std::string, std::string>> detail) {
   audit::Event event;
   event.type = type;
   event.decision = audit::Verdict::kAllow;
@@ -24,7 +25,8 @@ std::string ChainWriter::line(audit::EventType type, std::string command) {
   event.agent = "claude_code";
   event.tool = "Bash";
   event.operation.kind = audit::OperationKind::kRunCommand;
-  event.operation.command = command;
+  event.operation.command = std::move(command);
+  event.detail = std::move(detail);
   event.operations = 1;
   event.chain_id = id_;
   event.chain_prev = prev_;

@@ -21,7 +21,8 @@ class ChainWriter {
 
   // The next line, without LF.
   std::string line(audit::EventType type = audit::EventType::kDecision,
-                   std::string command = "git status");
+                   std::string command = "git status",
+                   std::vector<std::pair<std::string, std::string>> detail = {});
   std::vector<std::string> lines(std::size_t count);
   // A line that goes on from another place than the last one.
   ChainWriter fork() const { return *this; }

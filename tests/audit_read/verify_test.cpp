@@ -4,7 +4,9 @@
 #include "audit/read/verify.hpp"
 
 #include "audit/base/limits.hpp"
+#include "audit/base/sha256.hpp"
 #include "audit/json/reader.hpp"
+#include "audit/log.hpp"
 #include "audit/read/chain_check.hpp"
 #include "tests/audit_read/log_fixture.hpp"
 #include "tests/support/support.hpp"
@@ -241,13 +243,18 @@ TEST(Verify, AFragmentIsExplainedByTheSealBehindIt) {
   ChainWriter chain;
   Lines lines = chain.lines(3);
   lines.push_back(chain.fork().line().substr(0, 100));
-  lines.push_back(chain.line(EventType::kLogSealed));
+  lines.push_back(
+      chain.line(EventType::kLogSealed, "git status", {{"torn_sha256", sha256_hex(lines[3])}}));
   lines.push_back(chain.line());
   EXPECT_EQ(brief(verify_text(joined(lines))), "");
-  // Only the line right before the seal, and only by a seal that is itself whole.
+  // Only the line right before the seal, only the bytes that the seal names, and only by a seal
+  // that is itself whole.
   Lines two = lines;
   two.insert(two.begin() + 3, "another fragment");
   EXPECT_EQ(brief(verify_text(joined(two))), "unreadable 4/0");
+  Lines other = lines;
+  other[3] = "other bytes";
+  EXPECT_EQ(brief(verify_text(joined(other))), "unreadable 4/0");
   Lines edited = lines;
   replace_in(edited[4], "git status", "git statuS");
   EXPECT_EQ(brief(verify_text(joined(edited))), "unreadable 4/0; changed 5/4");
@@ -287,6 +294,11 @@ TEST(Verify, ASecondChainInOneLogIsARestart) {
   const auto report = verify_text(joined(lines));
   EXPECT_EQ(brief(report), "restarted 6/1");
   EXPECT_THAT(report.findings[0].message, HasSubstr("while chain chain-a was at seq 5"));
+}
+
+TEST(Verify, TwoInterleavedLogsOfOneHostAreNotARestart) {
+  ChainWriter one("chain-a"), two("chain-b");
+  EXPECT_EQ(brief(verify_text(joined({one.line(), two.line(), one.line(), two.line()}))), "");
 }
 
 TEST(Verify, TwoLogsOfOneHostAreNotARestart) {
@@ -379,6 +391,101 @@ TEST(Verify, JsonSaysTheSame) {
 TEST(Verify, OutsideTextCannotDriveTheTerminal) {
   Lines lines = ChainWriter("chain-\x1b[31m").lines(2);
   EXPECT_EQ(to_text(verify_text(joined(lines))).find('\x1b'), std::string::npos);
+}
+
+// The appender's own files, and what happens to them in life.
+class VerifyLog : public testing::Test {
+ protected:
+  void append(int count) {
+    auto log = open_log(options());
+    ASSERT_TRUE(log) << log.error().message;
+    for (int i = 0; i < count; ++i) {
+      Event event;
+      event.decision = Verdict::kAllow;
+      event.action = Action::kAllowed;
+      event.process_key = "ws-42/1/1";
+      event.host = "ws-42";
+      event.reason = "number " + std::to_string(i);
+      const auto appended = (*log)->append(event);
+      ASSERT_TRUE(appended) << appended.error().message;
+    }
+  }
+  LogOptions options() {
+    LogOptions out;
+    out.path = path_;
+    out.host = "ws-42";
+    out.rotate_bytes = rotate_bytes_;
+    out.rotate_interval_min = std::chrono::seconds(0);
+    return out;
+  }
+  VerifyReport check() {
+    const auto report = verify({path_});
+    EXPECT_TRUE(report) << report.error().message;
+    return report ? *report : VerifyReport{};
+  }
+  std::string kinds() {
+    std::string out;
+    for (const Finding& finding : check().findings) out += std::string(name(finding.kind)) + " ";
+    return out;
+  }
+
+  TempDir directory_;
+  std::string path_ = directory_.file("agent-audit.log");
+  std::uint64_t rotate_bytes_ = 0;
+};
+
+TEST_F(VerifyLog, IsIntactOverManyRotationsAndRuns) {
+  rotate_bytes_ = 8 * 1024;
+  for (int i = 0; i < 5; ++i) append(20);
+  const VerifyReport report = check();
+  EXPECT_EQ(report.findings_total, 0U) << to_text(report);
+  ASSERT_EQ(report.chains.size(), 1U);
+  EXPECT_GE(report.chains[0].events, 100U);
+  EXPECT_EQ(report.chains[0].events, report.lines);
+  const auto files = rotated_files(path_);
+  ASSERT_TRUE(files);
+  ASSERT_GE(files->size(), 3U);
+  fs::remove(files->at(1));
+  EXPECT_EQ(kinds(), "missing ");
+}
+
+TEST_F(VerifyLog, ATornWriteIsAFindingUntilItIsSealed) {
+  append(3);
+  const std::string whole = test::read_text(path_);
+  for (const std::size_t cut : {2U, 10U, 50U, 200U}) {
+    write_text(path_, whole);
+    fs::remove(path_ + ".lock");
+    fs::resize_file(path_, whole.size() - cut);
+    EXPECT_EQ(kinds(), "torn ") << cut;
+    append(2);
+    EXPECT_EQ(kinds(), "") << cut << "\n" << to_text(check());
+  }
+}
+
+TEST_F(VerifyLog, RemovingTheLogIsNoticed) {
+  append(3);
+  fs::remove(path_);
+  append(3);
+  EXPECT_EQ(kinds(), "missing ");
+}
+
+TEST_F(VerifyLog, CuttingTheTailIsNoticedAfterTheNextEvent) {
+  append(5);
+  const Lines lines = test::lines_of(test::read_text(path_));
+  write_text(path_, joined(Lines(lines.begin(), lines.begin() + 3)));
+  EXPECT_EQ(kinds(), "");
+  append(1);
+  EXPECT_EQ(kinds(), "missing ");
+}
+
+TEST_F(VerifyLog, StartingOverWithoutTheLockFileIsNoticedWhenTheOldLogIsKept) {
+  append(3);
+  const std::string old = test::read_text(path_);
+  fs::remove(path_);
+  fs::remove(path_ + ".lock");
+  append(3);
+  write_text(path_, old + test::read_text(path_));
+  EXPECT_EQ(kinds(), "restarted ");
 }
 
 // Whatever single byte is changed, in whatever way, is noticed, and as one or two findings.
