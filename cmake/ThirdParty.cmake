@@ -21,6 +21,9 @@ lilith_static_archive(yamlcpp yaml-cpp/yaml.h libyaml-cpp.a)
 lilith_static_archive(zstd zstd.h libzstd.a)
 lilith_static_archive(zlib zlib.h libz.a)
 lilith_static_archive(pugixml pugixml.hpp libpugixml.a)
+# Used by the model of Wazuh's rules alone, never by a hook.
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+add_library(thirdparty::pcre2 ALIAS PkgConfig::PCRE2)
 
 if(LILITH_TESTS)
   find_package(GTest 1.12 CONFIG REQUIRED)
