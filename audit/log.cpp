@@ -357,7 +357,6 @@ Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
 Result<Appended> DirectLog::write_event(Event& event) {
   if (head_.id.empty()) head_.id = uuid_v7(clock_.now());
   event.seq = head_.seq + 1;
-  event.via = Via::kDirect;
   event.chain_id = head_.id;
   event.chain_prev = head_.hash;
   event.chain_hash.clear();

@@ -47,7 +47,7 @@ struct Appended {
 class Appender {
  public:
   virtual ~Appender() = default;
-  // Sets seq, chain, via, and where empty id and time, in `event`; then writes it. One thread at a
+  // Sets seq and chain, and where empty id and time, in `event`; then writes it. One thread at a
   // time.
   [[nodiscard]] virtual Result<Appended> append(Event& event) = 0;
 };
