@@ -1,0 +1,58 @@
+"""What the built programs are made of: the hook's program loads no heavy library, and a release is
+hardened."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import house
+
+PROGRAMS = ["lilith", "lilith-ship", "lilith-replay"]
+RELEASE = os.environ.get("LILITH_BUILD_TYPE") == "Release" and not os.environ.get("LILITH_SANITIZE")
+
+
+def readelf(path, *options):
+    return subprocess.run(["readelf", "--wide", *options, str(path)], check=True,
+                          capture_output=True, text=True).stdout
+
+
+def needed(path):
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", readelf(path, "--dynamic"))
+
+
+class LibrariesTest(unittest.TestCase):
+    # A hook is a process per tool call; loading these costs more than the decision.
+    HEAVY = re.compile(r"librdkafka|libssl|libcrypto|libyaml|libpugixml|libpcre|libcurl")
+
+    def test_the_front_door_loads_no_heavy_library(self):
+        path = house.BIN_DIR / "lilith"
+        if not path.exists():
+            self.skipTest("lilith is not built")
+        self.assertEqual([name for name in needed(path) if self.HEAVY.search(name)], [])
+
+    def test_needed_is_really_read(self):
+        self.assertTrue(any("libc.so" in name for name in needed("/bin/sh")))
+
+
+@unittest.skipUnless(RELEASE, "hardening is asserted of Release builds without sanitizers only")
+class HardeningTest(unittest.TestCase):
+    def test_every_program_is_hardened(self):
+        for program in PROGRAMS:
+            path = house.BIN_DIR / program
+            with self.subTest(program=program):
+                self.assertTrue(path.exists(), f"{program} is not built")
+                dynamic = readelf(path, "--dynamic")
+                segments = readelf(path, "--segments")
+                symbols = readelf(path, "--dyn-syms")
+                self.assertRegex(readelf(path, "--file-header"), r"Type:\s+DYN", "not a PIE")
+                self.assertRegex(dynamic, r"FLAGS_1.*\bPIE\b", "not a PIE")
+                self.assertIn("GNU_RELRO", segments, "no read-only relocations")
+                self.assertRegex(dynamic, r"BIND_NOW|FLAGS_1.*\bNOW\b", "lazy binding")
+                self.assertRegex(segments, r"GNU_STACK\s+(\S+\s+){5}RW\s", "executable stack")
+                self.assertIn("__stack_chk_fail", symbols, "no stack protector")
+                self.assertRegex(symbols, r"__\w+_chk@", "no fortified call")
+
+
+if __name__ == "__main__":
+    house.main("binary_test")
