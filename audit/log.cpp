@@ -396,6 +396,8 @@ Result<void> DirectLog::rotate_if_due(std::size_t coming_bytes) {
     opened_at_ = first->time;
   }
   if (clock_.now() - opened_at_ < options_.rotate_interval_min) return {};
+  // The new file goes on from the state, and events of the log's own may not be in it yet.
+  if (auto saved = save_state(); !saved) return saved;
   const std::string target = rotated_name(options_.path, first_seq_);
   // link and unlink instead of rename: an existing file of that name is never overwritten.
   if (::link(options_.path.c_str(), target.c_str()) != 0) {

@@ -435,12 +435,12 @@ class VerifyLog : public testing::Test {
 };
 
 TEST_F(VerifyLog, IsIntactOverManyRotationsAndRuns) {
-  rotate_bytes_ = 8 * 1024;
-  for (int i = 0; i < 5; ++i) append(20);
+  rotate_bytes_ = std::uint64_t{24} * 1024;
+  for (int i = 0; i < 5; ++i) append(40);
   const VerifyReport report = check();
   EXPECT_EQ(report.findings_total, 0U) << to_text(report);
   ASSERT_EQ(report.chains.size(), 1U);
-  EXPECT_GE(report.chains[0].events, 100U);
+  EXPECT_GE(report.chains[0].events, 200U);
   EXPECT_EQ(report.chains[0].events, report.lines);
   const auto files = rotated_files(path_);
   ASSERT_TRUE(files);
@@ -460,6 +460,12 @@ TEST_F(VerifyLog, ATornWriteIsAFindingUntilItIsSealed) {
     append(2);
     EXPECT_EQ(kinds(), "") << cut << "\n" << to_text(check());
   }
+}
+
+TEST_F(VerifyLog, GoesOnInOneChainWhenAFileIsRotatedRightAfterItsFirstEvent) {
+  rotate_bytes_ = 1024;
+  for (int i = 0; i < 3; ++i) append(2);
+  EXPECT_EQ(kinds(), "") << to_text(check());
 }
 
 TEST_F(VerifyLog, RemovingTheLogIsNoticed) {
