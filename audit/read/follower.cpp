@@ -6,7 +6,6 @@
 #include "audit/read/source.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fcntl.h>
 #include <optional>
 #include <sys/stat.h>
@@ -516,7 +515,7 @@ class SeriesFollower final : public Follower {
       if (!read) return pass_error(read);
       if (bytes.empty()) return Taken::kNothing;
       if (bytes.front() == '\0') return skip_nuls(bytes, gap);
-      if (std::memchr(bytes.data(), '\n', bytes.size()) != nullptr) break;
+      if (bytes.find('\n') != std::string::npos) break;
       if (bytes.size() > limits::kReaderLineBytesMax) {
         state_.long_line = {true, state_.scan, state_.scan, Sha256()};
         bytes.clear();

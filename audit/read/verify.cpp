@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <set>
 #include <sys/stat.h>
-#include <utility>
+#include <tuple>
 
 namespace lilith::audit {
 namespace {
@@ -132,10 +132,11 @@ Result<VerifyReport> verify(const std::vector<std::string>& files, const VerifyO
   const auto rank = [&](const Finding& finding) {
     return std::find(paths->begin(), paths->end(), finding.file) - paths->begin();
   };
-  std::stable_sort(report.findings.begin(), report.findings.end(),
-                   [&](const Finding& a, const Finding& b) {
-                     return std::pair(rank(a), a.line) < std::pair(rank(b), b.line);
-                   });
+  std::sort(report.findings.begin(), report.findings.end(),
+            [&](const Finding& a, const Finding& b) {
+              return std::tuple(rank(a), a.line, a.seq, a.kind) <
+                     std::tuple(rank(b), b.line, b.seq, b.kind);
+            });
   return report;
 }
 
