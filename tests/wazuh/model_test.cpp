@@ -192,10 +192,13 @@ std::string denial(std::string_view key) {
 }
 wazuh::Engine counting() {
   auto set = wazuh::load_rules({{"x.xml", R"(<group name="g,">
-    <rule id="1" level="3"><decoded_as>json</decoded_as><action>denied</action><description>one</description><group>mine,</group></rule>
+    <rule id="1" level="3"><decoded_as>json</decoded_as>
+      <action>denied</action><description>one</description><group>mine,</group></rule>
     <rule id="2" level="9" frequency="5" timeframe="60"><if_matched_group>mine</if_matched_group>
-      <same_field>lilith.process.key</same_field><description>five of $(lilith.process.key)</description></rule>
-    <rule id="3" level="3"><decoded_as>json</decoded_as><action>allowed</action><description>other</description></rule></group>)"}});
+      <same_field>lilith.process.key</same_field>
+      <description>five of $(lilith.process.key)</description></rule>
+    <rule id="3" level="3"><decoded_as>json</decoded_as><action>allowed</action>
+      <description>other</description></rule></group>)"}});
   EXPECT_TRUE(set.has_value());
   return wazuh::Engine(std::move(*set));
 }
