@@ -29,3 +29,8 @@ if(LILITH_SANITIZE)
   target_compile_options(lilith_flags INTERFACE -fsanitize=${LILITH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(lilith_flags INTERFACE -fsanitize=${LILITH_SANITIZE})
 endif()
+if(LILITH_FUZZ)
+  # Coverage for libFuzzer in every library; the programs themselves are unchanged.
+  target_compile_options(lilith_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(lilith_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -18,6 +18,8 @@ function(lilith_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
+add_custom_target(lilith_threads_tests)  # the tests of the ThreadSanitizer run
+
 # lilith_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program; each of its tests is a ctest test.
 # LABELS threads puts it into the ThreadSanitizer run as well.
 function(lilith_test name)
@@ -27,10 +29,20 @@ function(lilith_test name)
     LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LILITH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name} PRIVATE lilith::flags lilith::test_support ${ARG_LINKS} GTest::gmock GTest::gtest_main)
   if("threads" IN_LIST ARG_LABELS)
-    if(NOT TARGET lilith_threads_tests)
-      add_custom_target(lilith_threads_tests)
-    endif()
     add_dependencies(lilith_threads_tests ${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+endfunction()
+
+# lilith_fuzz(NAME SOURCES ... LINKS ...): a libFuzzer program, built with LILITH_FUZZ; scripts/test runs each NAME_fuzz
+# for some seconds.
+function(lilith_fuzz name)
+  if(NOT LILITH_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_compile_definitions(${name} PRIVATE LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE lilith::flags ${ARG_LINKS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()
