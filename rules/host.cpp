@@ -1,1 +1,202 @@
-#include "rules/decide.hpp"
+#include "rules/host.hpp"
+
+#include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
+
+#include <ada.h>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <charconv>
+#include <cstring>
+
+namespace lilith::rules {
+namespace {
+
+struct Protocol {
+  std::string_view name;
+  int port;
+};
+constexpr std::array<Protocol, 6> kProtocols{
+    {{"https", 443}, {"http", 80}, {"wss", 443}, {"ws", 80}, {"ssh", 22}, {"tcp", 0}}};
+constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+std::unexpected<Error> bad_host(std::string_view host, std::string_view why) {
+  return fail(ErrorCode::kInvalidInput,
+              "host '" + printable(host.substr(0, 100)) + "': " + std::string(why));
+}
+
+bool read_address(const std::string& text, std::array<std::uint8_t, 16>& out) {
+  if (::inet_pton(AF_INET6, text.c_str(), out.data()) == 1) return true;
+  std::array<std::uint8_t, 4> four{};
+  if (::inet_pton(AF_INET, text.c_str(), four.data()) != 1) return false;
+  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.begin());
+  std::copy(four.begin(), four.end(), out.begin() + 12);
+  return true;
+}
+
+std::string address_text(const std::array<std::uint8_t, 16>& address) {
+  char buffer[INET6_ADDRSTRLEN];
+  const bool mapped = std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
+  const void* from = mapped ? address.data() + 12 : address.data();
+  return ::inet_ntop(mapped ? AF_INET : AF_INET6, from, buffer, sizeof buffer) == nullptr ? ""
+                                                                                          : buffer;
+}
+
+// From the host that the URL parser gave back.
+Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parsed) {
+  CanonicalHost host;
+  host.text = parsed;
+  if (host.text.starts_with('[') && host.text.ends_with(']')) {
+    host.text = host.text.substr(1, host.text.size() - 2);
+  }
+  if (host.text.ends_with('.')) host.text.pop_back();
+  if (host.text.empty()) return bad_host(given, "is empty");
+  if (host.text.size() > limits::kHostBytesMax) return bad_host(given, "is longer than 253 bytes");
+  if (read_address(host.text, host.address)) {
+    host.is_address = true;
+    host.text = address_text(host.address);
+    return host;
+  }
+  std::string_view rest = host.text;
+  while (true) {
+    const std::size_t dot = rest.find('.');
+    const std::string_view label = rest.substr(0, dot);
+    if (label.empty()) return bad_host(given, "has an empty label");
+    if (label.size() > limits::kHostLabelBytesMax) {
+      return bad_host(given, "has a label of more than 63 bytes");
+    }
+    if (dot == std::string_view::npos) return host;
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+}  // namespace
+
+int default_port(std::string_view protocol) {
+  for (const Protocol& row : kProtocols) {
+    if (row.name == protocol) return row.port;
+  }
+  return 0;
+}
+
+bool is_protocol(std::string_view protocol) {
+  return std::any_of(kProtocols.begin(), kProtocols.end(),
+                     [&](const Protocol& row) { return row.name == protocol; });
+}
+
+Result<CanonicalHost> canonical_host(std::string_view host) {
+  if (host.empty()) return bad_host(host, "is empty");
+  if (has_control(host) || host.find_first_of("/?#@\\% ,*<>^|") != std::string_view::npos) {
+    return bad_host(host, "has a character that no host has");
+  }
+  std::string address(host);
+  if (address.starts_with('[') && address.ends_with(']')) {
+    address = address.substr(1, address.size() - 2);
+  }
+  if (address.find(':') != std::string::npos) {
+    CanonicalHost canonical;
+    if (::inet_pton(AF_INET6, address.c_str(), canonical.address.data()) != 1) {
+      return bad_host(host, "is no IPv6 address (RFC 4291), and a host has no colon");
+    }
+    canonical.is_address = true;
+    canonical.text = address_text(canonical.address);
+    return canonical;
+  }
+  if (address.find_first_of("[]") != std::string::npos) return bad_host(host, "has a bracket");
+  const auto url = ada::parse<ada::url_aggregator>("https://" + address + "/");
+  if (!url || url->get_hostname().empty()) {
+    return bad_host(host, "is no host by the URL Standard");
+  }
+  return from_parsed(host, url->get_hostname());
+}
+
+Result<Destination> parse_url(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return fail(ErrorCode::kInvalidInput,
+                "URL '" + printable(text.substr(0, 200)) + "': " + std::string(why));
+  };
+  // The URL Standard drops some of these silently; two readers of such a URL may see two hosts.
+  if (has_control(text)) return bad("has a control character");
+  if (text.find('\\') != std::string_view::npos) return bad("has a backslash");
+  if (!is_valid_utf8(text)) return bad("is not UTF-8");
+  const auto url = ada::parse<ada::url_aggregator>(text);
+  if (!url) return bad("is no absolute URL");
+  Destination destination;
+  const std::string_view scheme = url->get_protocol();
+  destination.protocol = scheme.substr(0, scheme.size() - 1);
+  if (destination.protocol != "http" && destination.protocol != "https" &&
+      destination.protocol != "ws" && destination.protocol != "wss") {
+    return bad("has a scheme other than http, https, ws and wss");
+  }
+  if (!url->get_username().empty() || !url->get_password().empty()) return bad("has userinfo");
+  auto host = from_parsed(url->get_hostname(), url->get_hostname());
+  if (!host) return pass_error(host);
+  destination.host = std::move(*host);
+  destination.port = default_port(destination.protocol);
+  if (const std::string_view port = url->get_port(); !port.empty()) {
+    std::from_chars(port.data(), port.data() + port.size(), destination.port);
+  }
+  destination.url = url->get_href();
+  return destination;
+}
+
+Result<HostPattern> HostPattern::parse(std::string_view text) {
+  HostPattern pattern;
+  if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
+    const std::string_view bits = text.substr(slash + 1);
+    auto host = canonical_host(text.substr(0, slash));
+    if (!host) return pass_error(host);
+    if (!host->is_address) return bad_host(text, "has a slash and is no CIDR block");
+    const int width = text.substr(0, slash).find(':') == std::string_view::npos ? 32 : 128;
+    int prefix = -1;
+    const auto [end, error] = std::from_chars(bits.data(), bits.data() + bits.size(), prefix);
+    if (error != std::errc{} || end != bits.data() + bits.size() || prefix < 0 || prefix > width) {
+      return bad_host(text, "the prefix length must be 0-" + std::to_string(width));
+    }
+    pattern.kind_ = Kind::kAddress;
+    pattern.address_ = host->address;
+    pattern.prefix_bits_ = prefix + (128 - width);
+    return pattern;
+  }
+  const bool suffix = text.starts_with("*.");
+  auto host = canonical_host(suffix ? text.substr(2) : text);
+  if (!host) {
+    host.error().message += "; a pattern is a name, '*.' and a name, an address or a CIDR block";
+    return pass_error(host);
+  }
+  if (suffix && host->is_address) return bad_host(text, "'*.' cannot stand before an address");
+  pattern.kind_ = suffix ? Kind::kSuffix : host->is_address ? Kind::kAddress : Kind::kExact;
+  pattern.name_ = host->text;
+  pattern.address_ = host->address;
+  return pattern;
+}
+
+bool HostPattern::matches(const CanonicalHost& host) const {
+  switch (kind_) {
+    case Kind::kExact:
+      return !host.is_address && host.text == name_;
+    case Kind::kSuffix:
+      return !host.is_address && host.text.size() > name_.size() + 1 &&
+             host.text.ends_with(name_) && host.text[host.text.size() - name_.size() - 1] == '.';
+    case Kind::kAddress: {
+      if (!host.is_address) return false;
+      const auto whole = static_cast<std::size_t>(prefix_bits_ / 8);
+      if (std::memcmp(address_.data(), host.address.data(), whole) != 0) return false;
+      const int rest = prefix_bits_ % 8;
+      if (rest == 0) return true;
+      const int mask = 0xFF << (8 - rest) & 0xFF;
+      return (address_[whole] & mask) == (host.address[whole] & mask);
+    }
+  }
+  return false;
+}
+
+}  // namespace lilith::rules

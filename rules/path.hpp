@@ -30,6 +30,9 @@ const FileSystem& real_file_system();
 const FileSystem&
 lexical_file_system();  // every component a directory, no links: for history from other machines
 
+// `given` when absolute, else below `cwd`; nothing is folded or resolved.
+[[nodiscard]] std::string join_path(std::string_view given, std::string_view cwd);
+
 struct ResolvedPath {
   std::string lexical;   // absolute, `.` and `..` folded as text
   std::string resolved;  // as the kernel would open it (path_resolution(7)); empty when undecidable

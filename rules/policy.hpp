@@ -40,7 +40,28 @@ struct AuditSettings {
   std::string group;
 };
 
-class Policy;
+// Compiled lists; rules/policy_model.hpp, for rules/ itself only.
+struct PolicyModel;
+
+class Policy {
+ public:
+  explicit Policy(std::unique_ptr<const PolicyModel> model);
+  ~Policy();
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+
+  [[nodiscard]] const std::string& sha256() const;     // of the file's bytes, 64 hex
+  [[nodiscard]] const std::string& file_name() const;  // as given to load_policy()
+  [[nodiscard]] const AuditSettings& audit() const;
+  // false when the whole file is `mode: audit`: nothing is ever blocked, not even on internal
+  // errors.
+  [[nodiscard]] bool enforces() const;
+  [[nodiscard]] bool allow_user_policy() const;
+  [[nodiscard]] const PolicyModel& model() const { return *model_; }
+
+ private:
+  std::unique_ptr<const PolicyModel> model_;
+};
 
 struct PolicyLoad {
   std::shared_ptr<const Policy> policy;  // null when there is any error

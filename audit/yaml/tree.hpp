@@ -1,0 +1,32 @@
+#pragma once
+// A YAML document as plain nodes with line and column, for the policy and the shipper's
+// configuration. yaml-cpp's own nodes accept duplicate keys, `<<`, second documents and foreign
+// tags silently (facts in docs/policy.md), so that the tree is made from its events.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lilith::yaml {
+
+struct Node {
+  enum class Kind { kNull, kScalar, kSequence, kMap };
+  Kind kind = Kind::kNull;
+  std::string scalar;  // raw text
+  bool quoted = false;
+  int line = 0, column = 0;                    // from 1
+  std::vector<Node> items;                     // kSequence
+  std::vector<std::pair<Node, Node>> members;  // kMap, in file order, keys unique
+};
+
+struct Problem {
+  int line = 0, column = 0;
+  std::string message;
+};
+
+// The one document of `text`; `problems` is empty when it is good.
+[[nodiscard]] Node read(std::string_view text, std::vector<Problem>& problems);
+
+}  // namespace lilith::yaml

@@ -1,0 +1,54 @@
+#pragma once
+// Hosts and URLs: one canonical value from every spelling, and the patterns of a policy. URL and
+// IDNA by ada, which follows the WHATWG URL Standard (https://url.spec.whatwg.org/) and UTS 46.
+
+#include "audit/base/result.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace lilith::rules {
+
+struct CanonicalHost {
+  std::string text;  // lower-case A-labels without the root dot, or an address without brackets
+  bool is_address = false;
+  std::array<std::uint8_t, 16>
+      address{};  // IPv6; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2)
+};
+// Refuses control bytes, spaces and / ? # @ \ % before anything else, and what is no host.
+[[nodiscard]] Result<CanonicalHost> canonical_host(std::string_view host);
+
+struct Destination {
+  CanonicalHost host;
+  int port = 0;
+  std::string protocol;  // http https ws wss ssh tcp
+  std::string url;       // serialised
+};
+// An absolute http, https, ws or wss URL. Refuses userinfo, backslashes, TAB, CR, LF and other
+// control bytes.
+[[nodiscard]] Result<Destination> parse_url(std::string_view url);
+
+[[nodiscard]] int default_port(std::string_view protocol);  // 0: none
+[[nodiscard]] bool is_protocol(std::string_view protocol);
+
+// "api.example.com", "*.example.com" (one or more labels, never the apex), an address, or a CIDR
+// block.
+class HostPattern {
+ public:
+  [[nodiscard]] static Result<HostPattern> parse(std::string_view text);
+  [[nodiscard]] bool matches(const CanonicalHost& host) const;
+
+  enum class Kind { kExact, kSuffix, kAddress };
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] const std::string& name() const { return name_; }  // kExact, kSuffix: without "*."
+
+ private:
+  Kind kind_ = Kind::kExact;
+  std::string name_;
+  std::array<std::uint8_t, 16> address_{};
+  int prefix_bits_ = 128;
+};
+
+}  // namespace lilith::rules
