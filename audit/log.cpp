@@ -104,6 +104,15 @@ Result<Tail> read_tail(int fd, std::uint64_t size) {
   }
 }
 
+// Whether `line` is the event that follows `head`, with the hash that it claims.
+bool is_whole_event(std::string_view line, const Head& head) {
+  const auto fields = chain_fields(line);
+  if (!fields || fields->prev != head.hash) return false;
+  std::string unsigned_line(line);
+  unsigned_line.erase(fields->hash_at, fields->hash.size());
+  return chain_hash(fields->prev, unsigned_line) == fields->hash;
+}
+
 // The state kept in the lock file: "<id> <seq> <hash>\n".
 Head parse_state(std::string_view text) {
   Head head;
@@ -268,6 +277,13 @@ Result<void> DirectLog::bring_up_to_date() {
   const Head remembered = parse_state(*state);
   auto tail = read_tail(log_fd_.get(), size_);
   if (!tail) return pass_error(tail);
+  if (is_whole_event(tail->torn, tail->head)) {
+    // Only the final LF got lost: the line counts, and is ended.
+    if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
+    size_ += 1;
+    tail = read_tail(log_fd_.get(), size_);
+    if (!tail) return pass_error(tail);
+  }
   return repair(*tail, remembered);
 }
 

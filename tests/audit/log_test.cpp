@@ -193,6 +193,21 @@ TEST(Log, SealsATornLineWhereverItWasCut) {
   }
 }
 
+TEST(Log, EndsALineThatLostOnlyItsLineFeed) {
+  const test::TempDir dir;
+  const LogOptions options = options_for(dir.file("audit.log"));
+  append_one(options);
+  append_one(options);
+  std::string whole = test::read_text(options.path);
+  whole.pop_back();
+  test::write_text(options.path, whole);
+  test::write_text(options.path + ".lock", "");
+  append_one(options);
+  const auto events = walk(options.path);
+  EXPECT_EQ(events.size(), 4U);
+  EXPECT_EQ(count(events, EventType::kLogSealed), 0U);
+}
+
 struct TamperCase {
   const char* name;
   void (*act)(const std::string& path);
