@@ -37,6 +37,19 @@ inline constexpr std::size_t kHookInputBytesMax = std::size_t{8} * 1024 * 1024;
 inline constexpr std::chrono::milliseconds kHookDeadline{1500};
 inline constexpr std::chrono::milliseconds kLogLockTimeout{1000};
 
+// Paths or URLs that one call may name.
+inline constexpr std::size_t kCallTargetsMax = 1024;
+// A reason on its way to the agent and its person.
+inline constexpr std::size_t kVerdictReasonBytesMax = 2048;
+// The bounds of `lilith hook --deadline`: below, no hook would finish; above, agents give up first.
+inline constexpr std::chrono::milliseconds kHookDeadlineMin{100};
+inline constexpr std::chrono::milliseconds kHookDeadlineMax{8000};
+// Kept back from the deadline for what comes after the wait for input, and after that for the lock.
+inline constexpr std::chrono::milliseconds kHookInputReserve{500};
+inline constexpr std::chrono::milliseconds kHookLockReserve{150};
+// Ancestors looked at for the agent's process.
+inline constexpr int kAncestorsMax = 32;
+
 // JSON nesting accepted from agents and logs.
 inline constexpr std::size_t kJsonDepthMax = 64;
 
