@@ -1,0 +1,117 @@
+#include "enforcer/guard.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <fcntl.h>
+#include <string_view>
+#include <sys/time.h>
+#include <unistd.h>
+
+namespace lilith::enforcer {
+namespace {
+
+enum class Cause : std::size_t { kDeadline, kSignal, kCrash };
+constexpr std::size_t kCauses = 3;
+constexpr std::array<std::string_view, kCauses> kReasons{
+    "the decision took longer than a hook may take",
+    "the hook was told to end before it had decided",
+    "the hook crashed before it had decided",
+};
+constexpr std::array kEndingSignals{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU};
+constexpr std::array kCrashSignals{SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+constexpr std::size_t kCrashStackBytes = std::size_t{64} * 1024;
+
+// Plain memory that the handlers read; written before they are installed.
+struct Prepared {
+  std::array<agents::Answer, kCauses> deny;
+  std::array<std::string, kCauses> complaint;
+};
+Prepared* prepared = nullptr;
+volatile std::sig_atomic_t lets_through_now = 0;
+constexpr int kNotAnswered = -1;
+volatile std::sig_atomic_t exit_code_now = kNotAnswered;
+
+// write(2) is on the list of async-signal-safe functions (signal-safety(7)); what can't be written
+// is lost, the exit code remains.
+void put(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+void answer_for(Cause cause) {
+  if (exit_code_now != kNotAnswered) ::_exit(static_cast<int>(exit_code_now));
+  const auto index = static_cast<std::size_t>(cause);
+  if (lets_through_now != 0) {
+    put(STDERR_FILENO, prepared->complaint[index]);
+    ::_exit(0);
+  }
+  const agents::Answer& answer = prepared->deny[index];
+  exit_code_now = answer.exit_code;
+  put(STDERR_FILENO, answer.standard_error);
+  put(STDOUT_FILENO, answer.standard_output);
+  ::_exit(answer.exit_code);
+}
+
+extern "C" void on_deadline(int) { answer_for(Cause::kDeadline); }
+extern "C" void on_ending_signal(int) { answer_for(Cause::kSignal); }
+extern "C" void on_crash(int) { answer_for(Cause::kCrash); }
+
+void handle(int signal_number, void (*handler)(int), int flags) {
+  struct sigaction action{};
+  action.sa_handler = handler;
+  ::sigfillset(&action.sa_mask);
+  action.sa_flags = flags;
+  ::sigaction(signal_number, &action, nullptr);
+}
+
+}  // namespace
+
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != fd) ::_exit(2);
+  }
+}
+
+void arm_guard(agents::Agent agent, std::chrono::milliseconds deadline) {
+  static Prepared answers;
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    answers.deny[i] = agents::deny_answer(agent, kReasons[i]);
+    answers.complaint[i] = "lilith: " + std::string(kReasons[i]) + "; let through in audit mode\n";
+  }
+  prepared = &answers;
+  static std::array<std::byte, kCrashStackBytes> crash_stack;
+  stack_t alternate{};
+  alternate.ss_sp = crash_stack.data();
+  alternate.ss_size = crash_stack.size();
+  ::sigaltstack(&alternate, nullptr);
+  for (const int signal_number : kEndingSignals)
+    handle(signal_number, on_ending_signal, SA_ONSTACK);
+  for (const int signal_number : kCrashSignals) handle(signal_number, on_crash, SA_ONSTACK);
+  handle(SIGALRM, on_deadline, SA_ONSTACK);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(deadline);
+  const auto rest = std::chrono::duration_cast<std::chrono::microseconds>(deadline - seconds);
+  const itimerval once{{0, 0}, {seconds.count(), rest.count()}};
+  ::setitimer(ITIMER_REAL, &once, nullptr);
+}
+
+void set_guard_lets_through(bool lets_through) { lets_through_now = lets_through ? 1 : 0; }
+
+bool guard_lets_through() { return lets_through_now != 0; }
+
+void finish(const agents::Answer& answer) {
+  exit_code_now = answer.exit_code;
+  put(STDERR_FILENO, answer.standard_error);
+  put(STDOUT_FILENO, answer.standard_output);
+  ::_exit(answer.exit_code);
+}
+
+}  // namespace lilith::enforcer

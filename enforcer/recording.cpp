@@ -1,0 +1,131 @@
+#include "enforcer/recording.hpp"
+
+#include "audit/base/file.hpp"
+#include "audit/base/unique_fd.hpp"
+#include "audit/log.hpp"
+#include "audit/redact.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lilith::enforcer {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kShortestWait{50};
+constexpr unsigned kPrivateFile = 0600, kPrivateDirectory = 0700;
+constexpr char kMarker[] = "/enforced";
+
+bool exists(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+bool is_socket(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
+milliseconds time_left(const RecordingOptions& options) {
+  const auto left =
+      std::chrono::duration_cast<milliseconds>(options.until - options.clock.monotonic());
+  return std::max(left, kShortestWait);
+}
+
+std::string recorder_of(const RecordingOptions& options) {
+  if (!options.recorder.empty()) return options.recorder;
+  if (is_socket(options.places.system_recorder)) return options.places.system_recorder;
+  return options.places.environment_recorder;
+}
+
+Result<void> append_directly(const RecordingOptions& options, const rules::AuditSettings& audit,
+                             const std::string& path, bool is_private, audit::Event& event) {
+  audit::LogOptions log;
+  log.path = path;
+  log.host = event.host;
+  log.sync = audit.sync == audit::Sync::kBatch ? audit::Sync::kAlways : audit.sync;
+  log.rotate_bytes = audit.rotate_max_bytes;
+  log.rotate_keep = audit.rotate_keep;
+  log.lock_timeout = time_left(options);
+  log.group = is_private ? std::string() : audit.group;
+  if (is_private) {
+    log.file_mode = kPrivateFile;
+    log.directory_mode = kPrivateDirectory;
+  }
+  event.via = audit::Via::kDirect;
+  auto appender = audit::open_log(log, options.clock);
+  if (!appender) return pass_error(appender);
+  auto appended = (*appender)->append(event);
+  if (!appended) return pass_error(appended);
+  return {};
+}
+
+bool is_refusal(const Error& error) {
+  constexpr std::array kRefusals{EACCES, EPERM, EROFS};
+  return std::find(kRefusals.begin(), kRefusals.end(), error.os_errno) != kRefusals.end();
+}
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+Result<void> append_to_log(const RecordingOptions& options, audit::Event& event) {
+  const rules::AuditSettings defaults;
+  const rules::AuditSettings& audit = options.policy ? options.policy->audit() : defaults;
+  // Without a policy nobody asked for the system's log directory; it is used where it is there.
+  const bool may_use = options.policy != nullptr || exists(parent_of(audit.log_path));
+  Result<void> done;
+  if (may_use) {
+    done = append_directly(options, audit, audit.log_path, false, event);
+    if (done) return done;
+    if (::geteuid() == 0 || !is_refusal(done.error())) return done;
+  }
+  if (options.places.user_state.empty()) {
+    if (!may_use) return fail(ErrorCode::kNotFound, "there is no place for an audit log");
+    return done;
+  }
+  event.detail.emplace_back("log", "fallback");
+  event.detail.emplace_back("log_refused", audit.log_path);
+  return append_directly(options, audit, options.places.user_state + "/agent-audit.log", true,
+                         event);
+}
+
+}  // namespace
+
+Result<void> record(const RecordingOptions& options, audit::Event& event) {
+  if (options.policy == nullptr || options.policy->audit().redact) audit::redact(event);
+  const std::string socket = recorder_of(options);
+  if (socket.empty()) return append_to_log(options, event);
+  auto recorder = audit::open_recorder(socket, time_left(options));
+  if (recorder) {
+    event.via = audit::Via::kRecorder;
+    auto appended = (*recorder)->append(event);
+    if (appended) return {};
+    if (options.enforcing) return pass_error(appended);
+  } else if (options.enforcing) {
+    return pass_error(recorder);
+  }
+  return append_to_log(options, event);
+}
+
+void remember_enforcement(const Places& places) {
+  if (!enforcement_seen(places).empty()) return;
+  const auto leave_mark = [](const std::string& directory) {
+    const UniqueFd fd(::open((directory + kMarker).c_str(),
+                             O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644));
+    return fd.valid();
+  };
+  if (leave_mark(places.system_state) || places.user_state.empty()) return;
+  if (make_directories(places.user_state, kPrivateDirectory)) leave_mark(places.user_state);
+}
+
+std::string enforcement_seen(const Places& places) {
+  for (const std::string* directory : {&places.system_state, &places.user_state}) {
+    if (!directory->empty() && exists(*directory + kMarker)) return *directory + kMarker;
+  }
+  return {};
+}
+
+}  // namespace lilith::enforcer

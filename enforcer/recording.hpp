@@ -1,0 +1,32 @@
+#pragma once
+// Where a hook's event goes: to the recorder when there is one, else into the policy's log, else,
+// for a user who may not write that, into a log of the user's own that says so.
+
+#include "audit/base/clock.hpp"
+#include "audit/event.hpp"
+#include "enforcer/policy_place.hpp"
+#include "rules/policy.hpp"
+
+#include <string>
+
+namespace lilith::enforcer {
+
+struct RecordingOptions {
+  const Places& places;
+  std::string recorder;                   // --recorder, or empty
+  const rules::Policy* policy = nullptr;  // null: there is no usable one
+  bool enforcing =
+      true;             // a recorder that does not answer is an error; else the log is the way out
+  MonotonicTime until;  // when the last try must be over
+  const Clock& clock;
+};
+// Removes secrets unless the policy says otherwise, then appends; after a value is returned the
+// event is on disk.
+[[nodiscard]] Result<void> record(const RecordingOptions& options, audit::Event& event);
+
+// Remembers that a policy in enforce mode was in force here, and tells. The first file that says so
+// is returned, or an empty string.
+void remember_enforcement(const Places& places);
+[[nodiscard]] std::string enforcement_seen(const Places& places);
+
+}  // namespace lilith::enforcer
