@@ -53,7 +53,12 @@ bool read_stat(const std::string& directory, Stat& out) {
 std::string exe_of(const std::string& directory) {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink((directory + "/exe").c_str(), target.data(), target.size());
-  return size <= 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
+  if (size <= 0) return {};
+  // The kernel marks a program whose file was replaced while it runs.
+  constexpr std::string_view kDeleted = " (deleted)";
+  std::string_view text(target.data(), static_cast<std::size_t>(size));
+  if (text.ends_with(kDeleted)) text.remove_suffix(kDeleted.size());
+  return std::string(text);
 }
 
 }  // namespace

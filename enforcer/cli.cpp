@@ -1,0 +1,452 @@
+#include "enforcer/cli.hpp"
+
+#include "audit/base/file.hpp"
+#include "audit/base/text.hpp"
+#include "audit/base/unique_fd.hpp"
+#include "audit/json/reader.hpp"
+#include "audit/json/writer.hpp"
+#include "audit/read/verify.hpp"
+#include "audit/recorder.hpp"
+#include "enforcer/hook_main.hpp"
+#include "enforcer/policy_place.hpp"
+#include "enforcer/show.hpp"
+#include "rules/agents/agents.hpp"
+#include "rules/decide.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <vector>
+
+namespace lilith::enforcer {
+namespace {
+
+// docs/exit-codes.md
+constexpr int kGood = 0, kFound = 1, kUsage = 2, kIncomplete = 3;
+
+struct CommandRow {
+  const char* name;
+  const char* does;
+  const char* program;  // sibling that does it; null: this one
+};
+constexpr std::array kCommands{
+    CommandRow{"hook",
+               "one agent hook event on standard input -> verdict; the event is logged first",
+               nullptr},
+    CommandRow{"policy",
+               "check, explain, schema: is a policy right, and what does it say of a call",
+               nullptr},
+    CommandRow{"verify", "the chain of audit logs: nothing missing, changed or twice", nullptr},
+    CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
+    CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
+               nullptr},
+    CommandRow{"ship", "follow a log and deliver it to syslog or files", "lilith-ship"},
+    CommandRow{"replay", "decide recorded events again under candidate policies", "lilith-replay"},
+    CommandRow{"import", "make events of the history that agents keep", "lilith-replay"},
+};
+
+void print(std::string_view text) {
+  // A reader that went away (head, less) is no error of ours.
+  if (auto ignored = write_all(STDOUT_FILENO, text); !ignored) return;
+}
+
+int complain(const std::string& message, int code) {
+  const std::string text = "lilith: " + message + "\n";
+  if (auto ignored = write_all(STDERR_FILENO, text); !ignored) return code;
+  return code;
+}
+
+int code_of(const Error& error) {
+  return error.code == ErrorCode::kInvalidInput ? kUsage : kIncomplete;
+}
+
+std::string help() {
+  std::string out =
+      "lilith guards AI coding agents with one policy and records every decision.\n\n"
+      "usage: lilith COMMAND [options]\n\n";
+  for (const CommandRow& row : kCommands) {
+    std::string name = row.name;
+    name.resize(10, ' ');
+    out += "  " + name + row.does + "\n";
+  }
+  out +=
+      "\nlilith COMMAND --help says everything about one of them; lilith --version prints the "
+      "version.\n"
+      "Exit codes: 0 good, 1 found what it looks for, 2 wrong usage or configuration, 3 input "
+      "incomplete.\n";
+  return out;
+}
+
+int run_sibling(const CommandRow& row, int argc, char** argv) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string program = (self.parent_path() / row.program).string();
+  std::vector<char*> words;
+  std::string name = row.program;
+  words.push_back(name.data());
+  // One program serves several commands; all but its namesake are told by name.
+  const bool namesake = name == "lilith-" + std::string(row.name);
+  for (int i = namesake ? 2 : 1; i < argc; ++i) words.push_back(argv[i]);
+  words.push_back(nullptr);
+  ::execv(program.c_str(), words.data());
+  return complain("lilith " + std::string(row.name) + " needs the program " + program + ": " +
+                      std::strerror(errno),
+                  kUsage);
+}
+
+// ---- policy ----
+
+struct CheckOptions {
+  std::vector<std::string> files;
+  bool json = false;
+};
+
+void append_json(json::Writer& writer, const rules::Diagnostic& diagnostic) {
+  writer.begin_object();
+  writer.member("severity", diagnostic.severity == rules::Severity::kError ? "error" : "warning");
+  writer.member("file", diagnostic.file).member("line", diagnostic.line);
+  writer.member("column", diagnostic.column).member("message", diagnostic.message);
+  writer.end_object();
+}
+
+int check_policies(const CheckOptions& options) {
+  int code = kGood;
+  std::string text, out;
+  json::Writer writer(out);
+  writer.begin_object().key("files").begin_array();
+  for (const std::string& file : options.files) {
+    const bool readable = ::access(file.c_str(), R_OK) == 0;
+    const rules::PolicyLoad load = rules::load_policy_file(file);
+    if (!load.policy) code = std::max(code, readable ? kFound : kIncomplete);
+    writer.begin_object().member("file", file).member("valid", load.policy != nullptr);
+    if (load.policy) writer.member("sha256", load.policy->sha256());
+    writer.key("diagnostics").begin_array();
+    for (const rules::Diagnostic& diagnostic : load.diagnostics) {
+      append_json(writer, diagnostic);
+      text += printable(rules::to_string(diagnostic)) + "\n";
+    }
+    writer.end_array().end_object();
+    if (load.policy) text += printable(file) + ": valid, sha256 " + load.policy->sha256() + "\n";
+  }
+  writer.end_array().end_object();
+  print(options.json ? out + "\n" : text);
+  return code;
+}
+
+struct ExplainOptions {
+  std::string file;
+  std::string agent = "claude_code";
+  std::string tool, server, command, path, url, cwd;
+  bool json = false;
+};
+
+// The tool that stands for the kind of call, where none is named.
+std::string usual_tool(const ExplainOptions& options) {
+  const bool command = !options.command.empty(), url = !options.url.empty();
+  if (options.agent == "vscode_copilot") {
+    return command ? "run_in_terminal" : url ? "fetch_webpage" : "read_file";
+  }
+  if (options.agent == "gh_copilot_cli") return command ? "bash" : url ? "web_fetch" : "view";
+  return command ? "Bash" : url ? "WebFetch" : "Read";
+}
+
+Result<std::string> tool_input(const ExplainOptions& options) {
+  if (options.command.empty() && options.path.empty() && options.url.empty()) {
+    return read_all(STDIN_FILENO, limits::kHookInputBytesMax);
+  }
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  if (!options.command.empty()) writer.member("command", options.command);
+  if (!options.path.empty()) writer.member("path", options.path);
+  if (!options.url.empty()) writer.member("url", options.url);
+  writer.end_object();
+  return out;
+}
+
+void print_decision(const rules::Decision& decision, const audit::Call& call, bool as_json) {
+  std::string out;
+  const std::string operation = audit::describe(decision.operation);
+  if (as_json) {
+    json::Writer writer(out);
+    writer.begin_object();
+    writer.member("decision", audit::name(decision.verdict));
+    writer.member("action", audit::name(decision.action));
+    writer.member("mode", audit::name(decision.mode));
+    writer.member("rule", decision.rule).member("line", decision.line);
+    writer.member("reason_code", decision.reason_code).member("reason", decision.reason);
+    writer.member("technique", decision.technique).member("operation", operation);
+    writer.member("operations", static_cast<std::uint64_t>(decision.operations));
+    writer.key("also").begin_array();
+    for (const audit::Operation& other : decision.others) writer.value(audit::describe(other));
+    writer.end_array().member("call", audit::name(call.kind)).end_object();
+    return print(out + "\n");
+  }
+  out += std::string(audit::name(decision.action)) + ": " + printable(operation) + "\n";
+  if (!decision.reason.empty()) out += "  why   " + printable(decision.reason) + "\n";
+  if (!decision.rule.empty()) {
+    out += "  rule  " + printable(decision.rule);
+    if (decision.line > 0) out += " (line " + std::to_string(decision.line) + ")";
+    out += "\n";
+  }
+  for (const audit::Operation& other : decision.others) {
+    out += "  also  " + printable(audit::describe(other)) + "\n";
+  }
+  print(out);
+}
+
+int explain(ExplainOptions options) {
+  const auto agent = agents::agent_from_name(options.agent);
+  if (agent) options.agent = agents::name(*agent);
+  const rules::PolicyLoad load = rules::load_policy_file(options.file);
+  if (!load.policy) {
+    std::string text;
+    for (const auto& diagnostic : load.diagnostics) text += printable(to_string(diagnostic)) + "\n";
+    print(text);
+    return complain("the policy is not usable", kUsage);
+  }
+  if (options.tool.empty()) options.tool = usual_tool(options);
+  if (options.cwd.empty()) options.cwd = std::filesystem::current_path().string();
+  const auto input = tool_input(options);
+  if (!input) return complain(input.error().message, kIncomplete);
+  json::Document document;
+  const auto arguments = document.parse(*input);
+  if (!arguments) {
+    return complain("the tool's arguments on standard input: " + arguments.error().message, kUsage);
+  }
+  const auto user = rules::current_user();
+  if (!user) return complain(user.error().message, kUsage);
+  agents::MappedCall mapped =
+      agents::map_call(options.agent, options.tool, *arguments, options.cwd);
+  if (!options.server.empty()) mapped.server = options.server;
+  const rules::CallAnalysis analysis = rules::analyse(mapped.call);
+  const audit::Facts facts =
+      rules::observe(analysis, *user, options.cwd, rules::real_file_system());
+  const rules::Decision decision =
+      rules::decide(*load.policy, {options.agent, options.tool, mapped.server}, analysis, facts);
+  print_decision(decision, mapped.call, options.json);
+  return decision.verdict == audit::Verdict::kAllow ? kGood : kFound;
+}
+
+// ---- verify, audit, recorder ----
+
+int verify(const std::vector<std::string>& logs, bool from_start, bool json) {
+  audit::VerifyOptions options;
+  options.start_may_be_missing = !from_start;
+  const auto report = audit::verify(logs, options);
+  if (!report) return complain(report.error().message, code_of(report.error()));
+  print(json ? audit::to_json(*report) : audit::to_text(*report));
+  return audit::exit_code(*report);
+}
+
+int show_log(const ShowOptions& options, bool follow_on) {
+  const auto put = [](std::string_view line) {
+    return write_all(STDOUT_FILENO, std::string(line) + "\n").has_value();
+  };
+  const auto shown = show(options, [&put](std::string_view line) { put(line); });
+  if (!shown) return complain(shown.error().message, code_of(shown.error()));
+  if (!follow_on) return *shown ? kGood : kIncomplete;
+  const auto followed = follow(options, put);
+  if (!followed) return complain(followed.error().message, code_of(followed.error()));
+  return kGood;
+}
+
+struct RecorderArguments {
+  std::string socket = "/run/lilith/recorder.sock";
+  std::string log, group, policy, sync;
+  std::uint64_t rotate_bytes = 0;
+  bool rotate_given = false;
+};
+
+// What the command line leaves open is taken from the policy in force.
+Result<audit::RecorderOptions> recorder_options(const RecorderArguments& arguments) {
+  audit::RecorderOptions options;
+  options.socket_path = arguments.socket;
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0) options.log.host = host.data();
+  rules::AuditSettings settings;
+  if (!arguments.policy.empty() || arguments.log.empty()) {
+    const Places places = machine_places({});
+    const FoundPolicy found = find_policy(places, arguments.policy, rules::real_file_system());
+    if (found.load.policy) settings = found.load.policy->audit();
+    if (!found.load.policy && !found.path.empty()) {
+      return fail(ErrorCode::kInvalidInput, why_unusable(found, places));
+    }
+  }
+  options.log.path = arguments.log.empty() ? settings.log_path : arguments.log;
+  options.log.group = arguments.group.empty() ? settings.group : arguments.group;
+  options.log.rotate_bytes =
+      arguments.rotate_given ? arguments.rotate_bytes : settings.rotate_max_bytes;
+  options.log.rotate_keep = settings.rotate_keep;
+  options.log.sync = arguments.sync == "always"  ? audit::Sync::kAlways
+                     : arguments.sync == "batch" ? audit::Sync::kBatch
+                     : arguments.sync == "off"   ? audit::Sync::kOff
+                                                 : settings.sync;
+  return options;
+}
+
+int serve(const RecorderArguments& arguments) {
+  auto options = recorder_options(arguments);
+  if (!options) return complain(options.error().message, kUsage);
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  ::sigaddset(&ending, SIGTERM);
+  ::sigaddset(&ending, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+  const UniqueFd stop(::signalfd(-1, &ending, SFD_CLOEXEC));
+  if (!stop.valid()) return complain("cannot wait for signals", kUsage);
+  if (auto served = audit::serve_recorder(*options, stop.get()); !served) {
+    return complain(served.error().message, kUsage);
+  }
+  return kGood;
+}
+
+// ---- the command line ----
+
+// Options are added to `app`; `action` is set to what is to be done.
+class CommandLine {
+ public:
+  CommandLine() : app_("", "lilith") {
+    app_.require_subcommand(1);
+    add_policy();
+    add_verify();
+    add_audit();
+    add_recorder();
+  }
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      print(app_.help());
+      return kGood;
+    } catch (const CLI::ParseError& error) {
+      return complain(printable(error.what()) + "; see lilith --help", kUsage);
+    }
+    return action_();
+  }
+
+ private:
+  CLI::App* command(CLI::App& parent, const char* name, const char* does,
+                    std::function<int()> action) {
+    CLI::App* added = parent.add_subcommand(name, does);
+    added->callback([this, action = std::move(action)] { action_ = action; });
+    return added;
+  }
+  void add_policy() {
+    CLI::App* policy = app_.add_subcommand("policy", "check, explain and describe policies");
+    policy->require_subcommand(1);
+    auto* check = command(*policy, "check", "validate: 0 valid, 1 errors, 3 a file can't be read",
+                          [this] { return check_policies(check_); });
+    check->add_option("FILE", check_.files, "policies")->required();
+    check->add_flag("--json", check_.json, "diagnostics as JSON");
+    auto* one = command(*policy, "explain",
+                        "what the policy says of one call: 0 allowed, 1 denied. The tool's "
+                        "arguments come as JSON on standard input, or by --command, --path, --url",
+                        [this] { return explain(explain_); });
+    one->add_option("FILE", explain_.file, "policy")->required();
+    one->add_option("--agent", explain_.agent, "agent (claude_code)");
+    one->add_option("--tool", explain_.tool, "the agent's own tool name");
+    one->add_option("--server", explain_.server, "MCP server");
+    one->add_option("--command", explain_.command, "a shell line");
+    one->add_option("--path", explain_.path, "a file");
+    one->add_option("--url", explain_.url, "a URL");
+    one->add_option("--cwd", explain_.cwd, "the session's directory (the current one)");
+    one->add_flag("--json", explain_.json, "the decision as JSON");
+    command(*policy, "schema", "the grammar of the file as JSON Schema", [] {
+      print(rules::policy_json_schema());
+      return kGood;
+    });
+  }
+  void add_verify() {
+    auto* added =
+        command(app_, "verify", "0 the chain is whole, 1 findings, 3 some input could not be read",
+                [this] { return verify(logs_, from_start_, json_); });
+    added->add_option("LOG", logs_, "logs or directories")->required();
+    added->add_flag("--from-start", from_start_, "the first event must be seq 1");
+    added->add_flag("--json", json_, "the report as JSON");
+  }
+  void add_audit() {
+    CLI::App* audit = app_.add_subcommand("audit", "look at a log");
+    audit->require_subcommand(1);
+    const auto finish_options = [this] { show_.colour = ::isatty(STDOUT_FILENO) == 1; };
+    auto* all = command(*audit, "show", "one line an event", [this, finish_options] {
+      finish_options();
+      return show_log(show_, false);
+    });
+    all->add_option("LOG", show_.logs, "logs; - is standard input")->required();
+    all->add_flag("--rotated", show_.whole_series, "with the rotated files, oldest first");
+    all->add_flag("--json", show_.json, "the lines themselves");
+    auto* end = command(*audit, "tail", "the last events", [this, finish_options] {
+      finish_options();
+      show_.last = last_;
+      return show_log(show_, follow_);
+    });
+    end->add_option("LOG", show_.logs, "log")->required()->expected(1);
+    end->add_option("-n,--lines", last_, "how many (10)")->check(CLI::Range(1, 1'000'000));
+    end->add_flag("-f,--follow", follow_, "go on with what is appended");
+    end->add_flag("--json", show_.json, "the lines themselves");
+  }
+  void add_recorder() {
+    auto* added = command(app_, "recorder", "own the log and take events over a socket",
+                          [this] { return serve(recorder_); });
+    added->add_option("--socket", recorder_.socket, "socket (/run/lilith/recorder.sock)");
+    added->add_option("--log", recorder_.log, "log (audit.log_path of the policy in force)");
+    added->add_option("--policy", recorder_.policy, "policy to take the audit section from");
+    added->add_option("--group", recorder_.group, "group that may read the log");
+    added->add_option("--sync", recorder_.sync, "off, batch or always")
+        ->check(CLI::IsMember({"off", "batch", "always"}));
+    added->add_option("--rotate-bytes", recorder_.rotate_bytes, "size of a file; 0: never rotate")
+        ->each([this](const std::string&) { recorder_.rotate_given = true; });
+  }
+
+  CLI::App app_;
+  std::function<int()> action_;
+  CheckOptions check_;
+  ExplainOptions explain_;
+  ShowOptions show_;
+  RecorderArguments recorder_;
+  std::vector<std::string> logs_;
+  std::size_t last_ = 10;
+  bool from_start_ = false, json_ = false, follow_ = false;
+};
+
+}  // namespace
+
+int cli_main(int argc, char** argv, const char* version) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == "--help" || word == "-h" || word == "help") {
+    print(help());
+    return kGood;
+  }
+  if (word == "--version") {
+    print("lilith " + std::string(version) + "\n");
+    return kGood;
+  }
+  if (word.empty()) {
+    if (auto ignored = write_all(STDERR_FILENO, help()); !ignored) return kUsage;
+    return kUsage;
+  }
+  std::vector<std::string_view> names;
+  for (const CommandRow& row : kCommands) {
+    names.emplace_back(row.name);
+    if (word == row.name && row.program != nullptr) return run_sibling(row, argc, argv);
+  }
+  if (std::find(names.begin(), names.end(), word) == names.end()) {
+    const std::string_view near = did_you_mean(word, names);
+    return complain("no command is called " + printable(word) +
+                        (near.empty() ? "" : ", did you mean " + std::string(near) + "?") +
+                        "; see lilith --help",
+                    kUsage);
+  }
+  return CommandLine().run(argc, argv);
+}
+
+}  // namespace lilith::enforcer
