@@ -122,6 +122,7 @@ class Judge {
   [[nodiscard]] bool arguments_match(const ToolRule& rule, const Call& call) const;
   [[nodiscard]] bool blocked_tool(std::string_view name, const Call& call, const Operation& op);
   [[nodiscard]] bool blocked_path(const ToolRule& rule, const KnownPath& path, const Operation& op);
+  [[nodiscard]] bool blocked_glob(const ToolRule& rule, std::string_view text, const Operation& op);
   [[nodiscard]] bool protected_path(const KnownPath& path, const Operation& op);
 
   void allow(Operation op, std::string rule, int line, bool is_egress = false);
@@ -214,6 +215,31 @@ bool Judge::blocked_path(const ToolRule& rule, const KnownPath& path, const Oper
     const std::string where_listed = "tool_invocations." + rule.name + ".path_blocklist";
     deny(op, "path.blocked", in_list(where_listed, entry.text), entry.line,
          "path '" + printable(*spelling) + "' is blocked by " + in_list(where_listed, entry.text),
+         technique_of(entry.text))
+        .always_block = entry.always_block;
+    return true;
+  }
+  return false;
+}
+
+// A word that the shell expands may become a blocked path: `~/.s*/id_rsa` does. A component counts
+// when it matches a literal component of a block pattern and is more than a lone star, which never
+// gives a leading dot and stands in half of all benign lines.
+bool Judge::blocked_glob(const ToolRule& rule, std::string_view text, const Operation& op) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('/', at), text.size());
+    const std::string_view component = text.substr(at, end - at);
+    at = end + 1;
+    const bool globs = component.find_first_of("*?[{") != std::string_view::npos;
+    const bool says_something = component.find_first_not_of("*?") != std::string_view::npos;
+    if (!globs || !says_something) continue;
+    const std::size_t hit = rule.path_block.patterns.find_by_component(component);
+    if (hit == PathPatternSet::npos) continue;
+    const Entry& entry = rule.path_block.entries[hit];
+    const std::string where_listed = "tool_invocations." + rule.name + ".path_blocklist";
+    deny(op, "path.blocked", in_list(where_listed, entry.text), entry.line,
+         "'" + printable(text) + "' may expand to what " + in_list(where_listed, entry.text) +
+             " blocks",
          technique_of(entry.text))
         .always_block = entry.always_block;
     return true;
@@ -374,7 +400,7 @@ void Judge::judge_argument_path(const PathUse& use) {
   op.kind = OperationKind::kReadFile;
   op.path = !path.resolved.empty() ? path.resolved : use.text;
   for (const auto& [name, rule] : p_.tools.allowed) {
-    if (!blocked_path(rule, path, op)) continue;
+    if (!blocked_path(rule, path, op) && !(use.glob && blocked_glob(rule, use.text, op))) continue;
     const bool archives = std::any_of(analysis_.command.commands.begin(),
                                       analysis_.command.commands.end(), [](const CommandUse& one) {
                                         return std::find(kArchivers.begin(), kArchivers.end(),

@@ -233,6 +233,26 @@ void PathPatternSet::consider(const Index& index, std::string_view key, std::str
   }
 }
 
+std::size_t PathPatternSet::find_by_component(std::string_view component) const {
+  // {a,b} may become anything that its place allows.
+  std::string glob(component);
+  for (std::size_t open = glob.find('{'); open != std::string::npos; open = glob.find('{')) {
+    const std::size_t close = glob.find('}', open);
+    glob.replace(open, close == std::string::npos ? close : close - open + 1, "*");
+  }
+  for (const auto& [literal, indexes] : by_component_) {
+    if (glob_matches(glob, literal)) return indexes.front();
+  }
+  const std::size_t dot = glob.rfind('.');
+  for (const auto& [suffix, indexes] : by_suffix_) {
+    if (dot != std::string::npos && glob_matches(std::string_view(glob).substr(dot), suffix) &&
+        glob.find_first_not_of("*?.", dot) != std::string::npos) {
+      return indexes.front();
+    }
+  }
+  return npos;
+}
+
 std::size_t PathPatternSet::find(std::string_view path, const PatternUser& user) const {
   std::size_t best = npos;
   if (patterns_.empty()) return best;

@@ -59,6 +59,9 @@ class PathPatternSet {
   void add(PathPattern pattern);
   // Index of the first added pattern that matches, or npos.
   [[nodiscard]] std::size_t find(std::string_view absolute_path, const PatternUser& user) const;
+  // Index of a pattern one of whose literal components, or whose suffix, the glob `component` could
+  // expand to.
+  [[nodiscard]] std::size_t find_by_component(std::string_view component) const;
   [[nodiscard]] bool empty() const { return patterns_.empty(); }
   [[nodiscard]] std::size_t size() const { return patterns_.size(); }
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);

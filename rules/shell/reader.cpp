@@ -1,1 +1,1743 @@
-#include "rules/command.hpp"
+#include "rules/shell/reader.hpp"
+
+#include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
+#include "rules/shell/tables.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace lilith::rules::shell {
+namespace {
+
+// Leaves the recursion; caught in read_line().
+struct Refusal {
+  std::string code;
+  std::string message;
+  std::size_t offset;
+};
+
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_name(char c) { return is_name_start(c) || is_digit(c); }
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_meta(char c) {
+  return c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')';
+}
+bool is_integer(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return !text.empty() && text.size() < 19 && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+// One word after quote removal.
+struct Word {
+  std::string text;  // expansions as their source text
+  bool constant = true;
+  bool quoted = false;  // any quoting character was there
+  bool glob = false;    // an unquoted * ? or [
+  bool brace = false;   // an unquoted {
+  bool tilde = false;   // begins with an unquoted ~
+  bool home = false;    // begins with $HOME or ${HOME}; home_bytes of `text` are that expansion
+  std::size_t home_bytes = 0;
+  bool arithmetic = false;  // is one whole $((...)), so an integer
+  std::size_t offset = 0;
+};
+
+struct Assignment {
+  std::string name;
+  Word value;
+};
+
+// A directory that relative paths may be relative to.
+struct Directory {
+  bool known = true;
+  bool home = false;
+  std::string text;  // relative to the call's cwd when neither home nor absolute
+
+  friend bool operator==(const Directory&, const Directory&) = default;
+};
+using Directories = std::vector<Directory>;
+constexpr std::size_t kDirectoriesMax = 4;
+
+struct HereDoc {
+  std::string delimiter;
+  bool quoted = false;
+  bool strip_tabs = false;
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, CommandAnalysis& out, std::size_t base, std::size_t depth)
+      : s_(text), out_(out), base_(base), depth_(depth) {}
+
+  void run() {
+    list({});
+    if (at_ < s_.size()) refuse("command.unparsable", "unexpected '" + near() + "'");
+    if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
+    if (saw_cd_) forget_directories(function_uses_);
+  }
+
+  // State that nested readers share with the outer one.
+  Directories directories_{Directory{}};
+  std::set<std::string> functions_;
+  std::set<std::string> integers_;  // variables that hold integers only
+  std::size_t steps_ = 0;
+
+ private:
+  // ---- characters ----
+  [[noreturn]] void refuse(std::string code, std::string message) const {
+    throw Refusal{std::move(code), std::move(message), base_ + std::min(at_, s_.size())};
+  }
+  void step() {
+    if (++steps_ > limits::kShellStepsMax)
+      refuse("command.too_complex", "the line takes too long to read");
+  }
+  [[nodiscard]] char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < s_.size() ? s_[at_ + ahead] : '\0';
+  }
+  [[nodiscard]] bool end() const { return at_ >= s_.size(); }
+  [[nodiscard]] bool starts(std::string_view text) const {
+    return s_.substr(at_).starts_with(text);
+  }
+  [[nodiscard]] std::string near() const { return printable(utf8_prefix(s_.substr(at_), 12)); }
+  bool continuation() {
+    if (!starts("\\\n")) return false;
+    at_ += 2;
+    return true;
+  }
+  void blanks() {
+    for (;;) {
+      step();
+      if (!end() && is_blank(peek())) {
+        ++at_;
+      } else if (peek() == '#') {
+        while (!end() && peek() != '\n') ++at_;
+      } else if (!continuation()) {
+        return;
+      }
+    }
+  }
+  void newline() {
+    ++at_;
+    read_here_docs();
+  }
+  void newlines() {
+    for (;;) {
+      blanks();
+      if (end() || peek() != '\n') return;
+      newline();
+    }
+  }
+
+  class Deeper {
+   public:
+    explicit Deeper(Reader& reader) : reader_(reader) {
+      if (++reader_.depth_ > limits::kShellDepthMax) {
+        reader_.refuse("command.too_complex", "the line is nested too deeply");
+      }
+    }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+    ~Deeper() { --reader_.depth_; }
+
+   private:
+    Reader& reader_;
+  };
+
+  // ---- words ----
+  bool word(Word& out);
+  void word_part(Word& out);
+  void single_quotes(Word& out);
+  void double_quotes(Word& out);
+  void ansi_c(Word& out);
+  void dollar(Word& out, bool in_quotes);
+  void parameter(Word& out, bool in_quotes);
+  void parameter_word(bool in_quotes, std::string_view name, bool assigns);
+  void backticks(Word& out, bool in_quotes);
+  void substitution(Word& out);
+  void arithmetic(std::string_view close);
+  void expand_here_doc(std::string_view body, std::size_t offset);
+  void read_here_docs();
+  [[nodiscard]] bool at_word_end() const {
+    return end() || is_blank(peek()) || peek() == '\n' || is_meta(peek());
+  }
+
+  // ---- grammar ----
+  void list(const std::vector<std::string_view>& until);
+  void and_or(const std::vector<std::string_view>& until);
+  void pipeline();
+  void command();
+  bool compound(std::string_view reserved);
+  void if_clause();
+  void while_clause();
+  void for_clause();
+  void case_clause();
+  void function_body(const std::string& name);
+  void conditional();
+  void simple_command();
+  bool assignment(std::vector<Assignment>& out);
+  void array_value();
+  bool redirection(bool& any);
+  void redirections_after();
+  void expect(std::string_view reserved);
+  [[nodiscard]] std::string_view reserved_word() const;
+  [[nodiscard]] bool stops(const std::vector<std::string_view>& until) const;
+
+  // ---- meaning ----
+  void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
+              bool here_doc_only);
+  void note_assignment(const std::string& name, const Word& value, std::size_t offset);
+  bool builtin(const std::vector<Word>& argv, CommandUse& use);
+  void change_directory(const std::vector<Word>& argv);
+  void wrapper(const std::vector<Word>& argv, CommandUse& use);
+  void find_actions(const std::vector<Word>& argv, CommandUse& use);
+  void shell_text(const std::vector<Word>& argv, CommandUse& use);
+  void nested_text(const Word& text, bool look_through);
+  void argument_paths(const std::vector<Word>& argv);
+  void hosts(const std::vector<Word>& argv);
+  void add_path(const Word& word, std::string text, PathAccess access);
+  void line_hazard(std::string code, std::string message, std::size_t offset) {
+    out_.hazards.push_back({std::move(code), std::move(message), offset});
+  }
+  void forget_directories(const std::vector<std::size_t>& uses);
+  void merge(const Directories& other);
+
+  std::string_view s_;
+  CommandAnalysis& out_;
+  std::size_t at_ = 0;
+  std::size_t base_;
+  std::size_t depth_;
+  std::vector<HereDoc> here_docs_;
+  bool saw_cd_ = false;
+  bool in_function_ = false;
+  bool last_here_doc_quoted_ = false;
+  std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
+  bool look_through_ = false;
+
+  friend void lilith::rules::shell::read_line(std::string_view, CommandAnalysis&);
+};
+
+// ---- words
+// -----------------------------------------------------------------------------------------------------
+
+bool Reader::word(Word& out) {
+  out = Word();
+  out.offset = base_ + at_;
+  bool any = false;
+  while (true) {
+    step();
+    if (continuation()) continue;
+    // <( and >( begin a process substitution, which is part of a word.
+    if (starts("<(") || starts(">(")) {
+      at_ += 2;
+      substitution(out);
+      any = true;
+      continue;
+    }
+    if (at_word_end()) break;
+    word_part(out);
+    any = true;
+  }
+  if (any && peek() == '(' && !end()) {
+    refuse("command.unparsable",
+           "a '(' after a word (extended globs and functions of this form are not read)");
+  }
+  return any;
+}
+
+void Reader::word_part(Word& out) {
+  const char c = peek();
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte < 0x20 || byte == 0x7F)
+    refuse("command.control_byte", "a control character outside quotes");
+  switch (c) {
+    case '\'':
+      return single_quotes(out);
+    case '"':
+      return double_quotes(out);
+    case '`':
+      return backticks(out, false);
+    case '$':
+      return dollar(out, false);
+    case '\\':
+      ++at_;
+      if (end()) refuse("command.unparsable", "the line ends in a backslash");
+      out.quoted = true;
+      out.text.push_back(peek());
+      ++at_;
+      return;
+    case '*':
+    case '?':
+    case '[':
+      out.glob = true;
+      break;
+    case '{':
+      out.brace = true;
+      break;
+    case '~':
+      if (out.text.empty() && !out.quoted) out.tilde = true;
+      break;
+    default:
+      break;
+  }
+  out.text.push_back(c);
+  ++at_;
+}
+
+void Reader::single_quotes(Word& out) {
+  const std::size_t close = s_.find('\'', at_ + 1);
+  if (close == std::string_view::npos) refuse("command.unparsable", "a ' is not closed");
+  out.quoted = true;
+  out.text += s_.substr(at_ + 1, close - at_ - 1);
+  steps_ += close - at_;
+  at_ = close + 1;
+}
+
+void Reader::double_quotes(Word& out) {
+  const Deeper deeper(*this);
+  ++at_;
+  out.quoted = true;
+  for (;;) {
+    step();
+    if (end()) refuse("command.unparsable", "a \" is not closed");
+    const char c = peek();
+    if (c == '"') {
+      ++at_;
+      return;
+    }
+    if (c == '\\') {
+      const char next = peek(1);
+      if (next == '\n') {
+        at_ += 2;
+        continue;
+      }
+      if (next == '$' || next == '`' || next == '"' || next == '\\') ++at_;
+      out.text.push_back(peek());
+      ++at_;
+    } else if (c == '$') {
+      dollar(out, true);
+    } else if (c == '`') {
+      backticks(out, true);
+    } else {
+      out.text.push_back(c);
+      ++at_;
+    }
+  }
+}
+
+void append_utf8(std::string& out, std::uint32_t cp) {
+  if (cp < 0x80) {
+    out.push_back(static_cast<char>(cp));
+  } else if (cp < 0x800) {
+    out.push_back(static_cast<char>(0xC0 | cp >> 6));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  } else if (cp < 0x10000) {
+    out.push_back(static_cast<char>(0xE0 | cp >> 12));
+    out.push_back(static_cast<char>(0x80 | (cp >> 6 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  } else {
+    out.push_back(static_cast<char>(0xF0 | cp >> 18));
+    out.push_back(static_cast<char>(0x80 | (cp >> 12 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp >> 6 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  }
+}
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// $'...': bash manual 3.1.2.4.
+void Reader::ansi_c(Word& out) {
+  at_ += 2;
+  out.quoted = true;
+  for (;;) {
+    step();
+    if (end()) refuse("command.unparsable", "a $' is not closed");
+    char c = peek();
+    ++at_;
+    if (c == '\'') return;
+    if (c != '\\') {
+      out.text.push_back(c);
+      continue;
+    }
+    if (end()) refuse("command.unparsable", "a $' is not closed");
+    c = peek();
+    ++at_;
+    constexpr std::string_view kFrom = "abeEfnrtv\\'\"?", kTo = "\a\b\033\033\f\n\r\t\v\\'\"?";
+    if (const std::size_t i = kFrom.find(c); i != std::string_view::npos) {
+      out.text.push_back(kTo[i]);
+      continue;
+    }
+    std::uint32_t value = 0;
+    if (c >= '0' && c <= '7') {
+      value = static_cast<std::uint32_t>(c - '0');
+      for (int i = 0; i < 2 && peek() >= '0' && peek() <= '7'; ++i, ++at_) {
+        value = value * 8 + static_cast<std::uint32_t>(peek() - '0');
+      }
+      value &= 0xFF;
+      if (value == 0) refuse("command.control_byte", "a NUL in $'...'");
+      out.text.push_back(static_cast<char>(value));
+      continue;
+    }
+    if (c != 'x' && c != 'u' && c != 'U')
+      refuse("command.unparsable", "an escape in $'...' that is not read");
+    const int digits_max = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+    int digits = 0;
+    for (; digits < digits_max && hex_value(peek()) >= 0 && !end(); ++digits, ++at_) {
+      value = value * 16 + static_cast<std::uint32_t>(hex_value(peek()));
+    }
+    if (digits == 0 || value == 0 || value > 0x10FFFF) {
+      refuse("command.control_byte", "an escape in $'...' that gives no character");
+    }
+    if (c == 'x') {
+      out.text.push_back(static_cast<char>(value));
+    } else {
+      append_utf8(out.text, value);
+    }
+  }
+}
+
+// At a '$'.
+void Reader::dollar(Word& out, bool in_quotes) {
+  const char next = peek(1);
+  if (next == '\'' && !in_quotes) return ansi_c(out);
+  if (next == '"' && !in_quotes) {
+    // $"...": translation by the locale; without a catalogue the text itself.
+    refuse("command.unparsable", "$\"...\" (translated by the locale) is not read");
+  }
+  const std::size_t from = at_;
+  if (next == '(') {
+    out.constant = false;
+    if (peek(2) == '(') {
+      // `$((` may also be `$( (`; bash tries arithmetic first, and so does this, strictly.
+      const bool first = out.text.empty() && !out.quoted;
+      at_ += 3;
+      arithmetic("))");
+      out.text += s_.substr(from, at_ - from);
+      out.arithmetic = first;
+      return;
+    }
+    at_ += 2;
+    Word inner;
+    substitution(inner);
+    out.text += s_.substr(from, at_ - from);
+    out.arithmetic = false;
+    return;
+  }
+  if (next == '[') refuse("command.arithmetic", "$[...] is not read");
+  if (next == '{') {
+    at_ += 2;
+    parameter(out, in_quotes);
+    const std::string_view source = s_.substr(from, at_ - from);
+    if (out.text.empty() && source == "${HOME}") {
+      out.home = true;
+      out.home_bytes = source.size();
+    }
+    out.text += source;
+    out.constant = false;
+    out.arithmetic = false;
+    return;
+  }
+  if (is_name_start(next) || is_digit(next) ||
+      std::string_view("@*#?-$!").find(next) != std::string_view::npos) {
+    if (next == '\0') {
+      out.text.push_back('$');
+      ++at_;
+      return;
+    }
+    ++at_;
+    if (is_name_start(next)) {
+      while (!end() && is_name(peek())) ++at_;
+    } else {
+      ++at_;
+    }
+    const std::string_view source = s_.substr(from, at_ - from);
+    if (out.text.empty() && source == "$HOME") {
+      out.home = true;
+      out.home_bytes = source.size();
+    }
+    out.text += source;
+    out.constant = false;
+    return;
+  }
+  out.text.push_back('$');
+  ++at_;
+}
+
+// Behind "${", up to and over the closing brace.
+void Reader::parameter(Word&, bool in_quotes) {
+  const Deeper deeper(*this);
+  if (peek() == '!') refuse("command.indirect", "${!...} names a variable by another's value");
+  if (peek() == '#' && peek(1) != '}') ++at_;  // length
+  const std::size_t from = at_;
+  if (is_name_start(peek())) {
+    while (!end() && is_name(peek())) ++at_;
+  } else if (is_digit(peek())) {
+    while (!end() && is_digit(peek())) ++at_;
+  } else if (std::string_view("@*#?-$!").find(peek()) != std::string_view::npos && !end()) {
+    ++at_;
+  } else {
+    refuse("command.unparsable", "a ${...} that is not read");
+  }
+  const std::string name(s_.substr(from, at_ - from));
+  if (peek() == '[') {
+    // A subscript is evaluated as arithmetic, and arithmetic can run commands (a[$(cmd)]).
+    const std::size_t close = s_.find(']', at_);
+    if (close == std::string_view::npos) refuse("command.unparsable", "a subscript is not closed");
+    const std::string_view index = s_.substr(at_ + 1, close - at_ - 1);
+    if (index != "@" && index != "*" && !is_integer(index)) {
+      refuse("command.arithmetic", "the subscript [" + printable(index) + "] is not a number");
+    }
+    at_ = close + 1;
+  }
+  const char c = peek();
+  if (end()) refuse("command.unparsable", "a ${ is not closed");
+  if (c == '}') {
+    ++at_;
+    return;
+  }
+  if (c == '@') refuse("command.indirect", "${...@...} can evaluate its value");
+  if (c == ':' && std::string_view("-=?+").find(peek(1)) == std::string_view::npos) {
+    // ${name:offset:length}: arithmetic.
+    ++at_;
+    while (!end() && peek() != '}') {
+      if (!is_digit(peek()) && peek() != ':' && peek() != ' ' && peek() != '-') {
+        refuse("command.arithmetic", "an offset in ${" + name + ":...} is not a number");
+      }
+      ++at_;
+    }
+    if (end()) refuse("command.unparsable", "a ${ is not closed");
+    ++at_;
+    return;
+  }
+  if (c == ':') ++at_;
+  const char op = peek();
+  if (std::string_view("-=?+#%/^,").find(op) == std::string_view::npos) {
+    refuse("command.unparsable", "a ${...} operator that is not read");
+  }
+  ++at_;
+  parameter_word(in_quotes, name, op == '=');
+}
+
+void Reader::parameter_word(bool in_quotes, std::string_view name, bool assigns) {
+  Word value;
+  value.offset = base_ + at_;
+  for (;;) {
+    step();
+    if (end()) refuse("command.unparsable", "a ${ is not closed");
+    const char c = peek();
+    if (c == '}') {
+      ++at_;
+      break;
+    }
+    if (in_quotes && c == '\'') {
+      // Whether it quotes depends on the operator; an expansion could hide behind the difference.
+      refuse("command.unparsable", "a ' inside \"${...}\"");
+    }
+    if (c == '\\') {
+      ++at_;
+      if (end()) refuse("command.unparsable", "a ${ is not closed");
+      value.text.push_back(peek());
+      ++at_;
+    } else if (c == '"') {
+      double_quotes(value);
+    } else if (c == '\'') {
+      single_quotes(value);
+    } else if (c == '$') {
+      dollar(value, in_quotes);
+    } else if (c == '`') {
+      backticks(value, in_quotes);
+    } else if (!in_quotes && (starts("<(") || starts(">("))) {
+      at_ += 2;
+      substitution(value);
+    } else {
+      value.text.push_back(c);
+      ++at_;
+    }
+  }
+  if (assigns) note_assignment(std::string(name), value, value.offset);
+}
+
+// POSIX 2.6.3: within backquotes a backslash before $ ` \ (and " inside double quotes) is taken
+// away before the text is read as a line of its own.
+void Reader::backticks(Word& out, bool in_quotes) {
+  const Deeper deeper(*this);
+  const std::size_t from = at_;
+  ++at_;
+  std::string inner;
+  for (;;) {
+    step();
+    if (end()) refuse("command.unparsable", "a ` is not closed");
+    const char c = peek();
+    if (c == '`') break;
+    if (c == '\\' &&
+        (peek(1) == '$' || peek(1) == '`' || peek(1) == '\\' || (in_quotes && peek(1) == '"'))) {
+      ++at_;
+    }
+    inner.push_back(peek());
+    ++at_;
+  }
+  ++at_;
+  Reader nested(inner, out_, base_ + from, depth_);
+  nested.directories_ = directories_;
+  nested.functions_ = functions_;
+  nested.integers_ = integers_;
+  nested.steps_ = steps_;
+  nested.in_function_ = in_function_;
+  nested.look_through_ = look_through_;
+  nested.run();
+  steps_ = nested.steps_;
+  out.constant = false;
+  out.text += s_.substr(from, at_ - from);
+}
+
+// Behind "$(", "<(" or ">(", up to and over the closing parenthesis.
+void Reader::substitution(Word& out) {
+  const Deeper deeper(*this);
+  const std::size_t from = at_;
+  const Directories saved = directories_;
+  std::vector<HereDoc> outer;
+  outer.swap(here_docs_);
+  list({")"});
+  if (peek() != ')' || end()) refuse("command.unparsable", "a ( is not closed");
+  if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
+  ++at_;
+  here_docs_.swap(outer);
+  directories_ = saved;
+  out.constant = false;
+  out.text += "(" + std::string(s_.substr(from, at_ - from));
+}
+
+// Behind "$((" or "((": numbers, operators, and variables that this line is known to keep integers
+// in. Everything else can run commands: bash evaluates a variable's value as an expression again.
+void Reader::arithmetic(std::string_view close) {
+  int open = 0;
+  for (;;) {
+    step();
+    if (end()) refuse("command.unparsable", "(( is not closed");
+    if (open == 0 && starts(close)) {
+      at_ += close.size();
+      return;
+    }
+    const char c = peek();
+    if (c == '(') ++open;
+    if (c == ')' && --open < 0) refuse("command.unparsable", "$(( is not arithmetic");
+    if (c == '$' || is_name_start(c)) {
+      if (c == '$') ++at_;
+      const bool brace = peek() == '{';
+      if (brace) ++at_;
+      if (brace && peek() == '#') ++at_;
+      const std::size_t from = at_;
+      while (!end() && is_name(peek())) ++at_;
+      if (at_ == from && (peek() == '#' || peek() == '?')) ++at_;
+      const std::string name(s_.substr(from, at_ - from));
+      if (brace) {
+        if (peek() != '}')
+          refuse("command.arithmetic", "an expansion in arithmetic that is not read");
+        ++at_;
+      }
+      if (name.empty() || (!integers_.contains(name) && name != "#" && name != "?")) {
+        refuse("command.arithmetic",
+               "the variable '" + name + "' in arithmetic is not known to be a number");
+      }
+      continue;
+    }
+    if (!is_digit(c) &&
+        std::string_view("+-*/%<>=!&|^~?:,() \t\n").find(c) == std::string_view::npos) {
+      refuse("command.arithmetic",
+             "arithmetic with '" + printable(s_.substr(at_, 1)) + "' is not read");
+    }
+    ++at_;
+  }
+}
+
+void Reader::read_here_docs() {
+  std::vector<HereDoc> pending;
+  pending.swap(here_docs_);
+  for (const HereDoc& doc : pending) {
+    const std::size_t from = at_;
+    std::string body;
+    for (bool found = false; !found;) {
+      step();
+      if (end())
+        refuse("command.unparsable",
+               "the here-document has no line '" + printable(doc.delimiter) + "'");
+      std::size_t stop = s_.find('\n', at_);
+      if (stop == std::string_view::npos) stop = s_.size();
+      std::string_view line = s_.substr(at_, stop - at_);
+      steps_ += line.size();
+      // In an unquoted body a backslash joins lines before the delimiter is looked for.
+      bool joined = false;
+      if (!doc.quoted) {
+        std::size_t slashes = 0;
+        while (slashes < line.size() && line[line.size() - 1 - slashes] == '\\') ++slashes;
+        joined = slashes % 2 == 1;
+      }
+      if (doc.strip_tabs) {
+        while (line.starts_with('\t')) line.remove_prefix(1);
+      }
+      at_ = std::min(stop + 1, s_.size());
+      found = line == doc.delimiter && (body.empty() || body.back() != '\\');
+      if (!found) {
+        if (stop == s_.size()) refuse("command.unparsable", "the here-document has no end");
+        body += line;
+        if (joined) {
+          body.push_back('\\');  // kept, so that the next line is not taken for the delimiter
+          body.push_back('\n');
+          body.erase(body.size() - 2);
+        } else {
+          body.push_back('\n');
+        }
+      }
+    }
+    if (!doc.quoted) expand_here_doc(body, from);
+  }
+}
+
+// The expansions of an unquoted body run; quotes in it mean nothing.
+void Reader::expand_here_doc(std::string_view body, std::size_t offset) {
+  Reader nested(body, out_, base_ + offset, depth_);
+  nested.directories_ = directories_;
+  nested.functions_ = functions_;
+  nested.integers_ = integers_;
+  nested.steps_ = steps_;
+  nested.in_function_ = in_function_;
+  nested.look_through_ = look_through_;
+  Word sink;
+  while (!nested.end()) {
+    nested.step();
+    const char c = nested.peek();
+    if (c == '\\') {
+      nested.at_ = std::min(nested.at_ + 2, body.size());
+    } else if (c == '$') {
+      nested.dollar(sink, true);
+    } else if (c == '`') {
+      nested.backticks(sink, true);
+    } else {
+      ++nested.at_;
+    }
+  }
+  if (!nested.here_docs_.empty())
+    refuse("command.unparsable", "a here-document inside another has no end");
+  steps_ = nested.steps_;
+}
+
+// ---- grammar
+// ---------------------------------------------------------------------------------------------------
+
+constexpr std::array<std::string_view, 21> kReserved{
+    "if",  "then", "else",     "elif",   "fi",   "do",     "done", "case", "esac", "while", "until",
+    "for", "in",   "function", "select", "time", "coproc", "{",    "}",    "!",    "[["};
+
+// The reserved word at the current place, as the source spells it; empty when there is none.
+std::string_view Reader::reserved_word() const {
+  std::size_t to = at_;
+  while (to < s_.size() && !is_blank(s_[to]) && s_[to] != '\n' && !is_meta(s_[to])) ++to;
+  const std::string_view text = s_.substr(at_, to - at_);
+  return std::find(kReserved.begin(), kReserved.end(), text) == kReserved.end() ? std::string_view()
+                                                                                : text;
+}
+
+bool Reader::stops(const std::vector<std::string_view>& until) const {
+  if (end()) return true;
+  const std::string_view reserved = reserved_word();
+  for (const std::string_view one : until) {
+    if (one == ")" || one == ";;") {
+      if (starts(one) || (one == ";;" && starts(";&"))) return true;
+    } else if (reserved == one) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Reader::list(const std::vector<std::string_view>& until) {
+  const Deeper deeper(*this);
+  for (;;) {
+    newlines();
+    if (stops(until)) return;
+    and_or(until);
+    blanks();
+    if (end()) return;
+    if (starts(";;") || starts(";&")) {
+      if (stops(until)) return;
+      refuse("command.unparsable", "unexpected '" + near() + "'");
+    }
+    if (peek() == ';' || peek() == '&') {
+      ++at_;
+    } else if (peek() != '\n') {
+      if (stops(until)) return;
+      refuse("command.unparsable", "unexpected '" + near() + "'");
+    }
+  }
+}
+
+void Reader::and_or(const std::vector<std::string_view>& until) {
+  const Directories start = directories_;
+  pipeline();
+  for (;;) {
+    blanks();
+    const bool is_and = starts("&&");
+    if (!is_and && !starts("||")) break;
+    at_ += 2;
+    newlines();
+    if (stops(until)) refuse("command.unparsable", "nothing follows && or ||");
+    // What follows || runs when something before failed, a cd perhaps.
+    if (!is_and) merge(start);
+    pipeline();
+  }
+  merge(start);
+}
+
+void Reader::pipeline() {
+  blanks();
+  for (;;) {
+    const std::string_view reserved = reserved_word();
+    if (reserved == "!") {
+      ++at_;
+    } else if (reserved == "time") {
+      at_ += 4;
+      blanks();
+      if (starts("-p") && (is_blank(peek(2)))) at_ += 2;
+    } else {
+      break;
+    }
+    blanks();
+  }
+  const Directories start = directories_;
+  command();
+  blanks();
+  bool piped = false;
+  while (peek() == '|' && peek(1) != '|' && !end()) {
+    piped = true;
+    at_ += peek(1) == '&' ? 2U : 1U;
+    newlines();
+    directories_ = start;  // every part of a pipeline has a shell of its own
+    if (end()) refuse("command.unparsable", "nothing follows |");
+    command();
+    blanks();
+  }
+  if (piped) directories_ = start;
+}
+
+void Reader::command() {
+  const Deeper deeper(*this);
+  step();
+  blanks();
+  if (end()) refuse("command.unparsable", "a command is missing");
+  if (starts("((")) {
+    at_ += 2;
+    arithmetic("))");
+    return redirections_after();
+  }
+  if (peek() == '(') {
+    ++at_;
+    const Directories saved = directories_;
+    list({")"});
+    if (end() || peek() != ')') refuse("command.unparsable", "a ( is not closed");
+    ++at_;
+    directories_ = saved;
+    return redirections_after();
+  }
+  if (const std::string_view reserved = reserved_word(); !reserved.empty()) {
+    if (compound(reserved)) return;
+    refuse("command.unparsable", "unexpected '" + std::string(reserved) + "'");
+  }
+  simple_command();
+}
+
+bool Reader::compound(std::string_view reserved) {
+  if (reserved == "{") {
+    ++at_;
+    list({"}"});
+    expect("}");
+  } else if (reserved == "if") {
+    if_clause();
+  } else if (reserved == "while" || reserved == "until") {
+    while_clause();
+  } else if (reserved == "for") {
+    for_clause();
+  } else if (reserved == "case") {
+    case_clause();
+  } else if (reserved == "[[") {
+    conditional();
+  } else if (reserved == "function") {
+    at_ += reserved.size();
+    blanks();
+    const std::size_t from = at_;
+    while (!at_word_end()) ++at_;
+    const std::string name(s_.substr(from, at_ - from));
+    blanks();
+    if (starts("()")) at_ += 2;
+    function_body(name);
+    return true;
+  } else if (reserved == "coproc" || reserved == "select") {
+    refuse("command.unparsable", "'" + std::string(reserved) + "' is not read");
+  } else {
+    return false;
+  }
+  redirections_after();
+  return true;
+}
+
+void Reader::expect(std::string_view reserved) {
+  newlines();
+  if (reserved_word() != reserved) {
+    refuse("command.unparsable", "'" + std::string(reserved) + "' is missing");
+  }
+  at_ += reserved.size();
+}
+
+void Reader::if_clause() {
+  at_ += 2;
+  list({"then"});
+  expect("then");
+  const Directories before = directories_;
+  list({"elif", "else", "fi"});
+  for (;;) {
+    const Directories after = directories_;
+    directories_ = before;
+    const std::string_view next = reserved_word();
+    if (next == "elif") {
+      at_ += 4;
+      list({"then"});
+      expect("then");
+      list({"elif", "else", "fi"});
+    } else if (next == "else") {
+      at_ += 4;
+      list({"fi"});
+    } else {
+      expect("fi");
+      merge(after);
+      return;
+    }
+    merge(after);
+  }
+}
+
+// A body that changes its directory runs again in the changed one.
+void Reader::while_clause() {
+  at_ += 5;
+  const std::size_t first = out_.paths.size();
+  const Directories before = directories_;
+  list({"do"});
+  expect("do");
+  list({"done"});
+  expect("done");
+  if (directories_ != before) {
+    std::vector<std::size_t> uses;
+    for (std::size_t i = first; i < out_.paths.size(); ++i) uses.push_back(i);
+    forget_directories(uses);
+    directories_ = {Directory{.known = false, .text = {}}};
+  }
+}
+
+void Reader::for_clause() {
+  at_ += 3;
+  blanks();
+  if (starts("((")) refuse("command.arithmetic", "for ((...)) is not read");
+  const std::size_t from = at_;
+  while (!end() && is_name(peek())) ++at_;
+  const std::string name(s_.substr(from, at_ - from));
+  if (name.empty() || is_digit(name[0])) refuse("command.unparsable", "for without a name");
+  newlines();
+  bool integers = true;
+  std::vector<Word> values;
+  if (reserved_word() == "in") {
+    at_ += 2;
+    for (;;) {
+      blanks();
+      Word value;
+      if (!word(value)) break;
+      integers = integers && value.constant && is_integer(value.text);
+      values.push_back(value);
+    }
+  } else {
+    integers = false;
+  }
+  Word unknown;
+  unknown.constant = false;
+  unknown.text = "$" + name;
+  note_assignment(name, unknown, base_ + from);
+  if (integers && !values.empty()) integers_.insert(name);
+  argument_paths(values);
+  blanks();
+  if (peek() == ';' && !end()) ++at_;
+  newlines();
+  const std::size_t first = out_.paths.size();
+  const Directories before = directories_;
+  if (reserved_word() == "{") {
+    ++at_;
+    list({"}"});
+    expect("}");
+  } else {
+    expect("do");
+    list({"done"});
+    expect("done");
+  }
+  if (directories_ != before) {
+    std::vector<std::size_t> uses;
+    for (std::size_t i = first; i < out_.paths.size(); ++i) uses.push_back(i);
+    forget_directories(uses);
+    directories_ = {Directory{.known = false, .text = {}}};
+  }
+}
+
+void Reader::case_clause() {
+  at_ += 4;
+  blanks();
+  Word subject;
+  if (!word(subject)) refuse("command.unparsable", "case without a word");
+  expect("in");
+  const Directories before = directories_;
+  Directories all = directories_;
+  for (;;) {
+    newlines();
+    if (reserved_word() == "esac") break;
+    if (end()) refuse("command.unparsable", "'esac' is missing");
+    if (peek() == '(') ++at_;
+    for (;;) {
+      blanks();
+      Word pattern;
+      if (!word(pattern)) refuse("command.unparsable", "a pattern of case is missing");
+      blanks();
+      if (peek() != '|' || end()) break;
+      ++at_;
+    }
+    if (end() || peek() != ')') refuse("command.unparsable", "a pattern of case has no )");
+    ++at_;
+    directories_ = before;
+    list({";;", "esac"});
+    for (const Directory& one : directories_) {
+      if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+    }
+    if (starts(";;&")) {
+      at_ += 3;
+    } else if (starts(";;") || starts(";&")) {
+      at_ += 2;
+    }
+  }
+  at_ += 4;
+  directories_ = before;
+  merge(all);
+}
+
+void Reader::function_body(const std::string& name) {
+  if (name.empty() ||
+      !std::all_of(name.begin(), name.end(), [](char c) { return is_name(c) || c == '-'; })) {
+    refuse("command.unparsable", "a function with the name '" + printable(name) + "'");
+  }
+  newlines();
+  const bool was_in_function = std::exchange(in_function_, true);
+  const std::size_t first = out_.paths.size();
+  const Directories before = directories_;
+  // What the body keeps in variables is not known where it is called.
+  const std::set<std::string> integers = integers_;
+  integers_.clear();
+  functions_.insert(name);
+  command();
+  integers_ = integers;
+  in_function_ = was_in_function;
+  for (std::size_t i = first; i < out_.paths.size(); ++i) function_uses_.push_back(i);
+  if (directories_ != before) {
+    saw_cd_ = true;
+    directories_ = {Directory{.known = false, .text = {}}};
+  }
+}
+
+// [[ ... ]]: words and operators; -eq and its like evaluate both sides as arithmetic, -v evaluates
+// subscripts.
+void Reader::conditional() {
+  at_ += 2;
+  constexpr std::array<std::string_view, 6> kNumeric{"-eq", "-ne", "-lt", "-le", "-gt", "-ge"};
+  std::vector<Word> words;
+  bool pattern_next = false;
+  const auto check = [&](const Word& one) {
+    const bool variable = one.text.starts_with('$') && integers_.contains(one.text.substr(1));
+    const bool count = one.text == "$#" || one.text == "$?" || one.text.starts_with("${#");
+    if (!(one.constant && is_integer(one.text)) && !variable && !count && !one.arithmetic) {
+      refuse("command.arithmetic", "[[ compares '" + printable(one.text) + "' as arithmetic");
+    }
+  };
+  for (;;) {
+    newlines();
+    if (end()) refuse("command.unparsable", "[[ is not closed");
+    if (starts("&&") || starts("||")) {
+      at_ += 2;
+      continue;
+    }
+    if (!pattern_next &&
+        (peek() == '(' || peek() == ')' || ((peek() == '<' || peek() == '>') && peek(1) != '('))) {
+      ++at_;
+      continue;
+    }
+    Word one;
+    one.offset = base_ + at_;
+    while (!end() && !is_blank(peek()) && peek() != '\n') {
+      if (!pattern_next && (is_meta(peek()))) break;
+      if (continuation()) continue;
+      if (pattern_next && is_meta(peek())) {
+        one.text.push_back(peek());
+        ++at_;
+        continue;
+      }
+      word_part(one);
+    }
+    pattern_next = false;
+    if (!one.quoted && one.text == "]]") break;
+    if (one.text == "=~" && !one.quoted) pattern_next = true;
+    if (!words.empty() && words.back().text == "-v" && !words.back().quoted &&
+        (!one.constant || one.text.find('[') != std::string::npos)) {
+      refuse("command.arithmetic", "[[ -v evaluates a subscript");
+    }
+    if (words.size() > 1 && !words.back().quoted &&
+        std::find(kNumeric.begin(), kNumeric.end(), words.back().text) != kNumeric.end()) {
+      check(words[words.size() - 2]);
+      check(one);
+    }
+    words.push_back(std::move(one));
+  }
+  argument_paths(words);
+}
+
+// NAME=VALUE, NAME+=VALUE, NAME=(...) at the current place.
+bool Reader::assignment(std::vector<Assignment>& out) {
+  if (!is_name_start(peek())) return false;
+  std::size_t to = at_;
+  while (to < s_.size() && is_name(s_[to])) ++to;
+  const std::string name(s_.substr(at_, to - at_));
+  if (to < s_.size() && s_[to] == '[') {
+    const std::size_t close = s_.find(']', to);
+    const bool assigns = close != std::string_view::npos && close + 1 < s_.size() &&
+                         (s_[close + 1] == '=' || s_.substr(close + 1).starts_with("+="));
+    if (!assigns) return false;
+    if (!is_integer(s_.substr(to + 1, close - to - 1))) {
+      refuse("command.arithmetic", "the subscript of " + name + "[...] is not a number");
+    }
+    to = close + 1;
+  }
+  if (s_.substr(to).starts_with("+=")) ++to;
+  if (to >= s_.size() || s_[to] != '=') return false;
+  at_ = to + 1;
+  Assignment one{name, {}};
+  one.value.offset = base_ + at_;
+  if (peek() == '(' && !end()) {
+    array_value();
+    one.value.constant = false;
+    one.value.text = "(...)";
+  } else {
+    word(one.value);
+  }
+  out.push_back(std::move(one));
+  return true;
+}
+
+void Reader::array_value() {
+  ++at_;
+  std::vector<Word> values;
+  for (;;) {
+    newlines();
+    if (end()) refuse("command.unparsable", "an array is not closed");
+    if (peek() == ')') break;
+    Word value;
+    if (!word(value)) refuse("command.unparsable", "an array that is not read");
+    if (value.text.starts_with('[') && value.text.find("]=") != std::string::npos) {
+      refuse("command.arithmetic", "an array with subscripts is not read");
+    }
+    values.push_back(std::move(value));
+  }
+  ++at_;
+  argument_paths(values);
+}
+
+// One redirection at the current place, if there is one. `any_here_doc` is set for << with a quoted
+// delimiter.
+bool Reader::redirection(bool& any_here_doc) {
+  std::size_t to = at_;
+  while (to < s_.size() && is_digit(s_[to])) ++to;
+  const std::string_view rest = s_.substr(to);
+  if (rest.empty() || (rest[0] != '<' && rest[0] != '>' && !(to == at_ && rest.starts_with("&>"))))
+    return false;
+  if (to == at_ && (rest.starts_with("<(") || rest.starts_with(">("))) return false;
+  constexpr std::array<std::string_view, 12> kOperators{"&>>", "<<<", "<<-", "&>", "<<", "<>",
+                                                        "<&",  ">&",  ">>",  ">|", "<",  ">"};
+  const auto op = std::find_if(kOperators.begin(), kOperators.end(),
+                               [&](std::string_view one) { return rest.starts_with(one); });
+  if (op == kOperators.end()) return false;
+  at_ = to + op->size();
+  blanks();
+  Word target;
+  const std::size_t from = at_;
+  if (!word(target)) refuse("command.unparsable", "a redirection names nothing");
+  if (*op == "<<" || *op == "<<-") {
+    // The delimiter is taken without expansion; one with expansions in it is not worth a guess.
+    if (!target.constant || s_.substr(from, at_ - from).find('$') != std::string_view::npos) {
+      refuse("command.unparsable", "a here-document with '$' in its delimiter");
+    }
+    here_docs_.push_back({target.text, target.quoted, *op == "<<-"});
+    last_here_doc_quoted_ = target.quoted;
+    any_here_doc = true;
+    return true;
+  }
+  if (*op == "<<<") return true;
+  if (*op == "<&" || *op == ">&") {
+    const bool descriptor =
+        target.constant &&
+        (target.text == "-" || is_integer(target.text) ||
+         (target.text.ends_with('-') && is_integer(target.text.substr(0, target.text.size() - 1))));
+    if (descriptor) return true;
+    if (*op == "<&") refuse("command.unparsable", "<& with something that is no descriptor");
+  }
+  if (target.text.starts_with("/dev/tcp/") || target.text.starts_with("/dev/udp/")) {
+    const std::string rest_text = target.text.substr(9);
+    const std::size_t slash = rest_text.find('/');
+    const std::string port = slash == std::string::npos ? "" : rest_text.substr(slash + 1);
+    if (!target.constant || !is_integer(port) || port.size() > 5) {
+      refuse("command.dynamic_host", "/dev/tcp with a host or port that is not known");
+    }
+    out_.hosts.push_back({rest_text.substr(0, slash), std::stoi(port), "tcp", "", target.offset});
+    return true;
+  }
+  const bool reads = *op == "<";
+  if (*op == "<>") add_path(target, target.text, PathAccess::kRead);
+  add_path(target, target.text, reads ? PathAccess::kRead : PathAccess::kWrite);
+  return true;
+}
+
+void Reader::redirections_after() {
+  bool ignored = false;
+  for (;;) {
+    blanks();
+    if (!redirection(ignored)) return;
+  }
+}
+
+void Reader::simple_command() {
+  const std::size_t from = at_;
+  std::vector<Word> argv;
+  std::vector<Assignment> assignments;
+  bool here_doc = false;
+  for (;;) {
+    blanks();
+    if (end() || peek() == '\n') break;
+    if (redirection(here_doc)) continue;
+    if (is_meta(peek()) && !starts("<(") && !starts(">(")) {
+      if (peek() == '(' && argv.size() == 1 && assignments.empty()) {
+        const std::size_t open = at_;
+        ++at_;
+        blanks();
+        if (peek() == ')' && !end() && argv[0].constant && !argv[0].quoted) {
+          ++at_;
+          return function_body(argv[0].text);
+        }
+        at_ = open;
+      }
+      break;
+    }
+    if (argv.empty() && assignment(assignments)) continue;
+    Word next;
+    const std::size_t word_at = at_;
+    // `name()` without a blank: the word ends at the parenthesis.
+    std::size_t to = at_;
+    while (to < s_.size() && (is_name(s_[to]) || s_[to] == '-')) ++to;
+    if (argv.empty() && to > at_ && s_.substr(to).starts_with("()")) {
+      const std::string name(s_.substr(at_, to - at_));
+      at_ = to + 2;
+      return function_body(name);
+    }
+    // export, declare and the like take assignments as words, arrays among them.
+    if (!argv.empty() && argv[0].constant &&
+        (argv[0].text == "declare" || argv[0].text == "local" || argv[0].text == "export" ||
+         argv[0].text == "readonly" || argv[0].text == "typeset")) {
+      std::vector<Assignment> declared;
+      if (assignment(declared)) {
+        note_assignment(declared[0].name, declared[0].value, base_ + word_at);
+        continue;
+      }
+    }
+    if (!word(next)) refuse("command.unparsable", "unexpected '" + near() + "'");
+    argv.push_back(std::move(next));
+  }
+  const bool only_here_doc = here_doc && argv.size() == 1 && last_here_doc_quoted_;
+  simple(std::move(argv), assignments, from, only_here_doc);
+}
+
+// ---- meaning
+// ---------------------------------------------------------------------------------------------------
+
+void Reader::merge(const Directories& other) {
+  if (other == directories_) return;
+  for (const Directory& one : other) {
+    if (std::find(directories_.begin(), directories_.end(), one) == directories_.end())
+      directories_.push_back(one);
+  }
+  if (directories_.size() > kDirectoriesMax) directories_ = {Directory{.known = false, .text = {}}};
+}
+
+void Reader::forget_directories(const std::vector<std::size_t>& uses) {
+  for (const std::size_t index : uses) {
+    if (out_.paths[index].base == PathUse::Base::kCwd)
+      out_.paths[index].base = PathUse::Base::kUnknown;
+  }
+}
+
+void Reader::add_path(const Word& word, std::string text, PathAccess access) {
+  PathUse use;
+  use.access = access;
+  use.offset = word.offset;
+  use.text = std::move(text);
+  use.glob = word.glob || word.brace;
+  const bool whole = use.text.size() == word.text.size();
+  if (word.home && whole) {
+    const std::string rest = use.text.substr(word.home_bytes);
+    const bool known = rest.find('$') == std::string::npos && rest.find('`') == std::string::npos &&
+                       (rest.empty() || rest.starts_with('/'));
+    use.base = known && !use.glob ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.text = rest.starts_with('/') ? rest.substr(1) : rest;
+  } else if (word.tilde && whole && (use.text == "~" || use.text.starts_with("~/"))) {
+    use.base = word.constant && !use.glob ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.text = use.text.size() > 2 ? use.text.substr(2) : "";
+  } else if (!word.constant || (word.tilde && whole) ||
+             (use.glob && access != PathAccess::kArgument)) {
+    use.base = PathUse::Base::kUnknown;
+  } else if (use.text.starts_with('/')) {
+    use.base = PathUse::Base::kAbsolute;
+  } else {
+    for (const Directory& directory : directories_) {
+      PathUse one = use;
+      one.base = directory.known ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
+      one.directory = directory.text;
+      one.directory_is_home = directory.home;
+      out_.paths.push_back(std::move(one));
+    }
+    return;
+  }
+  out_.paths.push_back(std::move(use));
+}
+
+void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset) {
+  if (is_dangerous_assignment(name, value.text, value.constant)) {
+    line_hazard("command.environment",
+                "setting " + name + " changes what later commands run or where they connect",
+                offset);
+  }
+  const bool integer = value.arithmetic || (value.constant && is_integer(value.text)) ||
+                       value.text == "$#" || value.text.starts_with("${#");
+  if (integer && !in_function_) {
+    integers_.insert(name);
+  } else {
+    integers_.erase(name);
+  }
+}
+
+std::vector<Argument> arguments_of(const std::vector<Word>& words) {
+  std::vector<Argument> out;
+  out.reserve(words.size());
+  for (const Word& word : words)
+    out.push_back({word.text, word.constant && !word.glob && !word.brace});
+  return out;
+}
+
+void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
+                    std::size_t from, bool here_doc_only) {
+  for (const Assignment& one : assignments) note_assignment(one.name, one.value, one.value.offset);
+  if (argv.empty()) return;
+  const Word& first = argv[0];
+  const bool is_test = first.text == "[";  // no glob: the class is not closed
+  if (!first.constant || (first.glob && !is_test) || first.brace || first.tilde) {
+    throw Refusal{
+        "command.dynamic_name",
+        "the name of the command '" + printable(first.text) + "' is not known before the line runs",
+        first.offset};
+  }
+  if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
+  if (functions_.contains(first.text)) {
+    argument_paths(argv);
+    return;
+  }
+  CommandUse use;
+  use.name = first.text;
+  use.argv = arguments_of(argv);
+  use.offset = base_ + from;
+  use.look_through = look_through_;
+  std::string_view text = s_.substr(from, at_ - from);
+  while (!text.empty() && (is_blank(text.back()) || text.back() == '\n')) text.remove_suffix(1);
+  use.text = utf8_prefix(text, limits::kEventValueBytesMax);
+  // $(cat <<'EOF' ... EOF) reads nothing but its own text.
+  if (here_doc_only && use.name == "cat") {
+    use.needs_entry = false;
+    out_.commands.push_back(std::move(use));
+    return;
+  }
+  if (builtin(argv, use)) {
+    use.needs_entry = false;
+  } else if (is_transparent_wrapper(use.name)) {
+    use.needs_entry = false;
+  }
+  const std::size_t index = out_.commands.size();
+  use.hazards = exec_hazards(use.argv, use.offset);
+  out_.commands.push_back(use);
+  CommandUse& kept = use;
+  if (is_transparent_wrapper(use.name) || is_listed_wrapper(use.name)) wrapper(argv, kept);
+  if (use.name == "find") find_actions(argv, kept);
+  if (is_shell(use.name.substr(use.name.rfind('/') + 1)) || use.name == "eval")
+    shell_text(argv, kept);
+  out_.commands[index].hazards = kept.hazards;
+  argument_paths(argv);
+  hosts(argv);
+}
+
+// Builtins that need no entry; their effect on the rest of the line is taken into account here.
+bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
+  const std::string& name = use.name;
+  const auto hazard = [&](std::string code, std::string message) {
+    use.hazards.push_back({std::move(code), std::move(message), use.offset});
+  };
+  if (name == "cd" || name == "pushd" || name == "popd") {
+    change_directory(argv);
+    return true;
+  }
+  if (name == "export" || name == "declare" || name == "local" || name == "readonly" ||
+      name == "typeset") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::size_t equals = argv[i].text.find('=');
+      const bool option = argv[i].text.starts_with('-');
+      if (option && argv[i].text.find_first_of("fniI") != std::string::npos) {
+        line_hazard("command.environment",
+                    name + " " + argv[i].text + " changes how names are read", use.offset);
+      }
+      if (option) continue;
+      if (!argv[i].constant && (equals == std::string::npos || argv[i].text.find('$') < equals)) {
+        refuse("command.dynamic_name", name + " of a name that is not known");
+      }
+      Word value = argv[i];
+      value.text = equals == std::string::npos ? "" : argv[i].text.substr(equals + 1);
+      const std::string variable = argv[i].text.substr(0, equals);
+      if (variable.find('[') != std::string::npos)
+        refuse("command.arithmetic", name + " with a subscript");
+      // `export PATH` alone hands on what is there.
+      if (equals != std::string::npos) note_assignment(variable, value, use.offset);
+    }
+    return true;
+  }
+  if (name == "unset" || name == "read" || name == "getopts") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      if (argv[i].text.starts_with('-')) continue;
+      if (!argv[i].constant || argv[i].text.find('[') != std::string::npos) {
+        refuse("command.dynamic_name", name + " of a name that is not known");
+      }
+      Word unknown;
+      unknown.constant = false;
+      note_assignment(argv[i].text, unknown, use.offset);
+    }
+    return true;
+  }
+  if (name == "set") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::string& word = argv[i].text;
+      const bool known =
+          argv[i].constant &&
+          (word == "pipefail" || word == "errexit" || word == "nounset" || word == "xtrace" ||
+           ((word.starts_with('-') || word.starts_with('+')) &&
+            word.find_first_not_of("+-eux o") == std::string::npos));
+      if (word == "--") break;
+      if (!known) return false;
+    }
+    return true;
+  }
+  if (name == "printf" || name == "test" || name == "[") {
+    for (std::size_t i = 1; i + 1 < argv.size(); ++i) {
+      if (argv[i].text == "-v" &&
+          (!argv[i + 1].constant || argv[i + 1].text.find('[') != std::string::npos)) {
+        hazard("command.arithmetic", name + " -v evaluates a subscript");
+      }
+      if (argv[i].text == "-v" && name == "printf") {
+        Word unknown;
+        unknown.constant = false;
+        note_assignment(argv[i + 1].text, unknown, use.offset);
+      }
+    }
+    return true;
+  }
+  if (name == "alias" || name == "enable" || name == "hash" || name == "bind" ||
+      name == "complete" || name == "shopt" || name == "trap" || name == "mapfile" ||
+      name == "readarray" || name == "source" || name == "." || name == "let") {
+    if (name == "let") refuse("command.arithmetic", "let is not read");
+    return false;
+  }
+  return is_harmless_builtin(name);
+}
+
+void Reader::change_directory(const std::vector<Word>& argv) {
+  saw_cd_ = true;
+  std::vector<const Word*> operands;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (!argv[i].text.starts_with('-') || argv[i].text == "-") operands.push_back(&argv[i]);
+  }
+  const Directory unknown{.known = false, .text = {}};
+  if (argv[0].text != "cd" || operands.size() > 1) {
+    directories_ = {unknown};
+    return;
+  }
+  if (operands.empty()) {
+    directories_ = {Directory{.home = true, .text = {}}};
+    return;
+  }
+  const Word& target = *operands[0];
+  std::string text = target.text;
+  Directories next;
+  if (target.home && text.find('$', target.home_bytes) == std::string::npos && !target.glob) {
+    text = text.substr(target.home_bytes);
+    next = {Directory{.home = true, .text = text.starts_with('/') ? text.substr(1) : text}};
+  } else if (target.tilde && target.constant && (text == "~" || text.starts_with("~/"))) {
+    next = {Directory{.home = true, .text = text.size() > 2 ? text.substr(2) : ""}};
+  } else if (!target.constant || target.glob || target.brace || target.tilde || text == "-" ||
+             text.empty()) {
+    next = {unknown};
+  } else if (text.starts_with('/')) {
+    next = {Directory{.text = text}};
+  } else {
+    for (const Directory& from : directories_) {
+      Directory to = from;
+      if (!to.text.empty()) to.text += '/';
+      to.text += text;
+      next.push_back(std::move(to));
+    }
+  }
+  directories_ = std::move(next);
+}
+
+// The words of a wrapped command, as a command of its own.
+void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
+  std::vector<std::string> assignments;
+  const std::size_t at = wrapped_at(use.argv, assignments);
+  for (const std::string& text : assignments) {
+    const std::size_t equals = text.find('=');
+    Word value;
+    value.text = text.substr(equals + 1);
+    value.constant = value.text.find('$') == std::string::npos;
+    note_assignment(text.substr(0, equals), value, use.offset);
+  }
+  if (at == static_cast<std::size_t>(-1)) {
+    use.hazards.push_back(
+        {"command.wrapper", "what '" + use.name + "' would run can't be told", use.offset});
+    return;
+  }
+  if (at >= argv.size()) return;
+  const bool outer = look_through_;
+  look_through_ = outer || !is_transparent_wrapper(use.name);
+  if (use.name == "xargs" && !argv[at].constant) {
+    use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
+  } else {
+    simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
+           argv[at].offset - base_, false);
+  }
+  look_through_ = outer;
+}
+
+void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "-fprint" || word == "-fprintf" || word == "-fls" || word == "-fprint0") {
+      if (i + 1 < argv.size()) add_path(argv[i + 1], argv[i + 1].text, PathAccess::kWrite);
+    }
+    if (word != "-exec" && word != "-execdir" && word != "-ok" && word != "-okdir") continue;
+    std::size_t to = i + 1;
+    while (to < argv.size() && argv[to].text != ";" && argv[to].text != "+") ++to;
+    if (to == i + 1) continue;
+    if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos) {
+      use.hazards.push_back(
+          {"command.wrapper", "what find " + word + " would run can't be told", use.offset});
+      continue;
+    }
+    const bool outer = std::exchange(look_through_, true);
+    simple({argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
+            argv.begin() + static_cast<std::ptrdiff_t>(to)},
+           {}, argv[i + 1].offset - base_, false);
+    look_through_ = outer;
+  }
+}
+
+void Reader::nested_text(const Word& text, bool look_through) {
+  if (!text.constant) {
+    throw Refusal{"command.dynamic_text",
+                  "the text that a shell would run is not known before the line runs", text.offset};
+  }
+  const Deeper deeper(*this);
+  Reader nested(text.text, out_, text.offset, depth_);
+  nested.directories_ = directories_;
+  nested.functions_ = functions_;
+  nested.steps_ = steps_;
+  nested.in_function_ = in_function_;
+  nested.look_through_ = look_through;
+  nested.run();
+  steps_ = nested.steps_;
+}
+
+// sh -c TEXT, bash -lc TEXT, eval TEXT...
+void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
+  if (use.name == "eval") {
+    Word joined;
+    joined.offset = argv[0].offset;
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      if (i > 1) joined.text.push_back(' ');
+      joined.text += argv[i].text;
+      joined.constant = joined.constant && argv[i].constant && !argv[i].glob && !argv[i].brace;
+    }
+    directories_ = {Directory{.known = false, .text = {}}};
+    return nested_text(joined, look_through_);
+  }
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (!argv[i].constant) break;
+    if (word == "--rcfile" || word == "--init-file" || word == "-O" || word == "-o") {
+      if (word.starts_with("--")) use.hazards.push_back({"command.exec_option", word, use.offset});
+      ++i;
+      continue;
+    }
+    if (!word.starts_with('-') && !word.starts_with('+')) break;
+    if (!word.starts_with("--") && word.find('c') != std::string::npos && i + 1 < argv.size()) {
+      std::size_t at = i + 1;
+      while (at + 1 < argv.size() && argv[at].text.starts_with('-')) ++at;
+      return nested_text(argv[at], true);
+    }
+  }
+}
+
+void Reader::argument_paths(const std::vector<Word>& argv) {
+  if (argv.empty()) return;
+  const std::string& name = argv[0].text;
+  if (name == "echo" || name == "printf") return;
+  bool skip_pattern = takes_pattern_first(name);
+  const bool is_git = name == "git";
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const Word& word = argv[i];
+    const std::string& text = word.text;
+    const bool option = text.starts_with('-') && text.size() > 1;
+    if (option && (text == "-e" || text == "-f" || text == "--regexp" || text == "--file"))
+      skip_pattern = false;
+    if (option && (text == "-e" || text == "--regexp")) {
+      ++i;
+      continue;
+    }
+    if (is_git && (text == "-m" || text == "--message")) {
+      ++i;
+      continue;
+    }
+    if (!option && skip_pattern) {
+      skip_pattern = false;
+      continue;
+    }
+    if (text.find("://") != std::string::npos) {
+      if (word.constant) out_.mentioned_urls.push_back(text);
+      continue;
+    }
+    if (text.empty() || text.size() > limits::kPathBytesMax || text.find('\n') != std::string::npos)
+      continue;
+    if (is_integer(text)) continue;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos && equals + 1 < text.size()) {
+      add_path(word, text.substr(equals + 1), PathAccess::kArgument);
+    }
+    if (option) {
+      // -o/etc/x: a value glued to its option.
+      const std::size_t slash = text.find_first_of("/~");
+      if (slash != std::string::npos && equals == std::string::npos) {
+        add_path(word, text.substr(slash), PathAccess::kArgument);
+      }
+      continue;
+    }
+    if (text.starts_with('@')) add_path(word, text.substr(1), PathAccess::kArgument);
+    add_path(word, text, PathAccess::kArgument);
+  }
+}
+
+// Network positions of known programs (decisions.md 17).
+void Reader::hosts(const std::vector<Word>& argv) {
+  const std::string& name = argv[0].text;
+  const auto add_url = [&](const Word& word) {
+    const std::string& text = word.text;
+    const std::size_t scheme = text.find("://");
+    if (!word.constant || scheme == std::string::npos) return;
+    const std::string protocol = text.substr(0, scheme);
+    std::string authority = text.substr(scheme + 3);
+    authority = authority.substr(0, authority.find_first_of("/?#"));
+    if (const std::size_t user = authority.rfind('@'); user != std::string::npos)
+      authority.erase(0, user + 1);
+    int port = protocol == "https" ? 443 : protocol == "http" ? 80 : protocol == "ssh" ? 22 : 0;
+    const std::size_t colon = authority.rfind(':');
+    if (colon != std::string::npos && is_integer(authority.substr(colon + 1)) &&
+        authority.find(']', colon) == std::string::npos && authority.size() - colon < 7) {
+      port = std::stoi(authority.substr(colon + 1));
+      authority.erase(colon);
+    }
+    if (port == 0) return;
+    out_.hosts.push_back({authority, port, protocol, text, word.offset});
+  };
+  if (name == "curl" || name == "wget") {
+    for (std::size_t i = 1; i < argv.size(); ++i) add_url(argv[i]);
+    return;
+  }
+  if (name != "git") return;
+  std::size_t sub = 1;
+  while (sub < argv.size() && argv[sub].text.starts_with('-')) {
+    sub += argv[sub].text == "-C" || argv[sub].text == "-c" ? 2U : 1U;
+  }
+  if (sub >= argv.size()) return;
+  constexpr std::array<std::string_view, 7> kRemote{"clone",     "fetch",  "pull",     "push",
+                                                    "ls-remote", "remote", "submodule"};
+  if (std::find(kRemote.begin(), kRemote.end(), argv[sub].text) == kRemote.end()) return;
+  for (std::size_t i = sub + 1; i < argv.size(); ++i) {
+    const std::string& text = argv[i].text;
+    add_url(argv[i]);
+    // user@host:path, git-clone(1) "GIT URLS".
+    const std::size_t at = text.find('@'), colon = text.find(':');
+    if (argv[i].constant && !text.starts_with('-') && text.find("://") == std::string::npos &&
+        at != std::string::npos && colon != std::string::npos && at < colon &&
+        text.find('/') > colon) {
+      out_.hosts.push_back({text.substr(at + 1, colon - at - 1), 22, "ssh", "", argv[i].offset});
+    }
+  }
+}
+
+}  // namespace
+
+void read_line(std::string_view text, CommandAnalysis& out) {
+  if (text.size() > limits::kShellInputBytesMax) {
+    out.undecidable = Hazard{
+        "command.too_long",
+        "the line is longer than " + std::to_string(limits::kShellInputBytesMax) + " bytes", 0};
+    return;
+  }
+  if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
+    out.undecidable = Hazard{"command.control_byte", "the line has a NUL or is not UTF-8", 0};
+    return;
+  }
+  try {
+    Reader reader(text, out, 0, 0);
+    reader.run();
+    // Defined functions take the place of programs of the same name; a shadowed name says another
+    // thing than it does.
+    for (const std::string& name : reader.functions_) {
+      if (is_harmless_builtin(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
+          is_shell(name)) {
+        out.hazards.push_back(
+            {"command.function_shadowing", "a function takes the name '" + name + "'", 0});
+      }
+    }
+  } catch (const Refusal& refusal) {
+    out = CommandAnalysis();
+    out.undecidable =
+        Hazard{refusal.code, refusal.message + " (at byte " + std::to_string(refusal.offset) + ")",
+               refusal.offset};
+  }
+}
+
+}  // namespace lilith::rules::shell
