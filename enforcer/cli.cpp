@@ -251,12 +251,13 @@ int show_log(const ShowOptions& options, bool follow_on) {
   const auto put = [](std::string_view line) {
     return write_all(STDOUT_FILENO, std::string(line) + "\n").has_value();
   };
+  if (follow_on) {
+    const auto followed = follow(options, put);
+    return followed ? kGood : complain(followed.error().message, code_of(followed.error()));
+  }
   const auto shown = show(options, [&put](std::string_view line) { put(line); });
   if (!shown) return complain(shown.error().message, code_of(shown.error()));
-  if (!follow_on) return *shown ? kGood : kIncomplete;
-  const auto followed = follow(options, put);
-  if (!followed) return complain(followed.error().message, code_of(followed.error()));
-  return kGood;
+  return *shown ? kGood : kIncomplete;
 }
 
 struct RecorderArguments {

@@ -6,7 +6,7 @@
 #include "audit/read/reader.hpp"
 #include "audit/read/series.hpp"
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <thread>
@@ -122,7 +122,10 @@ Result<void> follow(const ShowOptions& options, const std::function<bool(std::st
   follow_options.path = options.logs.front();
   auto follower = audit::Follower::open(follow_options, {});
   if (!follower) return pass_error(follower);
+  // What is there already is only kept as far as it is wanted; one reader does both, so that
+  // nothing that is appended meanwhile falls between.
   std::size_t behind = (*follower)->lag_bytes();
+  std::deque<std::string> last;
   audit::FollowedLines lines;
   std::string gap;
   while (true) {
@@ -130,16 +133,19 @@ Result<void> follow(const ShowOptions& options, const std::function<bool(std::st
     if (auto read = (*follower)->read(lines, gap); !read) return read;
     std::size_t begin = 0;
     for (const std::size_t end : lines.ends) {
-      const std::string_view line = std::string_view(lines.bytes).substr(begin, end - begin - 1);
-      const bool old = behind >= end - begin;
-      if (old) behind -= end - begin;
+      last.emplace_back(lines.bytes, begin, end - begin - 1);
+      behind -= std::min(behind, end - begin);
+      if (last.size() > options.last && behind > 0) last.pop_front();
       begin = end;
-      if (!old && !put(human_text(line, options))) return {};
     }
-    if (lines.ends.empty()) {
-      behind = 0;
-      std::this_thread::sleep_for(kFollowPause);
+    if (lines.ends.empty()) behind = 0;
+    if (behind == 0) {
+      for (const std::string& line : last) {
+        if (!put(human_text(line, options))) return {};
+      }
+      last.clear();
     }
+    if (lines.ends.empty()) std::this_thread::sleep_for(kFollowPause);
   }
 }
 

@@ -26,7 +26,7 @@ struct ShowOptions {
 // as such. Returns whether all of the input could be read.
 [[nodiscard]] Result<bool> show(const ShowOptions& options,
                                 const std::function<void(std::string_view)>& put);
-// Goes on with what is appended after now, until `put` returns false.
+// The last `options.last` lines of a log and then what is appended, until `put` returns false.
 [[nodiscard]] Result<void> follow(const ShowOptions& options,
                                   const std::function<bool(std::string_view)>& put);
 
