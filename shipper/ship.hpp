@@ -1,0 +1,45 @@
+#pragma once
+// The shipper: one thread per sink, each with its own cursors in the logs, so that a sink that is
+// down never stops another. The log is the buffer: nothing is queued, nothing is dropped.
+// Checkpoints follow delivery.
+
+#include "audit/base/clock.hpp"
+#include "audit/base/result.hpp"
+#include "shipper/config.hpp"
+
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace lilith::shipper {
+
+struct ShipOptions {
+  bool once = false;  // deliver what is there now, then return
+  std::chrono::milliseconds once_timeout{60'000};
+  std::string host;                             // for the shipper's own events
+  std::function<void(const std::string&)> say;  // one line for the operator; called from any thread
+};
+
+enum class ShipResult {
+  kDone,        // stopped as asked, or everything delivered (once)
+  kIncomplete,  // once: a sink could not take everything in time
+  kFailed,      // a sink failed for good
+};
+
+// Runs until `stop` is requested (then delivers what is there, at most for config.stop_deadline),
+// or until everything is delivered. Holds a lock on config.state_dir; kUnavailable when another
+// shipper has it.
+[[nodiscard]] Result<ShipResult> ship(const Config& config, const ShipOptions& options,
+                                      std::stop_token stop, const Clock& clock = system_clock());
+
+struct SinkStatus {
+  std::string sink, source;
+  std::uint64_t seq = 0;  // last delivered event
+  std::uint64_t lag_bytes = 0;
+};
+// From the checkpoints; works beside a running shipper.
+[[nodiscard]] Result<std::vector<SinkStatus>> status(const Config& config);
+
+}  // namespace lilith::shipper
