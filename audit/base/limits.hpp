@@ -77,4 +77,7 @@ inline constexpr std::chrono::seconds kRotateIntervalMin{120};
 // How far back a writer looks for the last event in a log whose end is no event of ours.
 inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 
+// Replay: distinct calls whose decisions are remembered; more begin anew.
+inline constexpr std::size_t kReplayMemoMax = 500'000;
+
 }  // namespace lilith::limits
