@@ -231,7 +231,10 @@ int bench(const Options& options, const std::string& folder) {
   auto subjects = make_subjects(options, folder, recorder ? recorder->socket() : "");
   const std::string errors = folder + "/stderr";
   for (int run = -kWarmUpRuns; run < options.runs; ++run) {
-    for (Subject& subject : subjects) {
+    // Each run begins with another subject: who comes after the empty process finds colder caches.
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      Subject& subject =
+          subjects[(i + static_cast<std::size_t>(run + kWarmUpRuns)) % subjects.size()];
       const double us = run_once(subject, errors);
       if (run >= 0) subject.wall_us.push_back(us);
     }
