@@ -178,6 +178,10 @@ void Loader::check_sink(const Node& at, const SinkConfig& sink,
   if (!given.contains("type")) error(at, "a sink needs a type: file, stdout or syslog");
   if (sink.type == SinkType::kFile && !sink.path.starts_with('/'))
     error(at, "a file sink needs an absolute path");
+  for (const SinkConfig& other : out_.config.sinks) {
+    if (other.name == sink.name) error(at, "there are two sinks with the name '" + sink.name + "'");
+    if (!sink.path.empty() && other.path == sink.path) error(at, "two sinks write to " + sink.path);
+  }
   if (sink.type != SinkType::kSyslog) return;
   if (sink.host.empty()) error(at, "a syslog sink needs an address");
   if (sink.transport == Transport::kUdp && given.contains("framing")) {
@@ -186,10 +190,6 @@ void Loader::check_sink(const Node& at, const SinkConfig& sink,
   if (sink.format == SyslogFormat::kWazuh && sink.transport == Transport::kTcp &&
       sink.framing == Framing::kOctetCounting) {
     error(at, "Wazuh's receiver knows newline framing only; set framing: newline");
-  }
-  for (const SinkConfig& other : out_.config.sinks) {
-    if (other.name == sink.name) error(at, "there are two sinks with the name '" + sink.name + "'");
-    if (!sink.path.empty() && other.path == sink.path) error(at, "two sinks write to " + sink.path);
   }
 }
 

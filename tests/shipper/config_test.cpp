@@ -1,0 +1,81 @@
+#include "shipper/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lilith::shipper {
+namespace {
+
+const std::string kGood =
+    "version: \"1\"\n"
+    "sources: [/var/log/lilith/agent-audit.log]\n"
+    "state_dir: /var/lib/lilith\n"
+    "sinks:\n"
+    "  - {name: soc, type: syslog, address: \"[::1]:6514\", format: wazuh, framing: newline, "
+    "facility: 16}\n"
+    "  - {name: copy, type: file, path: /tmp/x, fsync: false}\n";
+
+TEST(ShipConfig, ReadsEverySetting) {
+  const ConfigLoad load = load_config(kGood);
+  ASSERT_TRUE(load.problems.empty()) << load.problems[0].message;
+  ASSERT_EQ(load.config.sinks.size(), 2U);
+  const SinkConfig& soc = load.config.sinks[0];
+  EXPECT_EQ(soc.host, "::1");
+  EXPECT_EQ(soc.port, 6514);
+  EXPECT_EQ(soc.format, SyslogFormat::kWazuh);
+  EXPECT_EQ(soc.framing, Framing::kNewline);
+  EXPECT_EQ(soc.facility, 16);
+  EXPECT_FALSE(load.config.sinks[1].fsync);
+  EXPECT_THAT(describe(load.config),
+              testing::HasSubstr("soc: syslog tcp ::1:6514 wazuh, newline framing, facility 16"));
+}
+
+struct BadConfig {
+  const char* name;
+  std::string from, to;  // replaced in the good one
+  int line;
+  const char* says;
+};
+void PrintTo(const BadConfig& c, std::ostream* out) { *out << c.name; }
+class ShipConfigRefuses : public testing::TestWithParam<BadConfig> {};
+TEST_P(ShipConfigRefuses, WithLineAndRemedy) {
+  std::string text = kGood;
+  const std::size_t at = text.find(GetParam().from);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, GetParam().from.size(), GetParam().to);
+  const ConfigLoad load = load_config(text);
+  ASSERT_FALSE(load.problems.empty());
+  EXPECT_EQ(load.problems[0].line, GetParam().line) << load.problems[0].message;
+  EXPECT_THAT(load.problems[0].message, testing::HasSubstr(GetParam().says));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ShipConfigRefuses,
+    testing::Values(
+        BadConfig{"unknown_key", "state_dir:", "stat_dir:", 1, "state_dir must be"},
+        BadConfig{"unknown_sink_key", "facility: 16", "facilty: 16", 5, "did you mean 'facility'?"},
+        BadConfig{"duplicate_key", "state_dir: /var/lib/lilith", "state_dir: /a\nstate_dir: /b", 4,
+                  "twice"},
+        BadConfig{"no_version", "version: \"1\"\n", "", 1, "version"},
+        BadConfig{"other_version", "version: \"1\"", "version: \"2\"", 1, "version must be"},
+        BadConfig{"relative_source", "[/var", "[var", 2, "absolute"},
+        BadConfig{"sources_no_list", "[/var/log/lilith/agent-audit.log]", "/var/log/a.log", 1,
+                  "no source"},
+        BadConfig{"unknown_type", "type: file", "type: files", 6,
+                  "must be one of file, stdout, syslog"},
+        BadConfig{"port_out_of_range", ":6514", ":65536", 5, "port must be 1-65535"},
+        BadConfig{"facility_out_of_range", "facility: 16", "facility: 24", 5, "at most 23"},
+        BadConfig{"wazuh_with_octet_counting", ", framing: newline", "", 5, "newline framing only"},
+        BadConfig{"udp_with_framing", "format: wazuh", "transport: udp", 5, "udp has no framing"},
+        BadConfig{"same_name", "name: copy", "name: soc", 6, "two sinks"},
+        BadConfig{"name_with_slash", "name: copy", "name: a/b", 6, "letters, digits"},
+        BadConfig{"file_without_path", "path: /tmp/x, ", "", 6, "absolute path"},
+        BadConfig{"key_of_another_type", "path: /tmp/x", "path: /tmp/x, address: h", 6,
+                  "has no key 'address'"},
+        BadConfig{"sink_is_source", "/tmp/x", "/var/log/lilith/agent-audit.log", 1,
+                  "its own source"},
+        BadConfig{"not_yaml", "sinks:", "sinks: [", 5, ""},
+        BadConfig{"tab", "  - {name: soc", "\t- {name: soc", 5, ""}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
+}  // namespace
+}  // namespace lilith::shipper
