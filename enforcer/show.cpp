@@ -134,8 +134,8 @@ Result<void> follow(const ShowOptions& options, const std::function<bool(std::st
     std::size_t begin = 0;
     for (const std::size_t end : lines.ends) {
       last.emplace_back(lines.bytes, begin, end - begin - 1);
+      if (behind > 0 && last.size() > options.last) last.pop_front();
       behind -= std::min(behind, end - begin);
-      if (last.size() > options.last && behind > 0) last.pop_front();
       begin = end;
     }
     if (lines.ends.empty()) behind = 0;

@@ -1,0 +1,163 @@
+// The front door: help, typing errors, exit codes (docs/exit-codes.md).
+
+#include "audit/json/reader.hpp"
+#include "tests/enforcer/hook_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <ostream>
+
+namespace lilith::test {
+namespace {
+
+struct CliCase {
+  const char* name;
+  const char* line;  // a shell line in a folder with policy.yaml, bad.yaml and a log
+  int exit_code;
+  const char* said;  // somewhere in the output
+};
+void PrintTo(const CliCase& c, std::ostream* out) { *out << c.name; }
+
+class Cli : public testing::TestWithParam<CliCase> {};
+TEST_P(Cli, SaysItAndExitsSo) {
+  const CliCase& c = GetParam();
+  const HookFolder folder;
+  folder.write_policy();
+  write_text(folder.file("bad.yaml"), "version: \"1\"\negres: {}\n");
+  ASSERT_EQ(folder.hook(git_event()).exit_code, 0);
+  ASSERT_EQ(folder.hook(claude_event("Bash", R"({"command":"make"})")).exit_code, 2);
+  const auto result = folder.shell(c.line);
+  EXPECT_EQ(result.exit_code, c.exit_code) << result.out << result.err;
+  EXPECT_NE((result.out + result.err).find(c.said), std::string::npos) << result.out << result.err;
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, Cli,
+    testing::Values(
+        CliCase{"help", "$LILITH --help", 0, "usage: lilith COMMAND"},
+        CliCase{"no_command", "$LILITH", 2, "usage: lilith COMMAND"},
+        CliCase{"version", "$LILITH --version", 0, "lilith 0."},
+        CliCase{"hook_help", "$LILITH hook --help", 0, "--on-error"},
+        CliCase{"policy_help", "$LILITH policy check --help", 0, "--json"},
+        CliCase{"typing_error", "$LILITH verfy x", 2, "did you mean verify?"},
+        CliCase{"unknown_option", "$LILITH verify --nope log/agent-audit.log", 2, "--nope"},
+        CliCase{"policy_without_verb", "$LILITH policy", 2, "lilith:"},
+        CliCase{"policy_valid", "$LILITH policy check policy.yaml", 0, "policy.yaml: valid"},
+        CliCase{"policy_with_errors", "$LILITH policy check policy.yaml bad.yaml", 1,
+                "bad.yaml:2:1: error"},
+        CliCase{"policy_missing", "$LILITH policy check none.yaml", 3, "none.yaml"},
+        CliCase{"policy_json", "$LILITH policy check --json bad.yaml", 1, R"("valid":false)"},
+        CliCase{"policy_schema", "$LILITH policy schema", 0, "json-schema.org"},
+        CliCase{"explain_allowed", "$LILITH policy explain policy.yaml --command 'git status'", 0,
+                "allowed: run_command git"},
+        CliCase{"explain_denied", "$LILITH policy explain policy.yaml --command 'git x | curl y'",
+                1, "command_blocklist"},
+        CliCase{"explain_path", "$LILITH policy explain policy.yaml --path /etc/passwd", 1,
+                "denied: read_file /etc/passwd"},
+        CliCase{"explain_url", "$LILITH policy explain policy.yaml --url https://ok.example/x", 0,
+                "allowed: egress ok.example"},
+        CliCase{"explain_other_agent",
+                "$LILITH policy explain policy.yaml --agent copilot-cli --command 'git log'", 0,
+                "allowed: run_command git"},
+        CliCase{"explain_stdin",
+                "echo '{\"file_path\":\"/etc/x\"}' | $LILITH policy explain policy.yaml --agent "
+                "claude-code --tool Write --json",
+                1, R"("decision":"deny")"},
+        CliCase{"explain_bad_stdin", "echo '{' | $LILITH policy explain policy.yaml --tool Bash", 2,
+                "standard input"},
+        CliCase{"explain_bad_policy", "$LILITH policy explain bad.yaml --command git", 2,
+                "bad.yaml:2:1"},
+        CliCase{"verify_whole", "$LILITH verify log/agent-audit.log", 0, "intact"},
+        CliCase{"verify_json", "$LILITH verify --json log/agent-audit.log", 0, "\"chains\""},
+        CliCase{"verify_changed",
+                "sed -i 's/\"make\"/\"made\"/' log/agent-audit.log; $LILITH verify "
+                "log/agent-audit.log",
+                1, "changed"},
+        CliCase{"verify_start_missing",
+                "sed -i 1d log/agent-audit.log; $LILITH verify --from-start log/agent-audit.log", 1,
+                "missing"},
+        CliCase{"verify_missing_file", "$LILITH verify none.log", 3, "none.log"},
+        CliCase{"show", "$LILITH audit show log/agent-audit.log", 0, "run_command git"},
+        CliCase{"show_stdin", "$LILITH audit show - <log/agent-audit.log", 0, "run_command git"},
+        CliCase{"show_missing", "$LILITH audit show none.log", 3, "none.log"},
+        CliCase{"show_torn",
+                "printf '{\"lilith' >>log/agent-audit.log; $LILITH audit show "
+                "log/agent-audit.log",
+                3, "run_command git"},
+        CliCase{"tail_one", "test $($LILITH audit tail -n 1 log/agent-audit.log | wc -l) = 1", 0,
+                ""},
+        CliCase{"tail_json",
+                "$LILITH audit tail --json log/agent-audit.log | cmp - log/agent-audit.log", 0,
+                ""}),
+    [](const testing::TestParamInfo<CliCase>& one) { return std::string(one.param.name); });
+
+TEST(AuditShow, EscapesWhatCouldDriveATerminal) {
+  const HookFolder folder;
+  folder.write_policy();
+  (void)folder.hook(claude_event("Bash", R"({"command":"make \u001b[2J\u202e"})"));
+  const auto result = folder.shell("$LILITH audit show log/agent-audit.log");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << "and no colour where it is no terminal";
+  EXPECT_EQ(result.out.find("\xe2\x80\xae"), std::string::npos);
+}
+
+TEST(AuditTail, FollowsWhatIsAppended) {
+  const HookFolder folder;
+  folder.write_policy();
+  ASSERT_EQ(folder.hook(git_event()).exit_code, 0);
+  const std::string seen = folder.file("seen");
+  Process tail({"/bin/sh", "-c", "exec $LILITH audit tail -n 1 -f log/agent-audit.log >seen"},
+               folder.options());
+  const auto lines_seen = [&] {
+    return std::filesystem::exists(seen) ? lines_of(read_text(seen)).size() : 0U;
+  };
+  ASSERT_TRUE(eventually([&] { return lines_seen() == 1; }));
+  ASSERT_EQ(folder.hook(claude_event("Bash", R"({"command":"make"})")).exit_code, 2);
+  EXPECT_TRUE(eventually([&] { return lines_seen() == 2; }));
+  EXPECT_NE(read_text(seen).find("denied"), std::string::npos);
+}
+
+TEST(Siblings, ThatAreMissingAreNamed) {
+  const HookFolder folder;
+  std::filesystem::copy_file(lilith_program(), folder.file("lilith"));
+  const auto result = folder.shell("./lilith ship --config x");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err, "lilith: lilith ship needs the program " +
+                            std::filesystem::canonical(folder.path()).string() +
+                            "/lilith-ship: No such file or directory\n");
+}
+
+TEST(Siblings, GetTheWordsBehindTheCommand) {
+  const HookFolder folder;
+  std::filesystem::copy_file(lilith_program(), folder.file("lilith"));
+  for (const char* name : {"lilith-ship", "lilith-replay"}) {
+    write_text(folder.file(name), "#!/bin/sh\necho \"${0##*/}: $*\"\nexit 5\n");
+    std::filesystem::permissions(folder.file(name), std::filesystem::perms::owner_all);
+  }
+  const auto ship = folder.shell("./lilith ship --config 'a b'");
+  EXPECT_EQ(ship.exit_code, 5);
+  EXPECT_EQ(ship.out, "lilith-ship: --config a b\n");
+  EXPECT_EQ(folder.shell("./lilith replay a.log --json").out, "lilith-replay: a.log --json\n");
+  EXPECT_EQ(folder.shell("./lilith import claude-code x").out,
+            "lilith-replay: import claude-code x\n");
+}
+
+TEST(Recorder, TakesLogAndGroupFromThePolicyAndStopsOnTerm) {
+  const HookFolder folder;
+  folder.write_policy();
+  Process recorder(
+      {lilith_program(), "recorder", "--socket", folder.file("r.sock"), "--policy", "policy.yaml"},
+      folder.options());
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(folder.file("r.sock")); }));
+  const auto hooked =
+      folder.hook(git_event(), "claude_code", {"--recorder", folder.file("r.sock")});
+  EXPECT_EQ(hooked.exit_code, 0) << hooked.err;
+  recorder.signal(SIGTERM);
+  EXPECT_EQ(recorder.wait().exit_code, 0);
+  ASSERT_EQ(folder.decisions().size(), 1U);
+  EXPECT_EQ(folder.decisions().front().via, audit::Via::kRecorder);
+}
+
+}  // namespace
+}  // namespace lilith::test

@@ -1,0 +1,362 @@
+// Everything that can go wrong around a hook ends in a deny that the agent honours (enforce), or in
+// a complaint (audit).
+
+#include "audit/base/unique_fd.hpp"
+#include "tests/enforcer/hook_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <ostream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lilith::test {
+namespace {
+
+void expect_deny(const ProcessResult& result, const std::string& reason) {
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err, "lilith: " + reason + "\n");
+  EXPECT_EQ(result.out, deny_output(reason));
+}
+
+bool is_sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return true;
+#endif
+#endif
+  return false;
+}
+
+// ---- the policy ----
+
+struct BadPolicy {
+  const char* name;
+  const char* text;  // null: there is no file
+  std::string reason;
+  const char* code;
+};
+void PrintTo(const BadPolicy& c, std::ostream* out) { *out << c.name; }
+class HookPolicy : public testing::TestWithParam<BadPolicy> {};
+TEST_P(HookPolicy, ThatIsUnusableDeniesAndSaysWhy) {
+  const BadPolicy& c = GetParam();
+  const HookFolder folder;
+  if (c.text != nullptr) write_text(folder.file("policy.yaml"), c.text);
+  const auto result = folder.hook(git_event());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find(c.reason), std::string::npos) << result.err;
+  EXPECT_EQ(result.out, deny_output(result.err.substr(8, result.err.size() - 9)));
+  if (::access("/var/log/lilith", F_OK) == 0) return;  // then it went to the system's own log
+  const auto events = folder.events(folder.fallback_log());
+  ASSERT_EQ(events.size(), 3U) << "log_opened, policy_load_failed, decision";
+  EXPECT_EQ(events[1].type, audit::EventType::kPolicyLoadFailed);
+  EXPECT_EQ(events[2].action, audit::Action::kError);
+  EXPECT_EQ(events[2].decision, audit::Verdict::kDeny);
+  EXPECT_EQ(events[2].reason_code, c.code);
+  EXPECT_EQ(events[2].call.command, "git status");
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, HookPolicy,
+    testing::Values(BadPolicy{"missing", nullptr, "policy.yaml", "policy.invalid"},
+                    BadPolicy{"empty", "", "policy.yaml", "policy.invalid"},
+                    BadPolicy{"not_yaml", "version: [", "policy.yaml:1", "policy.invalid"},
+                    BadPolicy{"typing_error", "version: \"1\"\negres:\n  default_action: deny\n",
+                              "policy.yaml:2:1: error", "policy.invalid"}),
+    [](const testing::TestParamInfo<BadPolicy>& one) { return std::string(one.param.name); });
+
+TEST(HookOnError, AllowLetsThroughUntilAPolicyWasEnforced) {
+  const HookFolder folder;
+  const std::vector<std::string> roll_out{"--on-error", "allow"};
+  const auto before = folder.hook(git_event(), "claude_code", roll_out);
+  EXPECT_EQ(before.exit_code, 0);
+  EXPECT_EQ(before.out, "");
+  EXPECT_NE(before.err.find("; let through in audit mode\n"), std::string::npos) << before.err;
+
+  folder.write_policy();
+  EXPECT_EQ(folder.hook(git_event(), "claude_code", roll_out).exit_code, 0);
+  std::filesystem::remove(folder.file("policy.yaml"));
+  const auto after = folder.hook(git_event(), "claude_code", roll_out);
+  EXPECT_EQ(after.exit_code, 2);
+  EXPECT_NE(after.err.find("--on-error allow has no effect since a policy was enforced here"),
+            std::string::npos)
+      << after.err;
+}
+
+TEST(HookOnError, AllowHasNoEffectUnderAPolicyThatEnforces) {
+  const HookFolder folder;
+  folder.write_policy();
+  expect_deny(folder.hook("", "claude_code", {"--on-error", "allow"}),
+              "the hook got nothing on standard input (--on-error allow has no effect under a "
+              "policy that enforces)");
+}
+
+TEST(HookOnError, AuditModeLetsThroughWithoutTheOption) {
+  const HookFolder folder;
+  folder.write_policy({.mode = "audit"});
+  const auto result = folder.hook("garbage");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "");
+  const auto events = folder.decisions();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events.front().action, audit::Action::kError);
+  EXPECT_EQ(events.front().mode, audit::Mode::kAudit);
+}
+
+// ---- the log ----
+
+TEST(HookLog, ThatIsHeldByAnotherProcessDenies) {
+  const HookFolder folder;
+  folder.write_policy();
+  ASSERT_EQ(folder.hook(git_event()).exit_code, 0);
+  const UniqueFd lock(::open((folder.log() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(lock.valid());
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  const auto result = folder.hook(git_event(), "claude_code", {"--deadline", "800"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("the audit log could not be written: the lock of " + folder.log()),
+            std::string::npos)
+      << result.err;
+  EXPECT_NE(result.out, "");
+  EXPECT_EQ(folder.decisions().size(), 1U);
+}
+
+TEST(HookLog, ThatIsHeldLetsThroughInAuditMode) {
+  const HookFolder folder;
+  folder.write_policy({.mode = "audit"});
+  ASSERT_EQ(folder.hook(git_event()).exit_code, 0);
+  const UniqueFd lock(::open((folder.log() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  const auto result = folder.hook(git_event(), "claude_code", {"--deadline", "800"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("the audit log could not be written"), std::string::npos);
+}
+
+struct BadStorage {
+  const char* name;
+  const char* prepare;  // on the mounted tmpfs "log"
+};
+void PrintTo(const BadStorage& c, std::ostream* out) { *out << c.name; }
+class HookStorage : public testing::TestWithParam<BadStorage> {};
+TEST_P(HookStorage, ThatTakesNoEventDenies) {
+  const std::string prefix = own_mounts();
+  if (prefix.empty()) GTEST_SKIP() << "the system refuses a mount namespace";
+  const HookFolder folder;
+  folder.write_policy();
+  std::filesystem::create_directory(folder.file("log"));
+  const auto result = folder.shell(
+      prefix + "sh -c 'mount -t tmpfs -o size=64k tmpfs log && { " + GetParam().prepare +
+          "; } 2>/dev/null; exec \"$LILITH\" hook --agent claude-code --policy policy.yaml'",
+      git_event());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("the audit log could not be written"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("so nothing is allowed"), std::string::npos) << result.err;
+  EXPECT_EQ(result.out, deny_output(result.err.substr(8, result.err.size() - 9)));
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, HookStorage,
+    testing::Values(BadStorage{"disk_full", "cat /dev/zero >log/filler"},
+                    BadStorage{"read_only", "mount -o remount,ro log"},
+                    BadStorage{"log_is_a_link", "ln -s /etc/passwd log/agent-audit.log"},
+                    BadStorage{"log_is_a_folder", "mkdir log/agent-audit.log"}),
+    [](const testing::TestParamInfo<BadStorage>& one) { return std::string(one.param.name); });
+
+TEST(HookLog, FallsBackToTheUsersOwnAndSaysSo) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can start a program as another user";
+  const HookFolder folder;
+  folder.write_policy();
+  constexpr unsigned kNobody = 65534;
+  std::filesystem::create_directory(folder.file("log"));
+  std::filesystem::create_directory(folder.file("state"));
+  ASSERT_EQ(::chown(folder.file("state").c_str(), kNobody, kNobody), 0);
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  ProcessOptions options = folder.options(git_event());
+  options.uid = kNobody;
+  if (run({lilith_program(), "--version"}, options).exit_code != 0) {
+    GTEST_SKIP() << "another user may not run the program where it was built";
+  }
+  const auto result = run(folder.command(), options);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(folder.events(folder.log()).size(), 0U);
+  const auto events = folder.events(folder.fallback_log());
+  ASSERT_EQ(events.size(), 2U);
+  const std::vector<std::pair<std::string, std::string>> label{{"log", "fallback"},
+                                                               {"log_refused", folder.log()}};
+  EXPECT_EQ(events.back().detail, label);
+  struct stat info{};
+  ASSERT_EQ(::stat(folder.fallback_log().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0600U);
+}
+
+TEST(HookRecorder, ThatIsGoneDeniesAndLetsThroughInAuditMode) {
+  const HookFolder enforce, audit;
+  enforce.write_policy();
+  audit.write_policy({.mode = "audit"});
+  const std::vector<std::string> gone{"--recorder", "no.sock"};
+  const auto denied = enforce.hook(git_event(), "claude_code", gone);
+  EXPECT_EQ(denied.exit_code, 2);
+  EXPECT_NE(denied.err.find("the audit log could not be written"), std::string::npos) << denied.err;
+  EXPECT_EQ(enforce.decisions().size(), 0U);
+  EXPECT_EQ(audit.hook(git_event(), "claude_code", gone).exit_code, 0);
+  ASSERT_EQ(audit.decisions().size(), 1U);
+  EXPECT_EQ(audit.decisions().front().via, audit::Via::kDirect);
+}
+
+// ---- time and signals ----
+
+// A hook whose standard input never ends. `exec` keeps the process id of the shell.
+class StuckHook {
+ public:
+  explicit StuckHook(const HookFolder& folder, const std::string& more = "")
+      : process_({"/bin/sh", "-c",
+                  "mkfifo input && exec 4<>input && exec \"$LILITH\" hook --agent claude-code "
+                  "--policy policy.yaml " +
+                      more + " <&4"},
+                 folder.options()) {}
+  // Signals are answered from the moment the program catches them.
+  bool armed() {
+    return eventually([this] {
+      const std::string status = "/proc/" + std::to_string(process_.pid()) + "/status";
+      const std::string text = ::access(status.c_str(), R_OK) == 0 ? read_text(status) : "";
+      const std::size_t at = text.find("SigCgt:\t");
+      if (text.find("Name:\tlilith") == std::string::npos || at == std::string::npos) return false;
+      return (std::stoull(text.substr(at + 8, 16), nullptr, 16) >> (SIGALRM - 1) & 1) != 0;
+    });
+  }
+  Process& process() { return process_; }
+
+ private:
+  Process process_;
+};
+
+struct SignalCase {
+  const char* name;
+  int number;
+  const char* reason;
+};
+void PrintTo(const SignalCase& c, std::ostream* out) { *out << c.name; }
+class HookSignal : public testing::TestWithParam<SignalCase> {};
+TEST_P(HookSignal, EndsInADeny) {
+  const HookFolder folder;
+  folder.write_policy();
+  StuckHook hook(folder, "--deadline 8000");
+  ASSERT_TRUE(hook.armed());
+  hook.process().signal(GetParam().number);
+  expect_deny(hook.process().wait(), GetParam().reason);
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, HookSignal,
+    testing::Values(SignalCase{"TERM", SIGTERM, "the hook was told to end before it had decided"},
+                    SignalCase{"INT", SIGINT, "the hook was told to end before it had decided"},
+                    SignalCase{"HUP", SIGHUP, "the hook was told to end before it had decided"},
+                    SignalCase{"ALRM", SIGALRM, "the decision took longer than a hook may take"},
+                    SignalCase{"SEGV", SIGSEGV, "the hook crashed before it had decided"},
+                    SignalCase{"ABRT", SIGABRT, "the hook crashed before it had decided"},
+                    SignalCase{"BUS", SIGBUS, "the hook crashed before it had decided"},
+                    SignalCase{"FPE", SIGFPE, "the hook crashed before it had decided"},
+                    SignalCase{"ILL", SIGILL, "the hook crashed before it had decided"}),
+    [](const testing::TestParamInfo<SignalCase>& one) { return std::string(one.param.name); });
+
+TEST(HookSignal, InAuditModeLetsThrough) {
+  const HookFolder folder;
+  folder.write_policy({.mode = "audit"});
+  // The event comes late, so the signal finds the hook waiting for it, with the policy read: it
+  // marks that by the state that it writes only afterwards.
+  StuckHook hook(folder, "--deadline 8000");
+  ASSERT_TRUE(hook.armed());
+  ASSERT_TRUE(eventually([&] {
+    const std::string where = "/proc/" + std::to_string(hook.process().pid()) + "/syscall";
+    return ::access(where.c_str(), R_OK) != 0 || read_text(where).starts_with("7 ");  // poll(2)
+  }));
+  hook.process().signal(SIGTERM);
+  const auto result = hook.process().wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err,
+            "lilith: the hook was told to end before it had decided; let through in audit mode\n");
+}
+
+TEST(HookDeadline, EndsAnInputThatNeverEnds) {
+  const HookFolder folder;
+  folder.write_policy();
+  StuckHook hook(folder);
+  expect_deny(hook.process().wait(), "the hook event did not come to its end in time");
+  const auto events = folder.decisions();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events.front().reason_code, "hook.input_unreadable");
+}
+
+TEST(HookDeadline, EndsAPolicyThatCanNotBeRead) {
+  const HookFolder folder;
+  ASSERT_EQ(::mkfifo(folder.file("policy.yaml").c_str(), 0600), 0);
+  const auto result = folder.hook(git_event());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.out, "");
+  EXPECT_NE(result.err, "");
+}
+
+TEST(HookDeadline, IgnoresSignalsThatTheAgentLeftBlocked) {
+  const HookFolder folder;
+  folder.write_policy();
+  const auto result = folder.shell(
+      "trap '' TERM ALRM PIPE; mkfifo input; exec 4<>input; exec \"$LILITH\" hook --agent "
+      "claude-code --policy policy.yaml <&4");
+  expect_deny(result, "the hook event did not come to its end in time");
+}
+
+// ---- descriptors and memory ----
+
+TEST(HookOutput, ThatIsClosedStillDeniesAndNeverReachesTheLog) {
+  const HookFolder folder;
+  folder.write_policy();
+  const std::string hook = "\"$LILITH\" hook --agent claude-code --policy policy.yaml";
+  const std::string event = claude_event("Bash", R"({"command":"make"})");
+  for (const char* closed : {">&-", ">&- 2>&-", "2>&-", ">/dev/full 2>/dev/full"}) {
+    EXPECT_EQ(folder.shell(hook + " " + closed, event).exit_code, 2) << closed;
+  }
+  EXPECT_EQ(folder.shell(hook + " <&-").exit_code, 2);
+  EXPECT_EQ(folder.shell("{ " + hook + "; echo $? >code; } | true", event).exit_code, 0);
+  ASSERT_TRUE(eventually([&] { return ::access(folder.file("code").c_str(), R_OK) == 0; }));
+  EXPECT_TRUE(eventually([&] { return read_text(folder.file("code")) == "2\n"; }));
+  EXPECT_EQ(folder.decisions().size(), 6U) << "decodes every line of the log";
+}
+
+TEST(HookMemory, ThatRunsOutDenies) {
+  if (is_sanitized()) GTEST_SKIP() << "sanitizers need more address space than the limit leaves";
+  const HookFolder folder;
+  folder.write_policy();
+  // Enough to start with, too little for eight MiB of input and its parsed form.
+  const auto result = folder.shell(
+      "ulimit -v 30000; exec \"$LILITH\" hook --agent claude-code --policy policy.yaml",
+      claude_event("Bash", R"({"command":")" + std::string(8'000'000, 'x') + "\"}"));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("memory"), std::string::npos) << result.err;
+  EXPECT_NE(result.out.find(R"("permissionDecision":"deny")"), std::string::npos);
+}
+
+// ---- the documented line ----
+
+TEST(HookLine, DeniesWhenTheProgramIsMissingOrKilled) {
+  const HookFolder folder;
+  folder.write_policy();
+  EXPECT_EQ(folder.shell("/nonexistent/lilith hook --agent claude-code || exit 2").exit_code, 2);
+  const auto killed = folder.shell(
+      "mkfifo input; exec 4<>input; { \"$LILITH\" hook --agent claude-code --policy policy.yaml "
+      "<&4 "
+      "& kill -KILL $!; wait $!; } || exit 2");
+  EXPECT_EQ(killed.exit_code, 2);
+  EXPECT_EQ(
+      folder
+          .shell("\"$LILITH\" hook --agent claude-code --policy policy.yaml || exit 2", git_event())
+          .exit_code,
+      0);
+}
+
+}  // namespace
+}  // namespace lilith::test
