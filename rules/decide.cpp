@@ -28,6 +28,16 @@ constexpr std::array<std::string_view, 7> kHarmlessDevices{
 constexpr std::array<std::string_view, 8> kArchivers{"tar", "zip",   "7z",   "gzip",
                                                      "xz",  "bzip2", "zstd", "cpio"};
 
+// To root every file is root's own: then only the system's program directories say anything.
+bool in_system_directory(std::string_view path) {
+  constexpr std::array<std::string_view, 4> kDirectories{"/usr/bin/", "/bin/", "/usr/sbin/",
+                                                         "/sbin/"};
+  return std::any_of(kDirectories.begin(), kDirectories.end(), [&](std::string_view directory) {
+    return path.starts_with(directory) &&
+           path.find('/', directory.size()) == std::string_view::npos;
+  });
+}
+
 // Where a word of the shell line points, or nullopt when that is not known.
 std::optional<std::string> absolute_of(const PathUse& use, std::string_view home,
                                        std::string_view cwd) {
@@ -135,6 +145,7 @@ class Judge {
     return found == p_.tools.allowed.end() ? nullptr : &found->second;
   }
   [[nodiscard]] PatternUser user() const { return {facts_.user, facts_.home}; }
+  [[nodiscard]] PatternUser blocked_user() const { return {facts_.user, facts_.home, true}; }
   [[nodiscard]] std::string where(int line) const {
     return line == 0 ? std::string() : " (" + p_.file_name + ":" + std::to_string(line) + ")";
   }
@@ -208,8 +219,8 @@ bool Judge::blocked_path(const ToolRule& rule, const KnownPath& path, const Oper
   if (!list.present) return false;
   for (const std::string* spelling : {&path.given, &path.lexical, &path.resolved}) {
     if (spelling->empty()) continue;
-    std::size_t hit = list.patterns.find(*spelling, user());
-    if (hit == PathPatternSet::npos) hit = list.folded.find(ascii_lower(*spelling), user());
+    std::size_t hit = list.patterns.find(*spelling, blocked_user());
+    if (hit == PathPatternSet::npos) hit = list.folded.find(ascii_lower(*spelling), blocked_user());
     if (hit == PathPatternSet::npos) continue;
     const Entry& entry = list.entries[hit];
     const std::string where_listed = "tool_invocations." + rule.name + ".path_blocklist";
@@ -251,7 +262,8 @@ bool Judge::protected_path(const KnownPath& path, const Operation& op) {
   if (!p_.protect_agent_config) return false;
   for (const std::string* spelling : {&path.given, &path.lexical, &path.resolved}) {
     if (spelling->empty()) continue;
-    if (agent_config_patterns().find(ascii_lower(*spelling), user()) == PathPatternSet::npos) {
+    if (agent_config_patterns().find(ascii_lower(*spelling), blocked_user()) ==
+        PathPatternSet::npos) {
       continue;
     }
     deny(op, "path.agent_config", "protect_agent_config", p_.protect_line,
@@ -442,13 +454,17 @@ void Judge::judge_command(const Call& call) {
   whole.kind = OperationKind::kRunCommand;
   whole.command = call.command;
   const ToolRule* rule = tool("run_command");
-  if (blocked_tool("run_command", call, whole)) return;
   if (rule == nullptr && !tools_default_allow()) {
     return deny_default(whole, "tool.not_listed", "the operation run_command");
   }
   static const ToolRule kNoLists;
   const ToolRule& lists = rule == nullptr ? kNoLists : *rule;
   const CommandAnalysis& analysis = analysis_.command;
+  if (call.command.find_first_not_of(" \t\n") == std::string::npos) {
+    deny(whole, "call.undecidable", "tool_invocations.run_command", lists.line,
+         "the call of '" + printable(caller_.tool) + "' names no command", "T1059");
+    return;
+  }
   if (analysis.undecidable) {
     deny(whole, analysis.undecidable->code, "tool_invocations.run_command", lists.line,
          analysis.undecidable->message, "T1059");
@@ -590,9 +606,9 @@ void Judge::judge_mcp(const Call& call) {
   op.kind = OperationKind::kMcpTool;
   op.server = caller_.server;
   op.name = caller_.tool;
-  if (blocked_tool(caller_.tool, call, op) || blocked_tool("mcp_tool", call, op)) return;
   for (const std::string_view name : {caller_.tool, std::string_view("mcp_tool")}) {
-    const ToolRule* rule = tool(name);
+    const bool is_other_operation = name != "mcp_tool" && audit::operation_kind(name).has_value();
+    const ToolRule* rule = is_other_operation ? nullptr : tool(name);
     if (rule == nullptr) continue;
     const bool server_listed =
         rule->has_servers
@@ -614,8 +630,11 @@ void Judge::judge_other(const Call& call) {
   Operation op;
   op.kind = OperationKind::kOther;
   op.name = caller_.tool;
-  if (blocked_tool(caller_.tool, call, op)) return;
-  if (const ToolRule* rule = tool(caller_.tool); rule != nullptr && arguments_match(*rule, call)) {
+  // An entry for a canonical operation allows what that operation's lists allow, never a tool of
+  // its name.
+  const bool is_operation = audit::operation_kind(caller_.tool).has_value();
+  const ToolRule* rule = is_operation ? nullptr : tool(caller_.tool);
+  if (rule != nullptr && !rule->has_servers && arguments_match(*rule, call)) {
     return allow(op, "tool_invocations." + rule->name, rule->line);
   }
   deny_default(op, "tool.not_listed", "the tool '" + printable(caller_.tool) + "'");
@@ -635,13 +654,18 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
     judged_.back().is_egress = kind == OperationKind::kEgress;
     return;
   }
+  // A block entry may name the operation or the agent's own tool.
+  Operation named;
+  named.kind = kind;
+  named.name = caller_.tool;
+  named.server = caller_.server;
+  if (!call.paths.empty()) named.path = call.paths.front();
+  named.command = call.command;
+  if (blocked_tool(audit::name(kind), call, named) || blocked_tool(caller_.tool, call, named))
+    return;
   switch (kind) {
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile: {
-      Operation op;
-      op.kind = kind;
-      op.path = call.paths.empty() ? "" : call.paths.front();
-      if (blocked_tool(audit::name(kind), call, op)) return;
       for (const std::string& path : call.paths) judge_path(kind, path, facts_.cwd, false);
       break;
     }
@@ -777,7 +801,8 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
     if (const auto absolute = absolute_of(use, user.home, cwd)) look(*absolute, {});
   }
   for (const CommandUse& use : analysis.command.commands) {
-    if (use.name.starts_with('/') && file_system.root_owned(use.name) &&
+    if (use.name.starts_with('/') && (user.uid != 0 || in_system_directory(use.name)) &&
+        file_system.root_owned(use.name) &&
         std::find(facts.trusted_programs.begin(), facts.trusted_programs.end(), use.name) ==
             facts.trusted_programs.end()) {
       facts.trusted_programs.push_back(use.name);

@@ -161,8 +161,11 @@ bool PathPattern::segment_matches(const Segment& segment, std::string_view compo
                                   const PatternUser& user) const {
   if (segment.literal) return segment.text == component;
   if (!segment.has_user) return glob_matches(segment.text, component);
-  if (!usable_user(user.name)) return false;
-  if (segment.text == kUser) return component == user.name;
+  if (!usable_user(user.name)) return user.unknown_matches;
+  if (segment.text == kUser) {
+    return component == user.name ||
+           (user.unknown_matches && ascii_lower(component) == ascii_lower(user.name));
+  }
   std::string expanded = segment.text;
   for (std::size_t at = expanded.find(kUser); at != std::string::npos;
        at = expanded.find(kUser, at + user.name.size())) {
@@ -172,13 +175,25 @@ bool PathPattern::segment_matches(const Segment& segment, std::string_view compo
 }
 
 bool PathPattern::matches(std::string_view path, const PatternUser& user) const {
-  if (from_home_) {
-    if (!user.home.starts_with('/') || user.home == "/" || !path.starts_with(user.home)) {
-      return false;
-    }
-    path.remove_prefix(user.home.size());
-    if (!path.empty() && path.front() != '/') return false;
+  if (!from_home_) return segments_match(path, user);
+  std::string_view home = user.home;
+  while (home.size() > 1 && home.ends_with('/')) home.remove_suffix(1);
+  if (home.size() > 1 && home.starts_with('/')) {
+    const std::string_view start = path.substr(0, home.size());
+    const bool below =
+        start == home || (user.unknown_matches && ascii_lower(start) == ascii_lower(home));
+    path.remove_prefix(below ? home.size() : 0);
+    return below && (path.empty() || path.front() == '/') && segments_match(path, user);
   }
+  if (!user.unknown_matches) return false;
+  // No home is known: any directory may be it.
+  for (std::size_t at = 0; at != std::string_view::npos; at = path.find('/', at + 1)) {
+    if (segments_match(path.substr(at), user)) return true;
+  }
+  return false;
+}
+
+bool PathPattern::segments_match(std::string_view path, const PatternUser& user) const {
   // The components of the path are taken one by one, without a list of them.
   const auto next = [&path](std::size_t at, std::string_view& component) {
     while (at < path.size() && path[at] == '/') ++at;

@@ -17,6 +17,9 @@ namespace lilith::rules {
 struct PatternUser {
   std::string_view name;
   std::string_view home;
+  // For block lists: what is not known of the user matches everything in its place, so that an odd
+  // user database never opens what a block entry closes.
+  bool unknown_matches = false;
 };
 
 // `*`, `?` and [...] over a whole text without directories.
@@ -44,6 +47,7 @@ class PathPattern {
     bool has_user = false;   // $USER inside
     bool literal = false;    // no wildcard and no $USER
   };
+  [[nodiscard]] bool segments_match(std::string_view path, const PatternUser& user) const;
   [[nodiscard]] bool segment_matches(const Segment& segment, std::string_view component,
                                      const PatternUser& user) const;
 

@@ -137,7 +137,7 @@ Result<Destination> parse_url(std::string_view text) {
     return bad("has a scheme other than http, https, ws and wss");
   }
   if (!url->get_username().empty() || !url->get_password().empty()) return bad("has userinfo");
-  auto host = from_parsed(url->get_hostname(), url->get_hostname());
+  auto host = canonical_host(url->get_hostname());
   if (!host) return pass_error(host);
   destination.host = std::move(*host);
   destination.port = default_port(destination.protocol);

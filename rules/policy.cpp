@@ -97,7 +97,12 @@ const HostEntry* HostList::find_host(const CanonicalHost& host) const {
 // list of protected writes).
 const PathPatternSet& agent_config_patterns() {
   static const PathPatternSet set = [] {
-    constexpr std::array<std::string_view, 32> kPatterns{"**/.git/hooks/**",
+    constexpr std::array<std::string_view, 37> kPatterns{"**/.git/hooks/**",
+                                                         "**/.git/config.worktree",
+                                                         "**/.config/git/**",
+                                                         "**/.cargo/config",
+                                                         "**/.bash_aliases",
+                                                         "**/.ssh/**",
                                                          "**/.git/config",
                                                          "**/.gitmodules",
                                                          "**/.gitconfig",

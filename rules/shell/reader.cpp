@@ -161,6 +161,7 @@ class Reader {
   void arithmetic(std::string_view close);
   void expand_here_doc(std::string_view body, std::size_t offset);
   void read_here_docs();
+  std::string here_doc_line(bool quoted);
   [[nodiscard]] bool at_word_end() const {
     return end() || is_blank(peek()) || peek() == '\n' || is_meta(peek());
   }
@@ -407,6 +408,10 @@ void Reader::ansi_c(Word& out) {
 // At a '$'.
 void Reader::dollar(Word& out, bool in_quotes) {
   const char next = peek(1);
+  if (next == '\\' && peek(2) == '\n') {
+    // bash joins the lines first, so that this may be any expansion.
+    refuse("command.unparsable", "a '$' at the end of a continued line");
+  }
   if (next == '\'' && !in_quotes) return ansi_c(out);
   if (next == '"' && !in_quotes) {
     // $"...": translation by the locale; without a catalogue the text itself.
@@ -664,40 +669,35 @@ void Reader::read_here_docs() {
   for (const HereDoc& doc : pending) {
     const std::size_t from = at_;
     std::string body;
-    for (bool found = false; !found;) {
-      step();
-      if (end())
+    for (;;) {
+      if (end()) {
         refuse("command.unparsable",
                "the here-document has no line '" + printable(doc.delimiter) + "'");
-      std::size_t stop = s_.find('\n', at_);
-      if (stop == std::string_view::npos) stop = s_.size();
-      std::string_view line = s_.substr(at_, stop - at_);
-      steps_ += line.size();
-      // In an unquoted body a backslash joins lines before the delimiter is looked for.
-      bool joined = false;
-      if (!doc.quoted) {
-        std::size_t slashes = 0;
-        while (slashes < line.size() && line[line.size() - 1 - slashes] == '\\') ++slashes;
-        joined = slashes % 2 == 1;
       }
-      if (doc.strip_tabs) {
-        while (line.starts_with('\t')) line.remove_prefix(1);
-      }
-      at_ = std::min(stop + 1, s_.size());
-      found = line == doc.delimiter && (body.empty() || body.back() != '\\');
-      if (!found) {
-        if (stop == s_.size()) refuse("command.unparsable", "the here-document has no end");
-        body += line;
-        if (joined) {
-          body.push_back('\\');  // kept, so that the next line is not taken for the delimiter
-          body.push_back('\n');
-          body.erase(body.size() - 2);
-        } else {
-          body.push_back('\n');
-        }
-      }
+      std::string line = here_doc_line(doc.quoted);
+      if (doc.strip_tabs) line.erase(0, std::min(line.find_first_not_of('\t'), line.size()));
+      if (line == doc.delimiter) break;
+      body += line;
+      body.push_back('\n');
     }
     if (!doc.quoted) expand_here_doc(body, from);
+  }
+}
+
+// One line of a here-document. In an unquoted one a backslash joins lines before anything else, the
+// look for the delimiter too (bash, read_secondary_line).
+std::string Reader::here_doc_line(bool quoted) {
+  std::string line;
+  for (;;) {
+    step();
+    const std::size_t stop = std::min(s_.find('\n', at_), s_.size());
+    line += s_.substr(at_, stop - at_);
+    steps_ += stop - at_;
+    at_ = std::min(stop + 1, s_.size());
+    std::size_t slashes = 0;
+    while (slashes < line.size() && line[line.size() - 1 - slashes] == '\\') ++slashes;
+    if (quoted || slashes % 2 == 0 || stop == s_.size()) return line;
+    line.pop_back();
   }
 }
 
@@ -1154,6 +1154,7 @@ void Reader::array_value() {
     values.push_back(std::move(value));
   }
   ++at_;
+  if (!at_word_end()) refuse("command.unparsable", "text right after the ) of an array");
   argument_paths(values);
 }
 
@@ -1265,6 +1266,7 @@ void Reader::simple_command() {
     if (!word(next)) refuse("command.unparsable", "unexpected '" + near() + "'");
     argv.push_back(std::move(next));
   }
+  if (at_ == from) refuse("command.unparsable", "a command is missing at '" + near() + "'");
   const bool only_here_doc = here_doc && argv.size() == 1 && last_here_doc_quoted_;
   simple(std::move(argv), assignments, from, only_here_doc);
 }
@@ -1382,7 +1384,8 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
     use.needs_entry = false;
   }
   const std::size_t index = out_.commands.size();
-  use.hazards = exec_hazards(use.argv, use.offset);
+  const std::vector<Hazard> options = exec_hazards(use.argv, use.offset);
+  use.hazards.insert(use.hazards.end(), options.begin(), options.end());
   out_.commands.push_back(use);
   CommandUse& kept = use;
   if (is_transparent_wrapper(use.name) || is_listed_wrapper(use.name)) wrapper(argv, kept);
@@ -1452,17 +1455,29 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
     }
     return true;
   }
-  if (name == "printf" || name == "test" || name == "[") {
-    for (std::size_t i = 1; i + 1 < argv.size(); ++i) {
-      if (argv[i].text == "-v" &&
-          (!argv[i + 1].constant || argv[i + 1].text.find('[') != std::string::npos)) {
-        hazard("command.arithmetic", name + " -v evaluates a subscript");
+  if (name == "printf" || name == "test" || name == "[" || name == "echo") {
+    // -v NAME[SUBSCRIPT] (and test -R) evaluates the subscript, which can run commands; the option
+    // itself may come out of an expansion, so that the subscript alone is enough.
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::string& word = argv[i].text;
+      const std::size_t open = word.find('[');
+      const bool evaluates =
+          open != std::string::npos &&
+          (word.find("$(", open) != std::string::npos || word.find('`', open) != std::string::npos);
+      if (evaluates && argv[i].constant && name != "echo") {
+        hazard("command.arithmetic",
+               name + " may evaluate the subscript in '" + printable(word) + "'");
       }
-      if (argv[i].text == "-v" && name == "printf") {
-        Word unknown;
-        unknown.constant = false;
-        note_assignment(argv[i + 1].text, unknown, use.offset);
+      if (name != "printf" || !word.starts_with("-v")) continue;
+      const bool glued = word.size() > 2;
+      if (!glued && i + 1 >= argv.size()) continue;
+      Word unknown;
+      unknown.constant = false;
+      const std::string variable = glued ? word.substr(2) : argv[i + 1].text;
+      if (variable.find('[') != std::string::npos || !argv[glued ? i : i + 1].constant) {
+        hazard("command.arithmetic", "printf -v evaluates a subscript");
       }
+      note_assignment(variable, unknown, use.offset);
     }
     return true;
   }
@@ -1516,6 +1531,12 @@ void Reader::change_directory(const std::vector<Word>& argv) {
 
 // The words of a wrapped command, as a command of its own.
 void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
+  // Behind an assignment `time` is the program, whose -o writes a file.
+  if (use.name == "time" && argv.size() > 1 && argv[1].text.starts_with('-') &&
+      argv[1].text != "-p") {
+    use.hazards.push_back(
+        {"command.wrapper", "time with options of the program of that name", use.offset});
+  }
   std::vector<std::string> assignments;
   const std::size_t at = wrapped_at(use.argv, assignments);
   for (const std::string& text : assignments) {
