@@ -356,7 +356,8 @@ ShipResult Worker::run(const std::stop_token& stop) {
   if (shared_.options.once) deadline_ = shared_.clock.monotonic() + shared_.options.once_timeout;
   bool complete = true;
   for (;;) {
-    if (stop.stop_requested() && !deadline_)
+    const bool stopping = stop.stop_requested();
+    if (stopping && !deadline_)
       deadline_ = shared_.clock.monotonic() + shared_.config.stop_deadline;
     const std::uint64_t seen = shared_.watcher.changes();
     bool any = false;
@@ -367,7 +368,8 @@ ShipResult Worker::run(const std::stop_token& stop) {
     save(!any);
     if (!complete || out_of_time()) break;
     if (any) continue;
-    if (shared_.options.once || stop.stop_requested()) break;
+    // Asked before reading, so that what was written before the stop is still delivered.
+    if (shared_.options.once || stopping) break;
     shared_.watcher.wait(seen, kPollInterval, stop);
   }
   save(true);
