@@ -18,6 +18,13 @@
 #include <sstream>
 
 namespace lilith::yaml {
+
+Node::Node() = default;
+Node::Node(const Node&) = default;
+Node::Node(Node&&) noexcept = default;
+Node& Node::operator=(const Node&) = default;
+Node& Node::operator=(Node&&) noexcept = default;
+Node::~Node() = default;
 namespace {
 
 using Kind = Node::Kind;

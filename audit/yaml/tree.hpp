@@ -12,6 +12,14 @@
 namespace lilith::yaml {
 
 struct Node {
+  // Defined where Node is complete: std::pair<Node, Node> is not before that (clang).
+  Node();
+  Node(const Node&);
+  Node(Node&&) noexcept;
+  Node& operator=(const Node&);
+  Node& operator=(Node&&) noexcept;
+  ~Node();
+
   enum class Kind { kNull, kScalar, kSequence, kMap };
   Kind kind = Kind::kNull;
   std::string scalar;  // raw text
