@@ -1,0 +1,117 @@
+#include "rules/host.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lilith::rules {
+namespace {
+
+struct HostCase {
+  const char* name;
+  std::string given;
+  const char* canonical;  // nullptr: refused
+};
+void PrintTo(const HostCase& c, std::ostream* out) { *out << c.name; }
+class Host : public testing::TestWithParam<HostCase> {};
+TEST_P(Host, HasOneCanonicalFormOrNone) {
+  const auto host = canonical_host(GetParam().given);
+  if (GetParam().canonical == nullptr) {
+    EXPECT_FALSE(host.has_value()) << host->text;
+  } else {
+    ASSERT_TRUE(host.has_value()) << host.error().message;
+    EXPECT_EQ(host->text, GetParam().canonical);
+  }
+}
+// Spellings of facts on public bypasses: sandbox-runtime's SOCKS NUL, IP spellings (WHATWG
+// URL 3.5), IDN (UTS 46).
+INSTANTIATE_TEST_SUITE_P(
+    Spellings, Host,
+    testing::Values(
+        HostCase{"plain", "api.github.com", "api.github.com"},
+        HostCase{"upper_case", "API.GitHub.COM", "api.github.com"},
+        HostCase{"root_dot", "api.github.com.", "api.github.com"},
+        HostCase{"two_dots", "api.github.com..", nullptr},
+        HostCase{"empty_label", "api..com", nullptr}, HostCase{"empty", "", nullptr},
+        HostCase{"nul", std::string("evil\0.openai.com", 16), nullptr},
+        HostCase{"hash", "evil#.openai.com", nullptr},
+        HostCase{"slash", "evil/.openai.com", nullptr}, HostCase{"at", "user@openai.com", nullptr},
+        HostCase{"backslash", "evil\\.openai.com", nullptr},
+        HostCase{"percent", "evil%2eopenai.com", nullptr}, HostCase{"space", "evil .com", nullptr},
+        HostCase{"tab", "evil\t.com", nullptr}, HostCase{"star", "*.com", nullptr},
+        HostCase{"port", "openai.com:443", nullptr}, HostCase{"decimal", "2130706433", "127.0.0.1"},
+        HostCase{"hexadecimal", "0x7f000001", "127.0.0.1"},
+        HostCase{"octal", "017700000001", "127.0.0.1"}, HostCase{"short", "127.1", "127.0.0.1"},
+        HostCase{"mixed", "0x7f.1", "127.0.0.1"},
+        HostCase{"mapped", "::ffff:127.0.0.1", "127.0.0.1"},
+        HostCase{"mapped_hex", "[::ffff:7f00:1]", "127.0.0.1"},
+        HostCase{"ipv6", "[2001:DB8::1]", "2001:db8::1"}, HostCase{"zone", "fe80::1%eth0", nullptr},
+        HostCase{"number_too_large", "4294967296", nullptr},
+        HostCase{"fullwidth", "\xEF\xBD\x85xample.com", "example.com"},
+        HostCase{"idn", "m\xC3\xBCnchen.example", "xn--mnchen-3ya.example"},
+        HostCase{"ideographic_dot",
+                 "a\xE3\x80\x82"
+                 "b",
+                 "a.b"},
+        HostCase{"long_label", std::string(64, 'a') + ".com", nullptr},
+        HostCase{"invalid_utf8", "a\xFF.com", nullptr}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
+struct UrlCase {
+  const char* name;
+  std::string url;
+  const char* host;  // nullptr: refused
+  int port;
+};
+void PrintTo(const UrlCase& c, std::ostream* out) { *out << c.name; }
+class Url : public testing::TestWithParam<UrlCase> {};
+TEST_P(Url, GivesOneDestinationOrNone) {
+  const auto url = parse_url(GetParam().url);
+  if (GetParam().host == nullptr) {
+    EXPECT_FALSE(url.has_value());
+  } else {
+    ASSERT_TRUE(url.has_value()) << url.error().message;
+    EXPECT_EQ(url->host.text, GetParam().host);
+    EXPECT_EQ(url->port, GetParam().port);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    Spellings, Url,
+    testing::Values(UrlCase{"https", "https://API.github.com/x?y#z", "api.github.com", 443},
+                    UrlCase{"http", "http://h.example/", "h.example", 80},
+                    UrlCase{"port", "https://h.example:8443/", "h.example", 8443},
+                    UrlCase{"wss", "wss://h.example/s", "h.example", 443},
+                    UrlCase{"userinfo", "https://api.github.com@evil.example/", nullptr, 0},
+                    UrlCase{"user_only", "https://u@h.example/", nullptr, 0},
+                    UrlCase{"backslash", "https://api.github.com\\@evil.example/", nullptr, 0},
+                    UrlCase{"tab", "https://ev\til.example/", nullptr, 0},
+                    UrlCase{"newline", "https://evil.example/\n", nullptr, 0},
+                    UrlCase{"relative", "//evil.example/x", nullptr, 0},
+                    UrlCase{"file", "file:///etc/passwd", nullptr, 0},
+                    UrlCase{"javascript", "javascript:alert(1)", nullptr, 0},
+                    UrlCase{"data", "data:text/html,x", nullptr, 0},
+                    UrlCase{"missing_slashes", "https:evil.example", "evil.example", 443},
+                    UrlCase{"decimal_address", "http://2130706433/", "127.0.0.1", 80},
+                    UrlCase{"ipv6", "http://[::1]:81/", "::1", 81},
+                    UrlCase{"star", "https://*.openai.com/", nullptr, 0},
+                    UrlCase{"empty", "", nullptr, 0}, UrlCase{"no_host", "https://", nullptr, 0}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
+TEST(HostPattern, SuffixesMatchOnLabelsAndNeverTheApex) {
+  const auto matches = [](const char* pattern, const char* host) {
+    return HostPattern::parse(pattern).value().matches(canonical_host(host).value());
+  };
+  EXPECT_TRUE(matches("*.openai.com", "api.openai.com"));
+  EXPECT_TRUE(matches("*.openai.com", "a.b.OPENAI.com."));
+  EXPECT_FALSE(matches("*.openai.com", "openai.com"));
+  EXPECT_FALSE(matches("*.openai.com", "evilopenai.com"));
+  EXPECT_FALSE(matches("openai.com", "api.openai.com"));
+  EXPECT_TRUE(matches("10.0.0.0/8", "10.1.2.3"));
+  EXPECT_TRUE(matches("10.0.0.0/8", "::ffff:10.1.2.3"));
+  EXPECT_FALSE(matches("10.0.0.0/8", "11.1.2.3"));
+  EXPECT_TRUE(matches("fc00::/7", "fd12::1"));
+  EXPECT_FALSE(matches("127.0.0.1", "localhost"));
+  for (const char* bad : {"*", "*.", "*.*.com", "10.0.0.0/33", "a/8", "*.10.0.0.1", "a b"})
+    EXPECT_FALSE(HostPattern::parse(bad).has_value()) << bad;
+}
+
+}  // namespace
+}  // namespace lilith::rules
