@@ -23,7 +23,6 @@ constexpr std::int64_t kPlainIntegerMax = std::numeric_limits<std::int32_t>::max
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 // ---- writing
-// ---------------------------------------------------------------------------------------------------
 
 // `^ *\[` : such a value would turn into an array in a Wazuh alert and change the type in its
 // index.
@@ -221,7 +220,6 @@ std::string write_line(const Event& e) {
 }
 
 // ---- cutting
-// ---------------------------------------------------------------------------------------------------
 
 struct OutsideValue {
   std::string member;
@@ -362,7 +360,6 @@ Event fitting(const Event& event) {
 }
 
 // ---- reading
-// ---------------------------------------------------------------------------------------------------
 
 using simdjson::ondemand::field;
 using simdjson::ondemand::json_type;
@@ -800,7 +797,6 @@ void reset(Event& e) {
 }
 
 // ---- chain
-// -----------------------------------------------------------------------------------------------------
 
 bool is_hash(std::string_view text) {
   return text.size() == kGenesis.size() &&

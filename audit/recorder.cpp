@@ -38,7 +38,6 @@ const sockaddr* generic(const sockaddr_un& address) {
 }
 
 // ---- client
-// ----------------------------------------------------------------------------------------------------
 
 class RecorderClient final : public Appender {
  public:
@@ -93,7 +92,6 @@ class RecorderClient final : public Appender {
 };
 
 // ---- server
-// ----------------------------------------------------------------------------------------------------
 
 struct Client {
   UniqueFd socket;

@@ -204,7 +204,6 @@ void Judge::deny_default(Operation op, std::string code, std::string what) {
 }
 
 // ---- paths
-// -----------------------------------------------------------------------------------------------------
 
 // ATT&CK: T1552.004 private keys, T1552.001 credentials in files.
 std::string technique_of(const std::string& pattern) {
@@ -318,7 +317,6 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
 }
 
 // ---- commands
-// --------------------------------------------------------------------------------------------------
 
 Operation command_operation(const CommandUse& use) {
   Operation op;
@@ -493,7 +491,6 @@ void Judge::judge_command(const Call& call) {
 }
 
 // ---- egress
-// ----------------------------------------------------------------------------------------------------
 
 // RFC 1918, RFC 4193 and RFC 6598, for `private: false`.
 bool is_private(const CanonicalHost& host) {
@@ -563,7 +560,6 @@ void Judge::judge_url(const std::string& url) {
 }
 
 // ---- MCP and other tools
-// ---------------------------------------------------------------------------------------
 
 bool Judge::arguments_match(const ToolRule& rule, const Call& call) const {
   if (rule.arguments.empty()) return true;
@@ -641,7 +637,6 @@ void Judge::judge_other(const Call& call) {
 }
 
 // ---- the whole call
-// --------------------------------------------------------------------------------------------
 
 void Judge::judge_call(OperationKind kind, const Call& call) {
   if (!call.undecidable.empty()) {

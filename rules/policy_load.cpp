@@ -183,7 +183,6 @@ bool Loader::choice(const Node& node, std::string_view what,
 }
 
 // ---- egress
-// ----------------------------------------------------------------------------------------------------
 
 void Loader::host_entry(const Node& node, HostList::Kind kind, HostList& list) {
   const bool is_block = kind == HostList::Kind::kBlock;
@@ -273,7 +272,6 @@ void Loader::egress(const Node& map, EgressSection& section) {
 }
 
 // ---- tools
-// -----------------------------------------------------------------------------------------------------
 
 // A plain string, or {pattern, always_block}.
 bool Loader::block_entry(const Node& node, std::string_view what, Entry& entry) {
@@ -460,7 +458,6 @@ void Loader::aliases(const Node& map, PolicyModel& model) {
 }
 
 // ---- audit
-// -----------------------------------------------------------------------------------------------------
 
 void Loader::audit(const Node& map, AuditSettings& settings) {
   members(map, "audit", kAuditKeys, [&](const Node& key, const Node& value) {
@@ -504,7 +501,6 @@ void Loader::audit(const Node& map, AuditSettings& settings) {
 }
 
 // ---- the whole
-// -------------------------------------------------------------------------------------------------
 
 void Loader::check_tools(const PolicyModel& model) {
   const auto at = [](int line) {

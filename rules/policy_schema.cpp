@@ -15,10 +15,12 @@ std::string_view policy_json_schema() {
   "properties": {
     "version": {"const": "1"},
     "mode": {"enum": ["audit", "enforce"], "default": "enforce"},
-    "agent_hooks": {"type": "array", "items": {"enum": ["claude_code", "gh_copilot_cli", "vscode_copilot", "cursor", "codex", "gemini_cli", "windsurf"]}},
+    "agent_hooks": {"type": "array", "items": {"enum": ["claude_code", "gh_copilot_cli",
+      "vscode_copilot", "cursor", "codex", "gemini_cli", "windsurf"]}},
     "allow_user_policy": {"type": "boolean", "default": false},
     "protect_agent_config": {"type": "boolean", "default": false},
-    "tool_aliases": {"type": "object", "additionalProperties": {"enum": ["read_file", "write_file", "run_command", "egress", "mcp_tool"]}},
+    "tool_aliases": {"type": "object", "additionalProperties": {"enum": ["read_file",
+      "write_file", "run_command", "egress", "mcp_tool"]}},
     "egress": {
       "type": "object",
       "required": ["default_action"],
@@ -28,10 +30,12 @@ std::string_view policy_json_schema() {
         "private": {"type": "boolean", "default": true},
         "allowed_destinations": {"type": "array", "items": {"anyOf": [{"type": "string"}, {
           "type": "object", "required": ["host"], "additionalProperties": false,
-          "properties": {"host": {"type": "string"}, "ports": {"$ref": "#/$defs/ports"}, "protocols": {"$ref": "#/$defs/protocols"}}}]}},
+          "properties": {"host": {"type": "string"}, "ports": {"$ref": "#/$defs/ports"},
+            "protocols": {"$ref": "#/$defs/protocols"}}}]}},
         "blocked_destinations": {"type": "array", "items": {"anyOf": [{"type": "string"}, {
           "type": "object", "additionalProperties": false,
-          "properties": {"host": {"type": "string"}, "pattern": {"type": "string"}, "ports": {"$ref": "#/$defs/ports"},
+          "properties": {"host": {"type": "string"}, "pattern": {"type": "string"},
+            "ports": {"$ref": "#/$defs/ports"},
             "protocols": {"$ref": "#/$defs/protocols"}, "always_block": {"type": "boolean"}}}]}}
       }
     },
@@ -49,7 +53,8 @@ std::string_view policy_json_schema() {
             "path_blocklist": {"$ref": "#/$defs/block_list"},
             "command_allowlist": {"type": "array", "items": {"anyOf": [{"type": "string"}, {
               "type": "object", "required": ["name"], "additionalProperties": false,
-              "properties": {"name": {"type": "string"}, "allow_hazards": {"type": "array", "items": {"type": "string"}}}}]}},
+              "properties": {"name": {"type": "string"}, "allow_hazards": {"type": "array",
+                "items": {"type": "string"}}}}]}},
             "command_blocklist": {"$ref": "#/$defs/block_list"},
             "servers": {"type": "array", "items": {"type": "string"}},
             "arguments": {"$ref": "#/$defs/arguments"}}}},
@@ -65,7 +70,8 @@ std::string_view policy_json_schema() {
       "additionalProperties": false,
       "properties": {
         "enabled": {"type": "boolean", "default": true},
-        "log_path": {"type": "string", "pattern": "^/", "default": "/var/log/lilith/agent-audit.log"},
+        "log_path": {"type": "string", "pattern": "^/",
+          "default": "/var/log/lilith/agent-audit.log"},
         "log_format": {"const": "json"},
         "log_denied": {"type": "boolean", "default": true},
         "log_allowed": {"type": "boolean", "default": true},
@@ -73,18 +79,22 @@ std::string_view policy_json_schema() {
         "sync": {"enum": ["off", "batch", "always"], "default": "off"},
         "group": {"type": "string"},
         "rotate": {"type": "object", "additionalProperties": false,
-          "properties": {"max_bytes": {"type": "integer", "minimum": 0}, "keep": {"type": "integer", "minimum": 0}}}
+          "properties": {"max_bytes": {"type": "integer", "minimum": 0},
+            "keep": {"type": "integer", "minimum": 0}}}
       }
     }
   },
   "$defs": {
     "default_action": {"enum": ["deny", "log", "allow"]},
-    "ports": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1, "maximum": 65535}},
-    "protocols": {"type": "array", "minItems": 1, "items": {"enum": ["https", "http", "wss", "ws", "ssh", "tcp"]}},
+    "ports": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1,
+      "maximum": 65535}},
+    "protocols": {"type": "array", "minItems": 1, "items": {"enum": ["https", "http", "wss",
+      "ws", "ssh", "tcp"]}},
     "block_list": {"type": "array", "items": {"anyOf": [{"type": "string"}, {
       "type": "object", "required": ["pattern"], "additionalProperties": false,
       "properties": {"pattern": {"type": "string"}, "always_block": {"type": "boolean"}}}]}},
-    "arguments": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}}
+    "arguments": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"},
+      {"type": "array", "items": {"type": "string"}}]}}
   }
 }
 )json";

@@ -1,34 +1,35 @@
 #pragma once
-// The agents' hook contracts: their input forms, their tools as canonical calls, their output forms. docs/agents.md
-// is the table with the source of each row. Floor 2, because import and replay need the mapping as well.
+// The agents' hook contracts: their input forms, their tools as canonical calls, their output
+// forms. docs/agents.md is the table with the source of each row. Floor 2, because import and
+// replay need the mapping as well.
+
+#include "audit/base/result.hpp"
+#include "audit/event.hpp"
+#include "audit/json/reader.hpp"
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "audit/base/result.hpp"
-#include "audit/event.hpp"
-#include "audit/json/reader.hpp"
-
 namespace lilith::agents {
 
 enum class Agent { kClaudeCode, kVsCodeCopilot, kGhCopilotCli };
 
-// Spelled as in a policy (claude_code, vscode_copilot, gh_copilot_cli); hyphens and the short forms copilot-cli and
-// vscode-copilot are accepted.
+// Spelled as in a policy (claude_code, vscode_copilot, gh_copilot_cli); hyphens and the short forms
+// copilot-cli and vscode-copilot are accepted.
 [[nodiscard]] std::optional<Agent> agent_from_name(std::string_view name);
 [[nodiscard]] std::string_view name(Agent agent);
 [[nodiscard]] std::vector<std::string_view> agent_names();
 
 // One hook event, in one shape for all agents.
 struct HookEvent {
-  std::string hook;        // the agent's own event name
-  bool decides = false;    // a tool is about to run and waits for the answer (PreToolUse, preToolUse)
+  std::string hook;      // the agent's own event name
+  bool decides = false;  // a tool is about to run and waits for the answer (PreToolUse, preToolUse)
   std::string session;
   std::string cwd;
   std::string call_id;
-  std::string child;       // subagent id
+  std::string child;  // subagent id
   std::string tool;
   std::string server;
   audit::Call call;
@@ -43,8 +44,8 @@ struct MappedCall {
   audit::Call call;
   std::string server;
 };
-[[nodiscard]] MappedCall map_call(std::string_view agent_name, std::string_view tool, json::View input,
-                                  std::string_view cwd);
+[[nodiscard]] MappedCall map_call(std::string_view agent_name, std::string_view tool,
+                                  json::View input, std::string_view cwd);
 
 // What to print and how to exit, so that the agent honours it (docs/agents.md, "verdicts").
 struct Answer {

@@ -222,7 +222,6 @@ class Reader {
 };
 
 // ---- words
-// -----------------------------------------------------------------------------------------------------
 
 bool Reader::word(Word& out) {
   out = Word();
@@ -730,7 +729,6 @@ void Reader::expand_here_doc(std::string_view body, std::size_t offset) {
 }
 
 // ---- grammar
-// ---------------------------------------------------------------------------------------------------
 
 constexpr std::array<std::string_view, 21> kReserved{
     "if",  "then", "else",     "elif",   "fi",   "do",     "done", "case", "esac", "while", "until",
@@ -1272,7 +1270,6 @@ void Reader::simple_command() {
 }
 
 // ---- meaning
-// ---------------------------------------------------------------------------------------------------
 
 void Reader::merge(const Directories& other) {
   if (other == directories_) return;

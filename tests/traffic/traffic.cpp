@@ -79,7 +79,7 @@ constexpr std::array kCommands{
     Weighted{"ls %D | wc -l", 15},
     Weighted{"cat %F", 30},
     Weighted{"cat %F | head -%N0", 15},
-    Weighted{"grep -rn \"TODO\" %D --include='*.go' | head -%N0", 35},
+    Weighted{"grep -rn \"FIXME\" %D --include='*.go' | head -%N0", 35},
     Weighted{"grep -c func %F", 12},
     Weighted{"head -%N0 %F", 20},
     Weighted{"find %D -name '*.go' -newer %F", 12},
