@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace lilith::rules::shell {
 namespace {
@@ -12,10 +13,11 @@ bool among(const std::array<std::string_view, N>& list, std::string_view word) {
 }
 
 // bash manual, section 4; what is missing here (eval, source, exec, trap, alias, enable, hash,
-// bind, complete, shopt, set, mapfile, ...) needs an entry.
-constexpr std::array<std::string_view, 18> kHarmlessBuiltins{
-    ":",    "cd",     "echo",  "printf",   "true",  "false", "test", "[",    "pwd",
-    "exit", "return", "break", "continue", "shift", "wait",  "jobs", "type", "umask"};
+// bind, complete, shopt, set, mapfile, ...) needs an entry. So do jobs (-x runs a command) and wait
+// (-p assigns, and evaluates a subscript).
+constexpr std::array<std::string_view, 16> kHarmlessBuiltins{
+    ":",   "cd",   "echo",   "printf", "true",     "false", "test", "[",
+    "pwd", "exit", "return", "break",  "continue", "shift", "type", "umask"};
 constexpr std::array<std::string_view, 7> kTransparent{"time", "nice",    "nohup", "timeout",
                                                        "env",  "command", "stdbuf"};
 constexpr std::array<std::string_view, 22> kListedWrappers{
@@ -30,7 +32,7 @@ constexpr std::array<std::string_view, 12> kPatternFirst{
 // Variables that change which program runs, what it loads, or where it connects: POSIX and bash
 // manual (shell variables), ld.so(8), git(1) environment, npm config, node and python docs; list of
 // facts 1.5.
-constexpr std::array<std::string_view, 54> kDangerousNames{"PATH",
+constexpr std::array<std::string_view, 68> kDangerousNames{"PATH",
                                                            "IFS",
                                                            "ENV",
                                                            "BASH_ENV",
@@ -83,9 +85,24 @@ constexpr std::array<std::string_view, 54> kDangerousNames{"PATH",
                                                            "LESSCLOSE",
                                                            "BROWSER",
                                                            "GOFLAGS",
-                                                           "_JAVA_OPTIONS"};
-constexpr std::array<std::string_view, 8> kDangerousPrefixes{
-    "LD_", "BASH_FUNC_", "GIT_", "npm_config_", "NPM_CONFIG_", "CARGO_", "DYLD_", "LILITH_"};
+                                                           "_JAVA_OPTIONS",
+                                                           "XDG_CONFIG_HOME",
+                                                           "CC",
+                                                           "CXX",
+                                                           "CPP",
+                                                           "LD",
+                                                           "AR",
+                                                           "AS",
+                                                           "RANLIB",
+                                                           "RUSTDOC",
+                                                           "RUSTDOCFLAGS",
+                                                           "RUSTUP_TOOLCHAIN",
+                                                           "PYTHONUSERBASE",
+                                                           "DOCKER_HOST",
+                                                           "KUBECONFIG"};
+constexpr std::array<std::string_view, 10> kDangerousPrefixes{
+    "LD_",    "BASH_FUNC_", "GIT_",    "npm_config_", "NPM_CONFIG_",
+    "CARGO_", "DYLD_",      "LILITH_", "PIP_",        "UV_"};
 // Of the GIT_ and CARGO_ names, those that only describe.
 constexpr std::array<std::string_view, 13> kHarmlessNames{
     "GIT_AUTHOR_NAME",     "GIT_AUTHOR_EMAIL",   "GIT_AUTHOR_DATE",     "GIT_COMMITTER_NAME",
@@ -99,24 +116,33 @@ constexpr std::array<std::string_view, 8> kRunNames{
 constexpr std::array<std::string_view, 4> kInertPrograms{"", "cat", "true", ":"};
 
 // ---- options that run programs
-// ---------------------------------------------------------------------------------
 
 // git config keys whose value git runs (git-config(1); GTFOBins git).
-constexpr std::array<std::string_view, 20> kGitRunKeys{
-    "core.pager",         "core.editor",
-    "core.sshcommand",    "core.fsmonitor",
-    "core.hookspath",     "core.askpass",
-    "core.gitproxy",      "core.alternaterefscommand",
-    "diff.external",      "credential.helper",
-    "gpg.program",        "sequence.editor",
-    "include.path",       "uploadpack.packobjectshook",
-    "protocol.ext.allow", "http.proxy",
-    "init.templatedir",   "commit.template",
-    "core.worktree",      "web.browser"};
-constexpr std::array<std::string_view, 18> kGitRunPrefixes{
-    "alias.",     "pager.",     "diff.",       "difftool.",  "merge.",   "mergetool.",
-    "filter.",    "gpg.",       "remote.",     "submodule.", "browser.", "man.",
-    "sendemail.", "includeif.", "credential.", "url.",       "http.",    "trailer."};
+constexpr std::array<std::string_view, 22> kGitRunKeys{
+    "core.pager",          "core.editor",
+    "core.sshcommand",     "core.fsmonitor",
+    "core.hookspath",      "core.askpass",
+    "core.gitproxy",       "core.alternaterefscommand",
+    "diff.external",       "credential.helper",
+    "gpg.program",         "sequence.editor",
+    "include.path",        "uploadpack.packobjectshook",
+    "protocol.ext.allow",  "http.proxy",
+    "init.templatedir",    "commit.template",
+    "core.worktree",       "web.browser",
+    "core.attributesfile", "gc.recentobjectshook"};
+constexpr std::array<std::string_view, 26> kGitRunPrefixes{"alias.",      "pager.",
+                                                           "diff.",       "difftool.",
+                                                           "merge.",      "mergetool.",
+                                                           "filter.",     "gpg.",
+                                                           "remote.",     "submodule.",
+                                                           "browser.",    "man.",
+                                                           "sendemail.",  "includeif.",
+                                                           "credential.", "url.",
+                                                           "http.",       "trailer.",
+                                                           "tar.",        "interactive.",
+                                                           "imap.",       "hook.",
+                                                           "instaweb.",   "guitool.",
+                                                           "trace2.",     "lfs.customtransfer"};
 constexpr std::array<std::string_view, 3> kGitHarmlessPrefixes{"diff.renam", "diff.color",
                                                                "merge.conflictstyle"};
 // Long options, any unambiguous abbreviation of which git takes (git's parse-options).
@@ -126,19 +152,144 @@ struct OptionRow {
   std::size_t least;            // shortest abbreviation that is refused
 };
 constexpr std::array kGitOptions{
-    OptionRow{"", "exec-path", 6},         OptionRow{"", "config-env", 8},
-    OptionRow{"", "upload-pack", 2},       OptionRow{"", "receive-pack", 5},
-    OptionRow{"", "ext-diff", 3},          OptionRow{"", "open-files-in-pager", 2},
-    OptionRow{"rebase", "exec", 2},        OptionRow{"push", "exec", 2},
-    OptionRow{"archive", "exec", 2},       OptionRow{"ls-remote", "exec", 2},
-    OptionRow{"clone", "template", 2},     OptionRow{"init", "template", 2},
-    OptionRow{"clone", "config", 2},       OptionRow{"difftool", "extcmd", 2},
-    OptionRow{"apply", "unsafe-paths", 3}, OptionRow{"diff", "no-index", 4},
+    OptionRow{"", "exec-path", 6},
+    OptionRow{"", "config-env", 8},
+    OptionRow{"", "upload-pack", 3},
+    OptionRow{"", "receive-pack", 4},
+    OptionRow{"", "ext-diff", 3},
+    OptionRow{"", "open-files-in-pager", 2},
+    OptionRow{"clone", "upload-pack", 1},
+    OptionRow{"ls-remote", "upload-pack", 1},
+    OptionRow{"pull", "upload-pack", 1},
+    OptionRow{"rebase", "exec", 2},
+    OptionRow{"push", "exec", 1},
+    OptionRow{"archive", "exec", 1},
+    OptionRow{"ls-remote", "exec", 1},
+    OptionRow{"fetch-pack", "exec", 1},
+    OptionRow{"send-pack", "exec", 1},
+    OptionRow{"clone", "template", 2},
+    OptionRow{"init", "template", 1},
+    OptionRow{"difftool", "extcmd", 2},
+    OptionRow{"apply", "unsafe-paths", 3},
+    OptionRow{"diff", "no-index", 4},
     OptionRow{"", "textconv", 5},
+    OptionRow{"help", "web", 1},
+    OptionRow{"config", "rename-section", 4},
 };
-constexpr std::array<std::string_view, 10> kGitRunCommands{
-    "filter-branch", "mergetool", "difftool",    "instaweb",     "send-email",
-    "web--browse",   "daemon",    "upload-pack", "receive-pack", "shell"};
+// Sub-commands that run a program by themselves, whatever their options.
+constexpr std::array<std::string_view, 20> kGitRunCommands{
+    "filter-branch",    "mergetool",     "difftool",    "instaweb",     "send-email",
+    "web--browse",      "daemon",        "upload-pack", "receive-pack", "shell",
+    "merge-index",      "for-each-repo", "imap-send",   "credential",   "submodule--helper",
+    "difftool--helper", "cvsserver",     "cvsimport",   "http-backend", "upload-archive"};
+// git help -a, git 2.39 to 2.51; any other word is an alias or a git-NAME of PATH.
+constexpr std::string_view kGitStock =
+    "add am annotate apply archive backfill bisect blame branch bugreport bundle cat-file"
+    " check-attr check-ignore check-mailmap check-ref-format checkout checkout-index cherry"
+    " cherry-pick citool clean clone column commit commit-graph commit-tree config count-objects"
+    " describe diagnose diff diff-files diff-index diff-pairs diff-tree fast-export fast-import"
+    " fetch fetch-pack fmt-merge-msg for-each-ref format-patch fsck fsck-objects fsmonitor--daemon"
+    " gc get-tar-commit-id grep gui hash-object help hook http-fetch http-push index-pack init"
+    " init-db interpret-trailers last-modified log ls-files ls-remote ls-tree mailinfo mailsplit"
+    " maintenance merge merge-base merge-file merge-octopus merge-one-file merge-ours"
+    " merge-recursive merge-resolve merge-subtree merge-tree mktag mktree multi-pack-index mv"
+    " name-rev notes pack-objects pack-redundant pack-refs patch-id pickaxe prune prune-packed"
+    " pull push quiltimport range-diff read-tree rebase reflog refs remote repack replace replay"
+    " repo request-pull rerere reset restore rev-list rev-parse revert rm send-pack shortlog show"
+    " show-branch show-index show-ref sparse-checkout stage stash status stripspace submodule"
+    " switch symbolic-ref tag unpack-file unpack-objects update-index update-ref"
+    " update-server-info var verify-commit verify-pack verify-tag version whatchanged worktree"
+    " write-tree";
+// What git-merge -s names: any other is git-merge-NAME of PATH.
+constexpr std::array<std::string_view, 7> kMergeStrategies{
+    "ort", "recursive", "resolve", "octopus", "ours", "subtree", "recursive-theirs"};
+// Sub-commands in which a word that turns out to be an option runs or reads something else.
+constexpr std::array<std::string_view, 10> kStrictSubcommands{
+    "clone", "fetch", "pull", "push", "ls-remote", "diff", "archive", "rebase", "grep", "config"};
+constexpr std::array<std::string_view, 8> kRemoteSubcommands{
+    "clone", "fetch", "pull", "push", "ls-remote", "remote", "submodule", "archive"};
+constexpr std::array<std::string_view, 9> kTransports{"http", "https", "ssh",     "git",    "file",
+                                                      "ftp",  "ftps",  "git+ssh", "ssh+git"};
+
+bool is_word_of(std::string_view list, std::string_view word) {
+  std::size_t at = 0;
+  while (at < list.size()) {
+    const std::size_t end = std::min(list.find(' ', at), list.size());
+    if (end > at && list.substr(at, end - at) == word) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+// `foo::ADDRESS` and `foo://ADDRESS` make git run git-remote-foo (gitremote-helpers(7)).
+bool names_helper(std::string_view word) {
+  if (word.starts_with("--")) word.remove_prefix(std::min(word.find('=') + 1, word.size()));
+  const std::size_t colon = word.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view scheme = word.substr(0, colon);
+  const std::string_view rest = word.substr(colon);
+  if (scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789+.-_") != std::string_view::npos) {
+    return false;
+  }
+  return rest.starts_with("::") || (rest.starts_with("://") && !among(kTransports, scheme));
+}
+
+// An option of which the name is not known: `--upload-{pack=x,y}`, `-$X`, `--*`. In `--name=$X`
+// the name is known.
+bool is_dynamic_option(const Argument& argument) {
+  if (argument.constant || !argument.text.starts_with('-')) return false;
+  const std::size_t dynamic = argument.text.find_first_of("$`{*?[");
+  return dynamic == std::string::npos || argument.text.find('=') > dynamic;
+}
+
+// A default that is itself an option or several words: ${X:---no-index}.
+bool has_option_default(const Argument& argument) {
+  if (argument.constant || !argument.text.starts_with("${")) return false;
+  const std::size_t op = argument.text.find_first_of(":-=+}", 2);
+  if (op == std::string::npos || argument.text[op] == '}') return false;
+  std::size_t from = op;
+  if (argument.text[from] == ':') ++from;
+  if (from >= argument.text.size() ||
+      std::string_view("-=+").find(argument.text[from]) == std::string_view::npos) {
+    return false;
+  }
+  const std::string value = argument.text.substr(from + 1);
+  return value.find_first_of(" \t\n") != std::string::npos ||
+         (!value.empty() && std::string_view("-\"'\\$`").find(value[0]) != std::string_view::npos);
+}
+
+// Where in a bundle of short options ("-quPROG") the letter is, npos when it is not there. The
+// letters of `with_value` end the bundle: what follows them is their value.
+std::size_t short_option(std::string_view word, char letter, std::string_view with_value) {
+  if (!word.starts_with('-') || word.starts_with("--")) return std::string_view::npos;
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    if (word[i] == letter) return i;
+    if (with_value.find(word[i]) != std::string_view::npos) break;
+  }
+  return std::string_view::npos;
+}
+bool has_short(std::string_view word, char letter, std::string_view with_value) {
+  return short_option(word, letter, with_value) != std::string_view::npos;
+}
+
+bool reads_git_config(const std::vector<Argument>& argv, std::size_t at) {
+  bool first = true;
+  for (std::size_t i = at + 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "--") return false;
+    if (word.starts_with('-')) {
+      if (word.starts_with("--get") || word.starts_with("--unset") || word == "--list" ||
+          word == "-l") {
+        return true;
+      }
+      continue;
+    }
+    if (first && (word == "get" || word == "list" || word == "unset")) return true;
+    first = false;
+  }
+  return false;
+}
 
 bool is_run_key(std::string_view key) {
   std::string lower(key);
@@ -160,6 +311,7 @@ class Options {
   void npm();
   void cargo();
   void simple();
+  void builtins(std::string_view name);
 
   std::vector<Hazard> found;
 
@@ -177,6 +329,12 @@ class Options {
   }
   std::size_t git_global();
   void git_config_value(const std::string& text);
+  void git_config(std::size_t at);
+  void git_word(std::size_t at, std::size_t i, bool operands_only);
+  void git_short(const std::string& sub, std::size_t i);
+  void npm_option(const std::string& word);
+  bool npm_subcommand(std::size_t at);
+  void cargo_rustc(std::size_t from);
 
   const std::vector<Argument>& argv_;
   std::size_t offset_;
@@ -206,7 +364,8 @@ std::size_t Options::git_global() {
       // Runs the pager that the environment names; setting that one is a hazard of its own.
       continue;
     } else if (word == "-C" || word == "--git-dir" || word == "--work-tree" ||
-               word == "--namespace" || word == "--super-prefix") {
+               word == "--namespace" || word == "--super-prefix" || word == "--attr-source" ||
+               word == "--shallow-file") {
       if (word == "--git-dir") hazard("--git-dir (the hooks and config of another directory)");
       ++i;
     } else if (word.starts_with("--git-dir=")) {
@@ -224,139 +383,260 @@ void Options::git() {
   const std::size_t at = git_global();
   if (at >= argv_.size()) return;
   const std::string& sub = argv_[at].text;
-  if (among(kGitRunCommands, sub)) hazard(sub);
-  const std::string next = at + 1 < argv_.size() ? argv_[at + 1].text : "";
-  if (sub == "bisect" && next == "run") hazard("bisect run");
-  if (sub == "help" || (sub == "submodule" && next == "foreach")) {
-    if (sub == "submodule") hazard("submodule foreach");
+  std::string next;
+  for (std::size_t i = at + 1; i < argv_.size() && next.empty(); ++i) {
+    if (!argv_[i].text.starts_with('-')) next = argv_[i].text;
   }
-  bool reads_config = false;
-  if (sub == "config") {
-    for (std::size_t i = at + 1; i < argv_.size(); ++i) {
-      const std::string& word = argv_[i].text;
-      reads_config = reads_config || word == "--get" || word == "--list" || word == "-l" ||
-                     word == "get" || word == "list" || word == "--get-all" ||
-                     word == "--get-regexp" || word == "--unset" || word == "unset";
+  if (among(kGitRunCommands, sub) || sub.starts_with("credential-")) {
+    hazard(sub);
+  } else if (sub.starts_with("remote-")) {
+    hazard("the transport helper " + sub);
+  } else if (!is_word_of(kGitStock, sub)) {
+    hazard("an alias or external sub-command, " + sub);
+  }
+  if ((sub == "bisect" && next == "run") || (sub == "submodule" && next == "foreach") ||
+      (sub == "maintenance" && next == "start") || (sub == "hook" && next == "run")) {
+    hazard(sub + " " + next);
+  }
+  if (sub == "bisect" && (next == "visualize" || next == "view")) hazard("bisect visualize");
+  if (sub == "config") git_config(at);
+  bool ended = false;
+  bool surely = false;  // a "--" behind an option may be the value of that option
+  for (std::size_t i = at + 1; i < argv_.size() && !surely; ++i) {
+    if (argv_[i].text == "--" && argv_[i].constant && !ended) {
+      ended = true;
+      surely = !argv_[i - 1].text.starts_with('-') && sub != "submodule" && sub != "remote";
+      if (!surely) continue;
+      for (std::size_t j = i + 1; j < argv_.size(); ++j) {
+        if (among(kRemoteSubcommands, sub) && names_helper(argv_[j].text)) {
+          hazard("a transport helper, " + argv_[j].text);
+        }
+      }
+      break;
     }
+    git_word(at, i, ended);
   }
+}
+
+void Options::git_config(std::size_t at) {
+  if (reads_git_config(argv_, at)) return;
+  bool first = true;
   for (std::size_t i = at + 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
-    if (word == "--") break;
-    if (sub == "config" && !reads_config && word.find('.') != std::string::npos &&
-        is_run_key(word) && i + 1 < argv_.size()) {
+    if (word == "rename-section" && first) hazard("config rename-section");
+    if (word.find('.') != std::string::npos && is_run_key(word) && i + 1 < argv_.size()) {
       hazard("config " + word);
     }
-    if (word.find("ext::") != std::string::npos) hazard("an ext:: URL");
-    if (!argv_[i].constant && word.starts_with('$') &&
-        (sub == "clone" || sub == "fetch" || sub == "pull" || sub == "ls-remote")) {
+    if (word.starts_with('-') || word == "set") continue;
+    if (first && !argv_[i].constant && i + 1 < argv_.size()) unknown("the key");
+    first = false;
+  }
+}
+
+void Options::git_short(const std::string& sub, std::size_t i) {
+  const std::string& word = argv_[i].text;
+  if (sub == "rebase" && has_short(word, 'x', "sXCSr")) hazard("rebase -x");
+  if (sub == "grep" && has_short(word, 'O', "efmABC")) hazard("grep -O");
+  if (sub == "clone" && has_short(word, 'u', "obcj")) hazard("-u (upload-pack)");
+  if (sub == "fetch-pack" && word == "-u") hazard("-u (upload-pack)");
+  if (sub == "help" && has_short(word, 'w', "")) hazard("help -w");
+  std::string value;
+  const std::string next = i + 1 < argv_.size() ? argv_[i + 1].text : "";
+  const bool merges = sub == "merge" || sub == "pull" || sub == "rebase";
+  if (const std::size_t s = merges ? short_option(word, 's', "mFXCSxjor") : std::string::npos;
+      s != std::string::npos) {
+    value = s + 1 < word.size() ? word.substr(s + 1) : next;
+    if (!among(kMergeStrategies, value)) hazard("-s (the merge strategy " + value + ")");
+  }
+  if (const std::size_t c = sub == "clone" ? short_option(word, 'c', "obuj") : std::string::npos;
+      c != std::string::npos) {
+    git_config_value(c + 1 < word.size() ? word.substr(c + 1) : next);
+  }
+}
+
+// One word behind the sub-command. `operands_only`: behind a "--" that may be another option's
+// value; only what is surely meant as an option counts.
+void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
+  const std::string& sub = argv_[at].text;
+  const std::string& word = argv_[i].text;
+  if (word.find("ext::") != std::string::npos) {
+    hazard("an ext:: URL");
+  } else if (among(kRemoteSubcommands, sub) && names_helper(word)) {
+    hazard("a transport helper, " + word);
+  }
+  if (!operands_only) {
+    if (is_dynamic_option(argv_[i]) || has_option_default(argv_[i])) unknown("an option");
+    const bool substitution =
+        (word.starts_with("$(") && !word.starts_with("$((")) || word.starts_with('`');
+    const bool in_option = word.starts_with('-') && (word.find("$(") != std::string::npos ||
+                                                     word.find('`') != std::string::npos);
+    if (!argv_[i].constant && among(kStrictSubcommands, sub) && (substitution || in_option)) {
+      unknown("a word that may be an option");
+    } else if (!argv_[i].constant && word.starts_with('$') &&
+               (sub == "clone" || sub == "fetch" || sub == "pull" || sub == "ls-remote")) {
       // A remote that is not known may be ext::.
       unknown("the remote");
     }
-    if (word == "-x" && sub == "rebase") hazard("rebase -x");
-    if (word == "-O" && sub == "grep") hazard("grep -O");
-    if (word.starts_with("-O") && sub == "grep" && word.size() > 2) hazard("grep -O");
-    if (word == "-u" && (sub == "clone" || sub == "fetch-pack")) hazard("-u (upload-pack)");
-    if (word == "-c" && sub == "clone" && i + 1 < argv_.size()) git_config_value(argv_[i + 1].text);
-    if (!word.starts_with("--") || word.size() < 4) continue;
-    const std::string option = word.substr(2, word.find('=') - 2);
-    for (const OptionRow& row : kGitOptions) {
-      if ((row.subcommand.empty() || row.subcommand == sub) && option.size() >= row.least &&
-          row.option.starts_with(option)) {
-        hazard("--" + std::string(row.option));
-        break;
-      }
+  }
+  git_short(sub, i);
+  if (!word.starts_with("--") || word.size() < 3) return;
+  const std::string option = word.substr(2, word.find('=') - 2);
+  if (option.empty()) return;
+  const std::size_t equals = word.find('=');
+  const std::string value = equals != std::string::npos ? word.substr(equals + 1)
+                            : i + 1 < argv_.size()      ? argv_[i + 1].text
+                                                        : "";
+  if (sub == "clone" && std::string_view("config").starts_with(option)) git_config_value(value);
+  constexpr std::array<std::string_view, 5> kMerging{"merge", "pull", "rebase", "cherry-pick",
+                                                     "revert"};
+  if (among(kMerging, sub) && option.size() >= 3 &&
+      std::string_view("strategy").starts_with(option) && !among(kMergeStrategies, value)) {
+    hazard("--strategy (" + value + ")");
+  }
+  for (const OptionRow& row : kGitOptions) {
+    if ((row.subcommand.empty() || row.subcommand == sub) && option.size() >= row.least &&
+        row.option.starts_with(option)) {
+      hazard("--" + std::string(row.option));
+      break;
     }
   }
+}
+
+// npm-config(7). nopt takes any unambiguous abbreviation, behind any number of dashes.
+constexpr std::array kNpmOptions{
+    OptionRow{"", "script-shell", 3}, OptionRow{"", "shell", 3},
+    OptionRow{"", "call", 3},         OptionRow{"", "prefix", 5},
+    OptionRow{"", "node-options", 6}, OptionRow{"", "userconfig", 5},
+    OptionRow{"", "globalconfig", 7}, OptionRow{"", "browser", 2},
+    OptionRow{"", "viewer", 2},       OptionRow{"", "git", 3},
+    OptionRow{"", "node-gyp", 6},     OptionRow{"", "editor", 2},
+    OptionRow{"", "init-module", 6},  OptionRow{"", "init.module", 6},
+    OptionRow{"", "python", 2},
+};
+// npm's options without a value, as far as they are used before the sub-command.
+constexpr std::string_view kNpmFlags =
+    "silent quiet verbose global yes json offline prefer-offline force workspaces ignore-scripts"
+    " foreground-scripts legacy-peer-deps s q d dd ddd g y f ws";
+
+void Options::npm_option(const std::string& word) {
+  const std::size_t name_at = word.find_first_not_of('-');
+  if (name_at == std::string::npos) return;
+  const std::string name = word.substr(name_at, word.find('=') - name_at);
+  for (const OptionRow& row : kNpmOptions) {
+    if (name.size() >= row.least && row.option.starts_with(name)) {
+      return hazard("--" + std::string(row.option));
+    }
+  }
+  // Bundles of short options: -c (call), -C (prefix).
+  if (name_at == 1 && name.size() <= 4 && name.find_first_of("cC") != std::string::npos) {
+    hazard(word);
+  }
+}
+
+// Whether the word at `at` is surely the sub-command: not the value of the option before it.
+bool Options::npm_subcommand(std::size_t at) {
+  const std::string& sub = argv_[at].text;
+  const auto abbreviates = [&](std::string_view command, std::size_t least) {
+    return sub.size() >= least && command.starts_with(sub);
+  };
+  std::vector<std::string> operands;
+  for (std::size_t i = at + 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "-w" || word == "--workspace" || word == "--scope") {
+      ++i;
+    } else if (!word.starts_with('-')) {
+      operands.push_back(word);
+    }
+  }
+  if (sub == "x" || sub == "set" || abbreviates("exec", 1) || abbreviates("explore", 1) ||
+      abbreviates("edit", 1)) {
+    hazard(sub);
+  }
+  if (abbreviates("config", 1)) {
+    for (const std::string& word : operands) {
+      if (word == "set" || word == "edit") hazard("config " + word);
+    }
+  }
+  if ((abbreviates("init", 3) || abbreviates("create", 2) || abbreviates("innit", 3))) {
+    if (!operands.empty()) hazard(sub + " " + operands.front());
+  }
+  const std::string& before = argv_[at - 1].text;
+  if (at == 1 || !before.starts_with('-') || before.find('=') != std::string::npos) return true;
+  const std::string_view name =
+      std::string_view(before).substr(std::min(before.find_first_not_of('-'), before.size()));
+  return name.starts_with("no-") || is_word_of(kNpmFlags, name);
 }
 
 void Options::npm() {
   // npm-exec(1), npm-config(7): what runs a command line of the caller's or another shell.
-  std::string sub;
+  bool seen = false;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
     if (word == "--") break;
-    if (word.starts_with("--script-shell") || word.starts_with("--prefix") || word == "-C" ||
-        word.starts_with("--node-options") || word.starts_with("--globalconfig") ||
-        word.starts_with("--userconfig") || word.starts_with("--shell") ||
-        word.starts_with("--call") || word == "-c") {
-      hazard(word.substr(0, word.find('=')));
-    }
-    if (!word.starts_with('-') && sub.empty()) {
+    if (word.starts_with('-')) {
+      if (is_dynamic_option(argv_[i])) unknown("an option");
+      npm_option(word);
+    } else if (!seen) {
       if (!argv_[i].constant) return unknown("the sub-command");
-      sub = word;
-      constexpr std::array<std::string_view, 6> kRun{"exec", "x",      "explore",
-                                                     "edit", "config", "set"};
-      if (among(kRun, sub)) {
-        const std::string next = i + 1 < argv_.size() ? argv_[i + 1].text : "";
-        if (sub == "config" && next != "set" && next != "edit") continue;
-        hazard(sub == "config" ? "config " + next : sub);
-      }
+      seen = npm_subcommand(i);
     }
   }
 }
 
+// What `cargo rustc|rustdoc|clippy -- ...` hands to the compiler.
+void Options::cargo_rustc(std::size_t from) {
+  for (std::size_t i = from; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    std::string codegen;
+    if (word == "-C" || word == "--codegen") {
+      codegen = i + 1 < argv_.size() ? argv_[i + 1].text : "";
+    } else if (word.starts_with("-C")) {
+      codegen = word.substr(2);
+    }
+    if (codegen.starts_with("linker") || codegen.starts_with("link-arg") ||
+        word.find("linker=") != std::string::npos || word.find("link-arg") != std::string::npos) {
+      hazard("-C linker");
+    } else if (word.starts_with("--test-run") || word.starts_with("--test-builder") ||
+               word.starts_with("--runtool") || word.starts_with("--sysroot") ||
+               word.starts_with("-Z") || word.starts_with('@')) {
+      hazard(word.substr(0, word.find('=')));
+    }
+    if (is_dynamic_option(argv_[i])) unknown("an option");
+  }
+}
+
+// cargo(1), and clippy and fmt, which come with rustup; any other sub-command runs `cargo-NAME`
+// from PATH.
+constexpr std::string_view kCargoStock =
+    "add b bench build c check clean clippy d doc fetch fix fmt generate-lockfile git-checkout"
+    " help info init install locate-project login logout metadata new owner package pkgid publish"
+    " r read-manifest remove report rm run rustc rustdoc search t test tree uninstall update"
+    " vendor verify-project version yank";
+
 void Options::cargo() {
-  // cargo(1); an unknown sub-command runs `cargo-NAME` from PATH.
-  constexpr std::array<std::string_view, 46> kKnown{"add",
-                                                    "b",
-                                                    "bench",
-                                                    "build",
-                                                    "c",
-                                                    "check",
-                                                    "clean",
-                                                    "clippy",
-                                                    "d",
-                                                    "doc",
-                                                    "fetch",
-                                                    "fix",
-                                                    "fmt",
-                                                    "generate-lockfile",
-                                                    "git-checkout",
-                                                    "help",
-                                                    "info",
-                                                    "init",
-                                                    "install",
-                                                    "locate-project",
-                                                    "login",
-                                                    "logout",
-                                                    "metadata",
-                                                    "new",
-                                                    "nextest",
-                                                    "owner",
-                                                    "package",
-                                                    "pkgid",
-                                                    "publish",
-                                                    "r",
-                                                    "read-manifest",
-                                                    "remove",
-                                                    "rm",
-                                                    "run",
-                                                    "rustc",
-                                                    "rustdoc",
-                                                    "search",
-                                                    "t",
-                                                    "test",
-                                                    "tree",
-                                                    "uninstall",
-                                                    "update",
-                                                    "vendor",
-                                                    "verify-project",
-                                                    "version",
-                                                    "yank"};
+  std::string sub;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
-    if (word == "--") return;
-    if (word.starts_with("--config") || word == "-C" || word.starts_with("-Z")) {
+    if (word == "--") {
+      if (sub == "rustc" || sub == "rustdoc" || sub == "clippy") cargo_rustc(i + 1);
+      return;
+    }
+    if (is_dynamic_option(argv_[i])) unknown("an option");
+    if (word.starts_with("--config") || word.starts_with("-C") || word.starts_with("-Z")) {
       hazard(word.substr(0, word.find('=')));
-      continue;
+    } else if (word.starts_with("--path") || word.starts_with("--git")) {
+      // `cargo add` only writes the manifest.
+      if (sub == "install") hazard("install " + word.substr(0, word.find('=')));
+    } else if (sub.empty() && word.starts_with('+')) {
+      if (!argv_[i].constant) unknown("the toolchain");
+      if (word.find('/') != std::string::npos) hazard("the toolchain " + word.substr(1));
+    } else if (sub.empty() && word == "--color") {
+      ++i;
+    } else if (sub.empty() && !word.starts_with('-')) {
+      if (!argv_[i].constant) return unknown("the sub-command");
+      sub = word;
+      if (!is_word_of(kCargoStock, sub)) hazard("the external sub-command " + sub);
     }
-    if (word.starts_with('-') || word.starts_with('+')) continue;
-    if (!argv_[i].constant) return unknown("the sub-command");
-    if (!among(kKnown, word)) hazard("the external sub-command " + word);
-    for (std::size_t j = i + 1; j < argv_.size() && argv_[j].text != "--"; ++j) {
-      if (argv_[j].text.starts_with("--config")) hazard("--config");
-    }
-    return;
   }
 }
 
@@ -396,6 +676,17 @@ constexpr std::array kSimpleRows{
     SimpleRow{"node", "--require"},
 };
 
+// An entry for these does not cover what their options do.
+void Options::builtins(std::string_view name) {
+  if (name != "jobs" && name != "wait") return;
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const char letter = name == "jobs" ? 'x' : 'p';
+    if (has_short(argv_[i].text, letter, "") || is_dynamic_option(argv_[i])) {
+      hazard(argv_[i].text);
+    }
+  }
+}
+
 void Options::simple() {
   for (const Argument& argument : argv_) {
     const std::string word = argument.text.substr(0, argument.text.find('='));
@@ -403,6 +694,298 @@ void Options::simple() {
       if (row.program == argv_[0].text && row.option == word) hazard(word);
     }
   }
+}
+
+// ---- operands that are written
+
+enum class Operands { kNone, kAll, kFirst, kSecond, kLast, kAllButFirst };
+
+struct WriteRow {
+  std::string_view program;     // "git NAME" for a sub-command, "git NAME WORD" where that decides
+  std::string_view value;       // short options with a value
+  std::string_view write;       // of those: the value is written
+  std::string_view long_value;  // long options with a value in the next word
+  std::string_view long_write;  // long options whose value is written, abbreviated or not
+  Operands operands = Operands::kNone;
+};
+// The programs' manuals. A long option of `long_write` takes precedence.
+constexpr std::array kWriteRows{
+    WriteRow{"curl", "AbcCdDeEFHKmoPQrtTuUwXxyYz", "ocD", "header data user user-agent request",
+             "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save libcurl"},
+    WriteRow{"wget", "oaeiBtOTwQPUlARDIX", "OPoa", "header user-agent tries timeout",
+             "output-document directory-prefix output-file append-output save-cookies warc-file"},
+    WriteRow{"cp", "tS", "t", "suffix", "target-directory", Operands::kLast},
+    WriteRow{"ln", "tS", "t", "suffix", "target-directory", Operands::kLast},
+    // What is moved is gone from where it was.
+    WriteRow{"mv", "tS", "t", "suffix", "target-directory", Operands::kAll},
+    WriteRow{"install", "tSgmo", "t", "suffix group mode owner", "target-directory",
+             Operands::kLast},
+    WriteRow{"install -d", "tSgmo", "t", "group mode owner", "", Operands::kAll},
+    WriteRow{"tee", "", "", "", "", Operands::kAll},
+    WriteRow{"touch", "tdr", "", "date reference time", "", Operands::kAll},
+    WriteRow{"mkdir", "m", "", "mode", "", Operands::kAll},
+    WriteRow{"rm", "", "", "", "", Operands::kAll},
+    WriteRow{"rmdir", "", "", "", "", Operands::kAll},
+    WriteRow{"truncate", "sr", "", "size reference", "", Operands::kAll},
+    WriteRow{"rsync", "efTBM", "T", "rsh exclude include exclude-from include-from filter",
+             "temp-dir backup-dir log-file partial-dir write-batch", Operands::kLast},
+    WriteRow{"sort", "kStTo", "oT", "key field-separator buffer-size",
+             "output temporary-directory"},
+    WriteRow{"sed -i", "efl", "", "expression file", "", Operands::kAllButFirst},
+    WriteRow{"sed -i -e", "efl", "", "expression file", "", Operands::kAll},
+    WriteRow{"npm", "", "", "", "pack-destination"},
+    WriteRow{"cargo", "", "", "", "root target-dir artifact-dir out-dir"},
+    WriteRow{"git", "", "", "", "output"},
+    WriteRow{"git archive", "o", "o", "format prefix", "output"},
+    WriteRow{"git format-patch", "ov", "o", "", "output-directory output"},
+    WriteRow{"git bugreport", "os", "o", "suffix", "output-directory"},
+    WriteRow{"git diagnose", "os", "o", "suffix", "output-directory"},
+    WriteRow{"git mailsplit", "o", "o", "", ""},
+    WriteRow{"git index-pack", "o", "o", "", ""},
+    WriteRow{"git bundle create", "", "", "version", "", Operands::kFirst},
+    WriteRow{"git worktree add", "bB", "", "reason", "", Operands::kFirst},
+    WriteRow{"git worktree move", "", "", "", "", Operands::kAll},
+    WriteRow{"git init", "b", "", "template initial-branch object-format ref-format",
+             "separate-git-dir", Operands::kFirst},
+    WriteRow{"git clone", "obucj", "",
+             "origin branch upload-pack template reference reference-if-able depth shallow-since"
+             " shallow-exclude config jobs filter server-option bundle-uri",
+             "separate-git-dir", Operands::kSecond},
+    WriteRow{"git checkout-index", "", "", "", "prefix"},
+    WriteRow{"git fast-export", "", "", "", "export-marks"},
+    WriteRow{"git fast-import", "", "", "", "export-marks export-pack-edges"},
+    WriteRow{"git read-tree", "", "", "", "index-output"},
+    WriteRow{"git merge-file", "L", "", "", "", Operands::kFirst},
+    WriteRow{"git config", "f", "f", "", "file"},
+};
+
+const WriteRow* write_row(std::string_view program) {
+  for (const WriteRow& row : kWriteRows) {
+    if (row.program == program) return &row;
+  }
+  return nullptr;
+}
+
+// Whether a long option (without dashes and value) is or abbreviates a word of the list.
+bool abbreviates_one(std::string_view list, std::string_view option) {
+  std::size_t at = 0;
+  while (!option.empty() && at < list.size()) {
+    const std::size_t end = std::min(list.find(' ', at), list.size());
+    if (list.substr(at, end - at).starts_with(option)) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+class Writes {
+ public:
+  explicit Writes(const std::vector<Argument>& argv) : argv_(argv) {}
+
+  std::vector<WriteOperand> find(std::string_view name);
+
+ private:
+  void add(std::size_t argument, std::size_t from = 0) {
+    if (argument < argv_.size() && from < argv_[argument].text.size()) {
+      found_.push_back({argument, from, base_});
+    }
+  }
+  void by_row(const WriteRow& row, std::size_t from);
+  std::size_t short_options(const WriteRow& row, std::size_t i);
+  void git();
+  void tar();
+  [[nodiscard]] bool any_short(char letter, std::string_view value) const {
+    return std::any_of(argv_.begin() + 1, argv_.end(), [&](const Argument& argument) {
+      return has_short(argument.text, letter, value);
+    });
+  }
+  [[nodiscard]] bool any_long(std::string_view option) const {
+    return std::any_of(argv_.begin() + 1, argv_.end(), [&](const Argument& argument) {
+      std::string_view word = argument.text;
+      if (!word.starts_with("--")) return false;
+      word = word.substr(2, word.find('=') - 2);
+      return word.size() > 1 && option.starts_with(word);
+    });
+  }
+
+  const std::vector<Argument>& argv_;
+  std::vector<WriteOperand> found_;
+  std::size_t base_ = 0;
+};
+
+// Returns the index of the last word that belongs to the bundle at `i`.
+std::size_t Writes::short_options(const WriteRow& row, std::size_t i) {
+  const std::string& word = argv_[i].text;
+  for (std::size_t at = 1; at < word.size(); ++at) {
+    if (row.value.find(word[at]) == std::string_view::npos) continue;
+    const bool writes = row.write.find(word[at]) != std::string_view::npos;
+    if (at + 1 < word.size()) {
+      if (writes) add(i, at + 1);
+      return i;
+    }
+    if (writes) add(i + 1);
+    return i + 1;
+  }
+  return i;
+}
+
+void Writes::by_row(const WriteRow& row, std::size_t from) {
+  std::vector<std::size_t> operands;
+  bool ended = false;
+  bool target = false;
+  for (std::size_t i = from; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (ended || !word.starts_with('-') || word == "-") {
+      if (word != "-") operands.push_back(i);
+      continue;
+    }
+    if (word == "--") {
+      ended = true;
+      continue;
+    }
+    const std::size_t before = found_.size();
+    if (!word.starts_with("--")) {
+      i = short_options(row, i);
+    } else {
+      const std::size_t equals = word.find('=');
+      const std::string_view option = std::string_view(word).substr(2, equals - 2);
+      if (abbreviates_one(row.long_write, option)) {
+        equals == std::string::npos ? add(++i) : add(i, equals + 1);
+      } else if (equals == std::string::npos && is_word_of(row.long_value, option)) {
+        ++i;
+      }
+    }
+    target = target || found_.size() > before;
+  }
+  if (operands.empty()) return;
+  switch (row.operands) {
+    case Operands::kNone:
+      break;
+    case Operands::kAllButFirst:
+      operands.erase(operands.begin());
+      [[fallthrough]];
+    case Operands::kAll:
+      for (const std::size_t operand : operands) add(operand);
+      break;
+    case Operands::kFirst:
+      add(operands[0]);
+      break;
+    case Operands::kSecond:
+      if (operands.size() > 1) add(operands[1]);
+      break;
+    case Operands::kLast:
+      // With -t DIR every operand is a source, and one operand alone writes nothing it names.
+      if (operands.size() > 1 && (!target || row.program == "rsync")) add(operands.back());
+      break;
+  }
+}
+
+void Writes::git() {
+  std::size_t at = 1;
+  std::size_t directories = 0;
+  for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
+    const std::string& word = argv_[at].text;
+    if (word.starts_with("--work-tree=")) add(at, std::string_view("--work-tree=").size());
+    if (word == "--work-tree") add(at + 1);
+    if (word == "-C") {
+      base_ = ++directories == 1 ? at + 1 : WriteOperand::kUnknownBase;
+    }
+    if (word == "-C" || word == "-c" || word == "--git-dir" || word == "--work-tree" ||
+        word == "--namespace" || word == "--super-prefix" || word == "--attr-source" ||
+        word == "--shallow-file" || word == "--config-env") {
+      ++at;
+    }
+  }
+  if (at >= argv_.size()) return;
+  const std::string& sub = argv_[at].text;
+  if (sub == "config" && reads_git_config(argv_, at)) return;
+  const std::string name = "git " + (sub == "init-db" ? std::string("init") : sub);
+  std::size_t from = at + 1;
+  const WriteRow* row = nullptr;
+  if (sub == "bundle" || sub == "worktree") {
+    while (from < argv_.size() && argv_[from].text.starts_with('-')) ++from;
+    if (from < argv_.size()) row = write_row(name + " " + argv_[from++].text);
+  } else {
+    row = write_row(name);
+  }
+  by_row(row != nullptr ? *row : *write_row("git"), from);
+}
+
+void Writes::tar() {
+  // The first word may be a bundle without a dash, whose values follow in their order.
+  constexpr std::string_view kValue = "fCbgHIKLNTVXF";
+  bool creates = false;
+  bool extracts = false;
+  std::vector<std::pair<std::size_t, std::size_t>> files;
+  std::vector<std::pair<std::size_t, std::size_t>> directories;
+  const auto mode = [&](char letter) {
+    creates = creates || letter == 'c' || letter == 'r' || letter == 'u' || letter == 'A';
+    extracts = extracts || letter == 'x';
+  };
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word.starts_with("--")) {
+      const std::size_t equals = word.find('=');
+      const std::string option = word.substr(2, equals - 2);
+      const std::pair<std::size_t, std::size_t> value =
+          equals == std::string::npos ? std::pair(i + 1, std::size_t{0}) : std::pair(i, equals + 1);
+      const auto is = [&](std::string_view full, std::size_t least) {
+        return option.size() >= least && full.starts_with(option);
+      };
+      if (is("file", 4)) files.push_back(value);
+      if (is("directory", 2)) directories.push_back(value);
+      if (is("create", 2) || is("append", 2) || is("update", 2) || is("delete", 3) ||
+          is("concatenate", 3) || is("catenate", 3)) {
+        creates = true;
+      }
+      if (is("extract", 3) || is("get", 1)) extracts = true;
+      continue;
+    }
+    const bool old_style = i == 1 && !word.starts_with('-');
+    if (!old_style && !word.starts_with('-')) continue;
+    std::size_t next = i + 1;
+    for (std::size_t at = old_style ? 0 : 1; at < word.size(); ++at) {
+      mode(word[at]);
+      if (kValue.find(word[at]) == std::string_view::npos) continue;
+      const bool glued = !old_style && at + 1 < word.size();
+      const std::pair<std::size_t, std::size_t> value =
+          glued ? std::pair(i, at + 1) : std::pair(next++, std::size_t{0});
+      if (word[at] == 'f') files.push_back(value);
+      if (word[at] == 'C') directories.push_back(value);
+      if (glued) break;
+    }
+    i = next - 1;
+  }
+  if (creates) {
+    for (const auto& [argument, from] : files) add(argument, from);
+  }
+  if (!extracts) return;
+  for (const auto& [argument, from] : directories) {
+    add(argument, from);
+    base_ = base_ == 0 && from == 0 ? argument : WriteOperand::kUnknownBase;
+  }
+}
+
+std::vector<WriteOperand> Writes::find(std::string_view name) {
+  if (name == "git") {
+    git();
+  } else if (name == "tar") {
+    tar();
+  } else if (name == "dd") {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      if (argv_[i].text.starts_with("of=")) add(i, 3);
+    }
+  } else if (name == "sed") {
+    if (any_short('i', "efl") || any_long("in-place")) {
+      const bool script = any_short('e', "fli") || any_short('f', "eli") ||
+                          any_long("expression") || any_long("file");
+      by_row(*write_row(script ? "sed -i -e" : "sed -i"), 1);
+    }
+  } else if (name == "install" && (any_short('d', "tSgmo") || any_long("directory"))) {
+    by_row(*write_row("install -d"), 1);
+  } else if (const WriteRow* row = write_row(name); row != nullptr) {
+    by_row(*row, 1);
+  }
+  return std::move(found_);
 }
 
 bool is_number(std::string_view text) {
@@ -432,8 +1015,16 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "git") options.git();
   if (name == "npm") options.npm();
   if (name == "cargo") options.cargo();
+  options.builtins(name);
   options.simple();
   return std::move(options.found);
+}
+
+std::vector<WriteOperand> write_operands(const std::vector<Argument>& argv) {
+  if (argv.empty()) return {};
+  std::string_view name = argv[0].text;
+  name.remove_prefix(name.rfind('/') + 1);
+  return Writes(argv).find(name);
 }
 
 std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {

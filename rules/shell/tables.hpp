@@ -4,6 +4,7 @@
 
 #include "rules/command.hpp"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,20 @@ namespace lilith::rules::shell {
 // Options and sub-commands of listed programs that run other programs. argv[0] included.
 [[nodiscard]] std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv,
                                                std::size_t offset);
+
+// A word of argv that names a file or directory that the program writes, removes or creates.
+struct WriteOperand {
+  static constexpr std::size_t kUnknownBase = static_cast<std::size_t>(-1);
+
+  std::size_t argument = 0;  // index in argv
+  std::size_t from = 0;      // where in that word's text the path begins ("--output=F", "-oF")
+  // A relative path is relative to the directory that argv[base] names (git -C DIR); 0: to the
+  // directory the command runs in; kUnknownBase: to one that can't be told.
+  std::size_t base = 0;
+
+  friend bool operator==(const WriteOperand&, const WriteOperand&) = default;
+};
+[[nodiscard]] std::vector<WriteOperand> write_operands(const std::vector<Argument>& argv);
 
 // How many of the words after `name` belong to the wrapper itself, so that the wrapped command
 // begins after them; npos when that can't be told. `assignments` gets env's NAME=VALUE words.
