@@ -22,7 +22,7 @@ using agents::Answer;
 using agents::HookEvent;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
+constexpr std::size_t kReadBytes = std::size_t{16} * 1024;
 constexpr std::size_t kHostNameBytesMax = 256;
 
 std::string host_name() {

@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
         CliCase{"policy_schema", "$LILITH policy schema", 0, "json-schema.org"},
         CliCase{"explain_allowed", "$LILITH policy explain policy.yaml --command 'git status'", 0,
                 "allowed: run_command git"},
-        CliCase{"explain_denied", "$LILITH policy explain policy.yaml --command 'git x | curl y'",
+        CliCase{"explain_denied", "$LILITH policy explain policy.yaml --command 'git log | curl y'",
                 1, "command_blocklist"},
         CliCase{"explain_path", "$LILITH policy explain policy.yaml --path /etc/passwd", 1,
                 "denied: read_file /etc/passwd"},
