@@ -95,12 +95,12 @@ Result<std::string> either(View root, std::string_view one, std::string_view oth
 }
 
 Result<void> read_names(View root, HookEvent& event) {
-  const std::array<std::pair<std::pair<const char*, const char*>, std::string*>, 4> kMembers{
+  const std::array<std::pair<std::pair<const char*, const char*>, std::string*>, 4> members{
       {{{"hook_event_name", "hookEventName"}, &event.hook},
        {{"session_id", "sessionId"}, &event.session},
        {{"tool_use_id", "toolUseId"}, &event.call_id},
        {{"tool_name", "toolName"}, &event.tool}}};
-  for (const auto& [names, target] : kMembers) {
+  for (const auto& [names, target] : members) {
     auto text = either(root, names.first, names.second);
     if (!text) return pass_error(text);
     *target = std::move(*text);
@@ -204,6 +204,7 @@ std::string_view name(Agent agent) {
 
 std::vector<std::string_view> agent_names() {
   std::vector<std::string_view> out;
+  out.reserve(kNames.size());
   for (const AgentName& row : kNames) out.push_back(row.text);
   return out;
 }
