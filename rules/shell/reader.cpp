@@ -42,12 +42,26 @@ struct Word {
   bool tilde = false;   // begins with an unquoted ~
   bool home = false;    // begins with $HOME or ${HOME}; home_bytes of `text` are that expansion
   std::size_t home_bytes = 0;
-  bool arithmetic = false;  // is one whole $((...)), so an integer
+  bool splits = false;  // an expansion outside of quotes, which may become several words or none
+  bool arithmetic = false;           // is one whole $((...)), so an integer
+  std::size_t arithmetic_bytes = 0;  // of `text`, that $((...))
   std::size_t offset = 0;
 };
 
+// $#, $? and ${#NAME}, nothing else beside them.
+bool is_count(const Word& word) {
+  if (word.constant) return false;
+  if (word.text == "$#" || word.text == "$?") return true;
+  std::string_view text = word.text;
+  if (!text.starts_with("${#") || !text.ends_with('}')) return false;
+  text = text.substr(3, text.size() - 4);
+  if (text.ends_with("[@]") || text.ends_with("[*]")) text.remove_suffix(3);
+  return std::all_of(text.begin(), text.end(), is_name);
+}
+
 struct Assignment {
   std::string name;
+  bool append = false;  // NAME+=VALUE
   Word value;
 };
 
@@ -82,8 +96,12 @@ class Reader {
 
   // State that nested readers share with the outer one.
   Directories directories_{Directory{}};
-  std::set<std::string> functions_;
-  std::set<std::string> integers_;  // variables that hold integers only
+  std::set<std::string> functions_;  // surely defined at this place
+  std::set<std::string> defined_;    // defined anywhere
+  std::set<std::string> integers_;   // variables that surely hold integers at this place
+  std::set<std::string> used_;       // variables that arithmetic has read
+  std::set<std::string> lost_;       // variables that got something else than an integer
+  std::set<std::string> unsteady_;   // the same, in a function that may be called at any time
   std::size_t steps_ = 0;
 
  private:
@@ -166,8 +184,25 @@ class Reader {
     return end() || is_blank(peek()) || peek() == '\n' || is_meta(peek());
   }
 
+  // ---- what is known where ----
+  struct Names {
+    std::set<std::string> functions, integers;
+  };
+  [[nodiscard]] Names names() const { return {functions_, integers_}; }
+  void meet(const Names& before);
+  void inherit(const Reader& outer);
+  void give_back(const Reader& nested, bool same_shell);
+  struct Repeated {
+    std::set<std::string> used, lost;
+    std::size_t first_path;
+    Directories directories;
+  };
+  [[nodiscard]] Repeated begin_repeated();
+  void end_repeated(Repeated& before, const Names& start);
+
   // ---- grammar ----
   void list(const std::vector<std::string_view>& until);
+  void items(const std::vector<std::string_view>& until);
   void and_or(const std::vector<std::string_view>& until);
   void pipeline();
   void command();
@@ -190,13 +225,18 @@ class Reader {
   // ---- meaning ----
   void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
               bool here_doc_only);
-  void note_assignment(const std::string& name, const Word& value, std::size_t offset);
+  enum class Binding { kStays, kAppends, kForOneCommand };
+  void note_assignment(const std::string& name, const Word& value, std::size_t offset,
+                       Binding binding = Binding::kStays);
+  void evaluates_subscript(const std::vector<Word>& argv, CommandUse& use);
+  void xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
   void wrapper(const std::vector<Word>& argv, CommandUse& use);
   void find_actions(const std::vector<Word>& argv, CommandUse& use);
   void shell_text(const std::vector<Word>& argv, CommandUse& use);
-  void nested_text(const Word& text, bool look_through);
+  void trap_text(const std::vector<Word>& argv);
+  void nested_text(const Word& text, bool look_through, bool same_shell);
   void argument_paths(const std::vector<Word>& argv);
   void hosts(const std::vector<Word>& argv);
   void add_path(const Word& word, std::string text, PathAccess access);
@@ -217,6 +257,9 @@ class Reader {
   bool last_here_doc_quoted_ = false;
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
+  bool subscript_seen_ = false;  // a quoted NAME[$(...)] stands in the line
+  bool skips_functions_ =
+      false;  // the next simple command is found in PATH, whatever functions say
 
   friend void lilith::rules::shell::read_line(std::string_view, CommandAnalysis&);
 };
@@ -241,6 +284,7 @@ bool Reader::word(Word& out) {
     word_part(out);
     any = true;
   }
+  out.arithmetic = out.arithmetic && out.text.size() == out.arithmetic_bytes;
   if (any && peek() == '(' && !end()) {
     refuse("command.unparsable",
            "a '(' after a word (extended globs and functions of this form are not read)");
@@ -259,8 +303,10 @@ void Reader::word_part(Word& out) {
     case '"':
       return double_quotes(out);
     case '`':
+      out.splits = true;
       return backticks(out, false);
     case '$':
+      out.splits = out.splits || (peek(1) != '\'' && !starts("$(("));
       return dollar(out, false);
     case '\\':
       ++at_;
@@ -290,6 +336,11 @@ void Reader::word_part(Word& out) {
 void Reader::single_quotes(Word& out) {
   const std::size_t close = s_.find('\'', at_ + 1);
   if (close == std::string_view::npos) refuse("command.unparsable", "a ' is not closed");
+  const std::string_view inner = s_.substr(at_, close - at_);
+  if (const std::size_t open = inner.find('['); open != std::string_view::npos) {
+    subscript_seen_ = subscript_seen_ || inner.find("$(", open) != std::string_view::npos ||
+                      inner.find('`', open) != std::string_view::npos;
+  }
   out.quoted = true;
   out.text += s_.substr(at_ + 1, close - at_ - 1);
   steps_ += close - at_;
@@ -421,11 +472,12 @@ void Reader::dollar(Word& out, bool in_quotes) {
     out.constant = false;
     if (peek(2) == '(') {
       // `$((` may also be `$( (`; bash tries arithmetic first, and so does this, strictly.
-      const bool first = out.text.empty() && !out.quoted;
+      const bool first = out.text.empty();
       at_ += 3;
       arithmetic("))");
       out.text += s_.substr(from, at_ - from);
       out.arithmetic = first;
+      out.arithmetic_bytes = out.text.size();
       return;
     }
     at_ += 2;
@@ -590,14 +642,9 @@ void Reader::backticks(Word& out, bool in_quotes) {
   }
   ++at_;
   Reader nested(inner, out_, base_ + from, depth_);
-  nested.directories_ = directories_;
-  nested.functions_ = functions_;
-  nested.integers_ = integers_;
-  nested.steps_ = steps_;
-  nested.in_function_ = in_function_;
-  nested.look_through_ = look_through_;
+  nested.inherit(*this);
   nested.run();
-  steps_ = nested.steps_;
+  give_back(nested, false);
   out.constant = false;
   out.text += s_.substr(from, at_ - from);
 }
@@ -651,6 +698,7 @@ void Reader::arithmetic(std::string_view close) {
         refuse("command.arithmetic",
                "the variable '" + name + "' in arithmetic is not known to be a number");
       }
+      used_.insert(name);
       continue;
     }
     if (!is_digit(c) &&
@@ -703,12 +751,7 @@ std::string Reader::here_doc_line(bool quoted) {
 // The expansions of an unquoted body run; quotes in it mean nothing.
 void Reader::expand_here_doc(std::string_view body, std::size_t offset) {
   Reader nested(body, out_, base_ + offset, depth_);
-  nested.directories_ = directories_;
-  nested.functions_ = functions_;
-  nested.integers_ = integers_;
-  nested.steps_ = steps_;
-  nested.in_function_ = in_function_;
-  nested.look_through_ = look_through_;
+  nested.inherit(*this);
   Word sink;
   while (!nested.end()) {
     nested.step();
@@ -725,7 +768,7 @@ void Reader::expand_here_doc(std::string_view body, std::size_t offset) {
   }
   if (!nested.here_docs_.empty())
     refuse("command.unparsable", "a here-document inside another has no end");
-  steps_ = nested.steps_;
+  give_back(nested, true);  // ${x:=y} in a body sets x for good
 }
 
 // ---- grammar
@@ -756,11 +799,77 @@ bool Reader::stops(const std::vector<std::string_view>& until) const {
   return false;
 }
 
+// What was known before and still is: behind something that may not have run, or ran in a shell of
+// its own.
+void Reader::meet(const Names& before) {
+  std::erase_if(functions_,
+                [&](const std::string& name) { return !before.functions.contains(name); });
+  std::erase_if(integers_,
+                [&](const std::string& name) { return !before.integers.contains(name); });
+}
+
+void Reader::inherit(const Reader& outer) {
+  directories_ = outer.directories_;
+  functions_ = outer.functions_;
+  integers_ = outer.integers_;
+  unsteady_ = outer.unsteady_;
+  steps_ = outer.steps_;
+  in_function_ = outer.in_function_;
+  look_through_ = outer.look_through_;
+  subscript_seen_ = outer.subscript_seen_;
+}
+
+void Reader::give_back(const Reader& nested, bool same_shell) {
+  steps_ = nested.steps_;
+  defined_.insert(nested.defined_.begin(), nested.defined_.end());
+  used_.insert(nested.used_.begin(), nested.used_.end());
+  if (!same_shell) return;
+  lost_.insert(nested.lost_.begin(), nested.lost_.end());
+  unsteady_.insert(nested.unsteady_.begin(), nested.unsteady_.end());
+  meet({functions_, nested.integers_});
+}
+
+Reader::Repeated Reader::begin_repeated() {
+  Repeated before{std::move(used_), std::move(lost_), out_.paths.size(), directories_};
+  used_.clear();
+  lost_.clear();
+  return before;
+}
+
+// A body that runs again begins with what it left behind: its directory, and its variables.
+void Reader::end_repeated(Repeated& before, const Names& start) {
+  for (const std::string& name : lost_) {
+    if (start.integers.contains(name) && used_.contains(name)) {
+      refuse("command.arithmetic", "the variable '" + name +
+                                       "' is a number in one turn of a loop " +
+                                       "and perhaps not in the next");
+    }
+    integers_.erase(name);
+  }
+  used_.merge(before.used);
+  lost_.merge(before.lost);
+  meet(start);
+  if (directories_ != before.directories) {
+    std::vector<std::size_t> uses;
+    for (std::size_t i = before.first_path; i < out_.paths.size(); ++i) uses.push_back(i);
+    forget_directories(uses);
+    directories_ = {Directory{.known = false, .text = {}}};
+  }
+}
+
+// Only the outermost list and { ...; } surely run to their end in the shell of what follows.
 void Reader::list(const std::vector<std::string_view>& until) {
+  const Names before = names();
+  items(until);
+  if (!until.empty() && until[0] != "}") meet(before);
+}
+
+void Reader::items(const std::vector<std::string_view>& until) {
   const Deeper deeper(*this);
   for (;;) {
     newlines();
     if (stops(until)) return;
+    const Names before = names();
     and_or(until);
     blanks();
     if (end()) return;
@@ -769,6 +878,7 @@ void Reader::list(const std::vector<std::string_view>& until) {
       refuse("command.unparsable", "unexpected '" + near() + "'");
     }
     if (peek() == ';' || peek() == '&') {
+      if (peek() == '&') meet(before);
       ++at_;
     } else if (peek() != '\n') {
       if (stops(until)) return;
@@ -780,6 +890,7 @@ void Reader::list(const std::vector<std::string_view>& until) {
 void Reader::and_or(const std::vector<std::string_view>& until) {
   const Directories start = directories_;
   pipeline();
+  const Names sure = names();
   for (;;) {
     blanks();
     const bool is_and = starts("&&");
@@ -788,9 +899,13 @@ void Reader::and_or(const std::vector<std::string_view>& until) {
     newlines();
     if (stops(until)) refuse("command.unparsable", "nothing follows && or ||");
     // What follows || runs when something before failed, a cd perhaps.
-    if (!is_and) merge(start);
+    if (!is_and) {
+      merge(start);
+      meet(sure);
+    }
     pipeline();
   }
+  meet(sure);
   merge(start);
 }
 
@@ -803,18 +918,24 @@ void Reader::pipeline() {
     } else if (reserved == "time") {
       at_ += 4;
       blanks();
-      if (starts("-p") && (is_blank(peek(2)))) at_ += 2;
+      if (starts("-p") && (is_blank(peek(2)))) {
+        at_ += 2;
+        blanks();
+      }
+      if (starts("--") && (is_blank(peek(2)))) at_ += 2;
     } else {
       break;
     }
     blanks();
   }
   const Directories start = directories_;
+  const Names before = names();
   command();
   blanks();
   bool piped = false;
   while (peek() == '|' && peek(1) != '|' && !end()) {
     piped = true;
+    meet(before);
     at_ += peek(1) == '&' ? 2U : 1U;
     newlines();
     directories_ = start;  // every part of a pipeline has a shell of its own
@@ -822,7 +943,10 @@ void Reader::pipeline() {
     command();
     blanks();
   }
-  if (piped) directories_ = start;
+  if (piped) {
+    directories_ = start;
+    meet(before);
+  }
 }
 
 void Reader::command() {
@@ -923,18 +1047,13 @@ void Reader::if_clause() {
 // A body that changes its directory runs again in the changed one.
 void Reader::while_clause() {
   at_ += 5;
-  const std::size_t first = out_.paths.size();
-  const Directories before = directories_;
+  const Names start = names();
+  Repeated before = begin_repeated();
   list({"do"});
   expect("do");
   list({"done"});
   expect("done");
-  if (directories_ != before) {
-    std::vector<std::size_t> uses;
-    for (std::size_t i = first; i < out_.paths.size(); ++i) uses.push_back(i);
-    forget_directories(uses);
-    directories_ = {Directory{.known = false, .text = {}}};
-  }
+  end_repeated(before, start);
 }
 
 void Reader::for_clause() {
@@ -964,13 +1083,15 @@ void Reader::for_clause() {
   unknown.constant = false;
   unknown.text = "$" + name;
   note_assignment(name, unknown, base_ + from);
-  if (integers && !values.empty()) integers_.insert(name);
+  if (integers && !values.empty() && !in_function_ && !unsteady_.contains(name)) {
+    integers_.insert(name);
+  }
   argument_paths(values);
   blanks();
   if (peek() == ';' && !end()) ++at_;
   newlines();
-  const std::size_t first = out_.paths.size();
-  const Directories before = directories_;
+  const Names start = names();
+  Repeated before = begin_repeated();
   if (reserved_word() == "{") {
     ++at_;
     list({"}"});
@@ -980,12 +1101,7 @@ void Reader::for_clause() {
     list({"done"});
     expect("done");
   }
-  if (directories_ != before) {
-    std::vector<std::size_t> uses;
-    for (std::size_t i = first; i < out_.paths.size(); ++i) uses.push_back(i);
-    forget_directories(uses);
-    directories_ = {Directory{.known = false, .text = {}}};
-  }
+  end_repeated(before, start);
 }
 
 void Reader::case_clause() {
@@ -1037,12 +1153,24 @@ void Reader::function_body(const std::string& name) {
   const std::size_t first = out_.paths.size();
   const Directories before = directories_;
   // What the body keeps in variables is not known where it is called.
-  const std::set<std::string> integers = integers_;
-  integers_.clear();
   functions_.insert(name);
+  defined_.insert(name);
+  const Names known = names();
+  integers_.clear();
+  const std::set<std::string> lost = std::exchange(lost_, {});
   command();
-  integers_ = integers;
+  integers_ = known.integers;
+  meet(known);
   in_function_ = was_in_function;
+  for (const std::string& one : lost_) {
+    if (used_.contains(one)) {
+      refuse("command.arithmetic",
+             "the function '" + name + "' may change '" + one + "', which arithmetic reads");
+    }
+    integers_.erase(one);
+  }
+  unsteady_.insert(lost_.begin(), lost_.end());
+  lost_.insert(lost.begin(), lost.end());
   for (std::size_t i = first; i < out_.paths.size(); ++i) function_uses_.push_back(i);
   if (directories_ != before) {
     saw_cd_ = true;
@@ -1059,10 +1187,12 @@ void Reader::conditional() {
   bool pattern_next = false;
   const auto check = [&](const Word& one) {
     const bool variable = one.text.starts_with('$') && integers_.contains(one.text.substr(1));
-    const bool count = one.text == "$#" || one.text == "$?" || one.text.starts_with("${#");
-    if (!(one.constant && is_integer(one.text)) && !variable && !count && !one.arithmetic) {
+    const bool whole = one.arithmetic && one.text.size() == one.arithmetic_bytes;
+    if (!(one.constant && is_integer(one.text)) && !(variable && !one.constant) && !is_count(one) &&
+        !whole) {
       refuse("command.arithmetic", "[[ compares '" + printable(one.text) + "' as arithmetic");
     }
+    if (variable) used_.insert(one.text.substr(1));
   };
   for (;;) {
     newlines();
@@ -1121,10 +1251,11 @@ bool Reader::assignment(std::vector<Assignment>& out) {
     }
     to = close + 1;
   }
-  if (s_.substr(to).starts_with("+=")) ++to;
+  const bool append = s_.substr(to).starts_with("+=");
+  if (append) ++to;
   if (to >= s_.size() || s_[to] != '=') return false;
   at_ = to + 1;
-  Assignment one{name, {}};
+  Assignment one{name, append, {}};
   one.value.offset = base_ + at_;
   if (peek() == '(' && !end()) {
     array_value();
@@ -1257,7 +1388,8 @@ void Reader::simple_command() {
          argv[0].text == "readonly" || argv[0].text == "typeset")) {
       std::vector<Assignment> declared;
       if (assignment(declared)) {
-        note_assignment(declared[0].name, declared[0].value, base_ + word_at);
+        note_assignment(declared[0].name, declared[0].value, base_ + word_at,
+                        declared[0].append ? Binding::kAppends : Binding::kStays);
         continue;
       }
     }
@@ -1321,18 +1453,22 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   out_.paths.push_back(std::move(use));
 }
 
-void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset) {
+void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset,
+                             Binding binding) {
   if (is_dangerous_assignment(name, value.text, value.constant)) {
     line_hazard("command.environment",
                 "setting " + name + " changes what later commands run or where they connect",
                 offset);
   }
-  const bool integer = value.arithmetic || (value.constant && is_integer(value.text)) ||
-                       value.text == "$#" || value.text.starts_with("${#");
-  if (integer && !in_function_) {
-    integers_.insert(name);
-  } else {
+  const bool integer =
+      value.arithmetic || (value.constant && is_integer(value.text)) || is_count(value);
+  if (!integer) {
     integers_.erase(name);
+    lost_.insert(name);
+  } else if (in_function_) {
+    integers_.erase(name);
+  } else if (binding == Binding::kStays && !unsteady_.contains(name)) {
+    integers_.insert(name);
   }
 }
 
@@ -1344,9 +1480,25 @@ std::vector<Argument> arguments_of(const std::vector<Word>& words) {
   return out;
 }
 
+bool short_option_has(std::string_view word, char letter) {
+  return word.starts_with('-') && !word.starts_with("--") &&
+         word.find(letter) != std::string_view::npos;
+}
+
 void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
                     std::size_t from, bool here_doc_only) {
-  for (const Assignment& one : assignments) note_assignment(one.name, one.value, one.value.offset);
+  const bool skips_functions = std::exchange(skips_functions_, false);
+  for (const Assignment& one : assignments) {
+    // `IFS= read` splits its own line by it and nothing else.
+    if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
+        !functions_.contains("read")) {
+      continue;
+    }
+    note_assignment(one.name, one.value, one.value.offset,
+                    !argv.empty() ? Binding::kForOneCommand
+                    : one.append  ? Binding::kAppends
+                                  : Binding::kStays);
+  }
   if (argv.empty()) return;
   const Word& first = argv[0];
   const bool is_test = first.text == "[";  // no glob: the class is not closed
@@ -1357,7 +1509,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
         first.offset};
   }
   if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
-  if (functions_.contains(first.text)) {
+  if (functions_.contains(first.text) && !skips_functions) {
     argument_paths(argv);
     return;
   }
@@ -1389,6 +1541,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (use.name == "find") find_actions(argv, kept);
   if (is_shell(use.name.substr(use.name.rfind('/') + 1)) || use.name == "eval")
     shell_text(argv, kept);
+  if (use.name == "trap") trap_text(argv);
   out_.commands[index].hazards = kept.hazards;
   argument_paths(argv);
   hosts(argv);
@@ -1429,6 +1582,10 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   }
   if (name == "unset" || name == "read" || name == "getopts") {
     for (std::size_t i = 1; i < argv.size(); ++i) {
+      if (name == "unset" &&
+          (functions_.contains(argv[i].text) || short_option_has(argv[i].text, 'f'))) {
+        refuse("command.unparsable", "unset of a function");
+      }
       if (argv[i].text.starts_with('-')) continue;
       if (!argv[i].constant || argv[i].text.find('[') != std::string::npos) {
         refuse("command.dynamic_name", name + " of a name that is not known");
@@ -1476,6 +1633,7 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       }
       note_assignment(variable, unknown, use.offset);
     }
+    evaluates_subscript(argv, use);
     return true;
   }
   if (name == "alias" || name == "enable" || name == "hash" || name == "bind" ||
@@ -1485,6 +1643,36 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
     return false;
   }
   return is_harmless_builtin(name);
+}
+
+// test -v NAME, printf -v NAME: the same where the option or the name comes out of an expansion.
+void Reader::evaluates_subscript(const std::vector<Word>& argv, CommandUse& use) {
+  const auto hazard = [&](const Word& word) {
+    use.hazards.push_back({"command.arithmetic",
+                           use.name + " may evaluate '" + printable(word.text) + "' as a subscript",
+                           use.offset});
+  };
+  const auto number = [&](const Word& word) {
+    return word.arithmetic || is_count(word) ||
+           (word.text.starts_with('$') && integers_.contains(word.text.substr(1)));
+  };
+  if (use.name == "printf" && argv.size() > 1) {
+    const Word& format = argv[1];
+    if (!format.constant && format.text.starts_with('$') && !number(format) &&
+        (format.splits || argv.size() > 3)) {
+      hazard(format);
+    }
+    return;
+  }
+  if (use.name != "test" && use.name != "[") return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (argv[i].constant) continue;
+    const Word& previous = argv[i - 1];
+    const bool operator_unknown = i > 1 && !previous.constant && previous.text.starts_with('$');
+    if (operator_unknown || previous.text == "-v" || previous.text == "-R") hazard(argv[i]);
+    // Without quotes a value may bring its own -v; only one that this line wrote can be meant so.
+    if (argv[i].splits && !number(argv[i]) && subscript_seen_) hazard(argv[i]);
+  }
 }
 
 void Reader::change_directory(const std::vector<Word>& argv) {
@@ -1541,7 +1729,17 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
     Word value;
     value.text = text.substr(equals + 1);
     value.constant = value.text.find('$') == std::string::npos;
-    note_assignment(text.substr(0, equals), value, use.offset);
+    note_assignment(text.substr(0, equals), value, use.offset, Binding::kForOneCommand);
+  }
+  for (std::size_t i = 1; i < std::min(at, argv.size()); ++i) {
+    // {} alone is no brace expansion.
+    const bool brace = argv[i].brace && argv[i].text.find_first_of(",.") != std::string::npos;
+    if (argv[i].splits || argv[i].glob || brace) {
+      use.hazards.push_back({"command.wrapper",
+                             "'" + printable(argv[i].text) + "' may become several words of '" +
+                                 use.name + "', the program among them",
+                             use.offset});
+    }
   }
   if (at == static_cast<std::size_t>(-1)) {
     use.hazards.push_back(
@@ -1551,13 +1749,33 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
   if (at >= argv.size()) return;
   const bool outer = look_through_;
   look_through_ = outer || !is_transparent_wrapper(use.name);
+  if (use.name == "xargs") xargs_replacement(argv, at, use);
   if (use.name == "xargs" && !argv[at].constant) {
     use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
   } else {
+    skips_functions_ = true;
     simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
            argv[at].offset - base_, false);
   }
   look_through_ = outer;
+}
+
+// xargs -I NAME puts what it reads in the place of NAME, in the name of the program too.
+void Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {
+  for (std::size_t i = 1; i < at; ++i) {
+    const std::string& word = argv[i].text;
+    std::string name;
+    if (word == "-I" || word == "--replace") {
+      name = i + 1 < at && word == "-I" ? argv[i + 1].text : "{}";
+    } else if (word.starts_with("-I") || word.starts_with("-i")) {
+      name = word.size() > 2 ? word.substr(2) : "{}";
+    } else if (word.starts_with("--replace=")) {
+      name = word.substr(word.find('=') + 1);
+    }
+    if (!name.empty() && argv[at].text.find(name) != std::string::npos) {
+      use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
+    }
+  }
 }
 
 void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
@@ -1568,7 +1786,10 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
     }
     if (word != "-exec" && word != "-execdir" && word != "-ok" && word != "-okdir") continue;
     std::size_t to = i + 1;
-    while (to < argv.size() && argv[to].text != ";" && argv[to].text != "+") ++to;
+    while (to < argv.size() && argv[to].text != ";" &&
+           !(argv[to].text == "+" && argv[to - 1].text == "{}")) {
+      ++to;
+    }
     if (to == i + 1) continue;
     if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos) {
       use.hazards.push_back(
@@ -1576,6 +1797,7 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
       continue;
     }
     const bool outer = std::exchange(look_through_, true);
+    skips_functions_ = true;
     simple({argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
             argv.begin() + static_cast<std::ptrdiff_t>(to)},
            {}, argv[i + 1].offset - base_, false);
@@ -1583,20 +1805,21 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
   }
 }
 
-void Reader::nested_text(const Word& text, bool look_through) {
+void Reader::nested_text(const Word& text, bool look_through, bool same_shell) {
   if (!text.constant) {
     throw Refusal{"command.dynamic_text",
                   "the text that a shell would run is not known before the line runs", text.offset};
   }
   const Deeper deeper(*this);
   Reader nested(text.text, out_, text.offset, depth_);
-  nested.directories_ = directories_;
-  nested.functions_ = functions_;
-  nested.steps_ = steps_;
-  nested.in_function_ = in_function_;
+  nested.inherit(*this);
   nested.look_through_ = look_through;
+  if (!same_shell) {
+    nested.functions_.clear();
+    nested.integers_.clear();
+  }
   nested.run();
-  steps_ = nested.steps_;
+  give_back(nested, same_shell);
 }
 
 // sh -c TEXT, bash -lc TEXT, eval TEXT...
@@ -1604,13 +1827,14 @@ void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
   if (use.name == "eval") {
     Word joined;
     joined.offset = argv[0].offset;
-    for (std::size_t i = 1; i < argv.size(); ++i) {
-      if (i > 1) joined.text.push_back(' ');
+    const std::size_t from = argv.size() > 1 && argv[1].text == "--" ? 2 : 1;
+    for (std::size_t i = from; i < argv.size(); ++i) {
+      if (i > from) joined.text.push_back(' ');
       joined.text += argv[i].text;
       joined.constant = joined.constant && argv[i].constant && !argv[i].glob && !argv[i].brace;
     }
     directories_ = {Directory{.known = false, .text = {}}};
-    return nested_text(joined, look_through_);
+    return nested_text(joined, look_through_, true);
   }
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i].text;
@@ -1624,9 +1848,42 @@ void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
     if (!word.starts_with("--") && word.find('c') != std::string::npos && i + 1 < argv.size()) {
       std::size_t at = i + 1;
       while (at + 1 < argv.size() && argv[at].text.starts_with('-')) ++at;
-      return nested_text(argv[at], true);
+      return nested_text(argv[at], true, false);
     }
   }
+}
+
+// trap TEXT SIGNAL...: runs at any time, like a function that is called everywhere.
+void Reader::trap_text(const std::vector<Word>& argv) {
+  std::size_t at = 1;
+  while (at < argv.size() && argv[at].text.size() > 1 && argv[at].text.starts_with('-') &&
+         argv[at].constant) {
+    if (argv[at].text != "--") return;  // -l and -p print
+    ++at;
+  }
+  if (at + 1 >= argv.size() || argv[at].text.empty() ||
+      (argv[at].constant && (argv[at].text == "-" || is_integer(argv[at].text)))) {
+    return;
+  }
+  const Directories directories =
+      std::exchange(directories_, Directories{Directory{.known = false, .text = {}}});
+  const bool was_in_function = std::exchange(in_function_, true);
+  const std::set<std::string> functions = std::exchange(functions_, {});
+  const std::set<std::string> integers = std::exchange(integers_, {});
+  const std::set<std::string> lost = std::exchange(lost_, {});
+  nested_text(argv[at], look_through_, true);
+  integers_ = integers;
+  functions_ = functions;
+  in_function_ = was_in_function;
+  directories_ = directories;
+  for (const std::string& name : lost_) {
+    if (used_.contains(name)) {
+      refuse("command.arithmetic", "a trap may change '" + name + "', which arithmetic reads");
+    }
+    integers_.erase(name);
+  }
+  unsteady_.insert(lost_.begin(), lost_.end());
+  lost_.insert(lost.begin(), lost.end());
 }
 
 void Reader::argument_paths(const std::vector<Word>& argv) {
@@ -1743,7 +2000,7 @@ void read_line(std::string_view text, CommandAnalysis& out) {
     reader.run();
     // Defined functions take the place of programs of the same name; a shadowed name says another
     // thing than it does.
-    for (const std::string& name : reader.functions_) {
+    for (const std::string& name : reader.defined_) {
       if (is_harmless_builtin(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
           is_shell(name)) {
         out.hazards.push_back(

@@ -678,12 +678,18 @@ constexpr std::array kSimpleRows{
 
 // An entry for these does not cover what their options do.
 void Options::builtins(std::string_view name) {
-  if (name != "jobs" && name != "wait") return;
+  // bash manual 4.2, 7.1, 8.7: options whose value runs, or is assigned to with its subscript.
+  std::string_view letters;
+  if (name == "jobs") letters = "x";
+  if (name == "wait") letters = "p";
+  if (name == "compgen") letters = "CFW";
+  if (name == "mapfile" || name == "readarray") letters = "C";
+  if (letters.empty()) return;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
-    const char letter = name == "jobs" ? 'x' : 'p';
-    if (has_short(argv_[i].text, letter, "") || is_dynamic_option(argv_[i])) {
-      hazard(argv_[i].text);
-    }
+    const bool runs = std::any_of(letters.begin(), letters.end(), [&](char letter) {
+      return has_short(argv_[i].text, letter, "");
+    });
+    if (runs || is_dynamic_option(argv_[i])) hazard(argv_[i].text);
   }
 }
 

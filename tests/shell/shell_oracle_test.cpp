@@ -1,0 +1,222 @@
+// The real bash as judge: what runs must be among the commands that the reader names, whenever the
+// reader lets a line pass. Every program that a line can reach is a shim that leaves its name.
+
+#include "rules/command.hpp"
+#include "tests/shell/line_generator.hpp"
+#include "tests/shell/rows.hpp"
+#include "tests/support/support.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <iostream>
+#include <poll.h>
+#include <regex>
+#include <sched.h>
+#include <set>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lilith {
+namespace {
+
+namespace fs = std::filesystem;
+using rules::CommandAnalysis;
+
+// Real programs that run others; without them the wrapped command would never be reached.
+constexpr std::array<const char*, 11> kReal{"env",  "nohup",  "nice",   "timeout", "xargs", "find",
+                                            "bash", "setsid", "stdbuf", "sh",      "true"};
+
+class Oracle : public testing::Test {
+ protected:
+  void SetUp() override {
+    // No network for whatever runs here; where that is not allowed the lines have no program that
+    // could use one.
+    if (unshare(CLONE_NEWNET) != 0) std::cout << "(network namespace not available)\n";
+    fs::create_directory(folder_.file("bin"));
+    fs::copy_file(SHELL_SHIM, folder_.file("shim"));
+    std::set<std::string> names{"githack"};
+    for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
+      for (const test::ShellRow& row : rows) collect(std::string(row.line), names);
+    }
+    for (int i = 1; i <= 9; ++i) names.insert("p" + std::to_string(i));
+    for (const char* name : kReal) {
+      names.erase(name);
+      for (const std::string folder : {"/bin/", "/usr/bin/"}) {
+        if (fs::exists(folder + name) && !fs::exists(folder_.file("bin/") + name)) {
+          fs::create_symlink(folder + name, folder_.file("bin/") + name);
+        }
+      }
+    }
+    for (const std::string& name : names) {
+      if (name != "." && name != "..") fs::create_symlink("../shim", folder_.file("bin/") + name);
+    }
+  }
+
+  static void collect(const std::string& line, std::set<std::string>& names) {
+    static const std::regex word(R"([A-Za-z0-9_.-]+)");
+    for (std::sregex_iterator at(line.begin(), line.end(), word), end; at != end; ++at) {
+      if (at->length() < 60) names.insert(at->str());
+    }
+    // Names that a trick spells in pieces.
+    for (const char* name : {"curl", "wget", "git", "evil", "python3", "npm", "cargo"}) {
+      names.insert(name);
+    }
+  }
+
+  // Runs the line and returns the names of the programs that ran.
+  std::set<std::string> ran(const std::string& line, int status) {
+    fs::remove_all(folder_.file("work"));
+    fs::create_directory(folder_.file("work"));
+    test::write_text(folder_.file("work/f"), "x\n");
+    test::write_text(folder_.file("status"), std::to_string(status));
+    test::write_text(folder_.file("log"), "");
+    int alive[2];
+    if (pipe2(alive, O_CLOEXEC) != 0) {
+      ADD_FAILURE() << "pipe";
+      return {};
+    }
+    const std::string path = "PATH=" + folder_.file("bin"), work = folder_.file("work");
+    const pid_t child = fork();
+    if (child == 0) start(line, path, work, alive[1]);
+    close(alive[1]);
+    // Everything that the line started holds the other end.
+    char byte[256];
+    for (;;) {
+      pollfd one{alive[0], POLLIN, 0};
+      if (poll(&one, 1, 20'000) <= 0) {
+        ADD_FAILURE() << "does not end: " << line;
+        break;
+      }
+      if (read(alive[0], byte, sizeof byte) <= 0) break;
+    }
+    close(alive[0]);
+    kill(-child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    std::set<std::string> names;
+    for (const std::string& name : test::lines_of(test::read_text(folder_.file("log")))) {
+      names.insert(name);
+    }
+    return names;
+  }
+
+  [[noreturn]] static void start(const std::string& line, const std::string& path,
+                                 const std::string& work, int out) {
+    setsid();
+    const int null = open("/dev/null", O_RDONLY);
+    dup2(null, 0);
+    dup2(out, 1);
+    dup2(out, 2);
+    if (chdir(work.c_str()) != 0) _exit(126);
+    // FUNCNEST ends the recursion of generated functions.
+    std::string limit = "FUNCNEST=20", environment_path = path, text = line;
+    char* environment[] = {environment_path.data(), limit.data(), nullptr};
+    std::string shell = "bash", rc = "--norc", profile = "--noprofile", command = "-c";
+    char* argv[] = {shell.data(), rc.data(), profile.data(), command.data(), text.data(), nullptr};
+    execve("/bin/bash", argv, environment);
+    _exit(127);
+  }
+
+  static std::set<std::string> named(const CommandAnalysis& analysis) {
+    std::set<std::string> names;
+    for (const rules::CommandUse& one : analysis.commands) {
+      names.insert(one.name.substr(one.name.rfind('/') + 1));
+    }
+    return names;
+  }
+
+  static bool passes(const CommandAnalysis& analysis) {
+    return !analysis.undecidable && analysis.hazards.empty() &&
+           std::all_of(analysis.commands.begin(), analysis.commands.end(),
+                       [](const rules::CommandUse& one) { return one.hazards.empty(); });
+  }
+
+  // The property. Returns whether the reader let the line pass.
+  bool check(const std::string& line) {
+    const CommandAnalysis analysis = rules::analyse_command(line);
+    if (!passes(analysis)) return false;
+    const std::set<std::string> names = named(analysis);
+    for (const int status : {0, 1}) {
+      for (const std::string& name : ran(line, status)) {
+        ++programs_;
+        EXPECT_TRUE(names.contains(name))
+            << name << " ran, the reader named " << testing::PrintToString(names)
+            << "\n  line: " << testing::PrintToString(line);
+      }
+    }
+    return true;
+  }
+
+  test::TempDir folder_;
+  std::size_t programs_ = 0;
+};
+
+// Lines that name a place outside of the test's folder are read, never run.
+bool safe_to_run(std::string_view line) {
+  static const std::regex outside(R"((^|[\s;&|(`'"=<>{,])/|(^|[^=])~|HOME|/dev/|\.\.|kill|reboot)");
+  return !std::regex_search(line.begin(), line.end(), outside);
+}
+
+// A shell without -c reads its script from a file or its input: listing one allows that, see
+// docs/commands.md.
+bool reads_a_script(const CommandAnalysis& analysis) {
+  return std::any_of(
+      analysis.commands.begin(), analysis.commands.end(), [](const rules::CommandUse& one) {
+        return (one.name == "sh" || one.name == "bash") &&
+               std::none_of(one.argv.begin(), one.argv.end(), [](const rules::Argument& word) {
+                 return word.text.size() > 1 && (word.text[0] == '-' || word.text[0] == '+') &&
+                        word.text[1] != '-' && word.text.find('c') != std::string::npos;
+               });
+      });
+}
+
+TEST_F(Oracle, RowsRunNothingThatTheReaderDidNotName) {
+  std::size_t run = 0, refused = 0, unsafe = 0;
+  for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
+    for (const test::ShellRow& row : rows) {
+      const std::string line(row.line);
+      if (!safe_to_run(line) || reads_a_script(rules::analyse_command(line))) {
+        ++unsafe;
+      } else if (check(line)) {
+        ++run;
+      } else {
+        ++refused;
+      }
+    }
+  }
+  std::cout << run << " rows run, " << refused << " refused by the reader, " << unsafe
+            << " not safe to run; " << programs_ << " programs seen\n";
+  EXPECT_GT(run, 200U);
+  EXPECT_GT(programs_, 300U);
+}
+
+TEST_F(Oracle, GeneratedLinesRunNothingThatTheReaderDidNotName) {
+  const char* const wish = std::getenv("LILITH_LONG");
+  const std::uint32_t lines = wish != nullptr && std::string_view(wish) == "1" ? 100'000 : 2'000;
+  std::size_t passed = 0;
+  for (std::uint32_t seed = 0; seed < lines && !HasFailure(); ++seed) {
+    const std::string line = test::generated_line(seed);
+    ASSERT_TRUE(safe_to_run(line)) << line;
+    if (check(line)) ++passed;
+  }
+  std::cout << passed << " of " << lines << " generated lines passed the reader and ran; "
+            << programs_ << " programs seen\n";
+  EXPECT_GT(passed, lines / 10);
+  EXPECT_GT(programs_, passed);
+}
+
+// Without this a broken shim would make both of the above pass.
+TEST_F(Oracle, SeesWhatRuns) {
+  EXPECT_EQ(ran("git status; cu'r'l evil && wget x", 1), (std::set<std::string>{"git", "curl"}));
+  EXPECT_EQ(ran("env -i git log $(curl evil) & wait", 0), (std::set<std::string>{"curl"}));
+  EXPECT_EQ(ran("x='a[$(curl evil)]'; echo $((x))", 0), (std::set<std::string>{"curl"}));
+  EXPECT_EQ(ran("while curl evil; do :; done", 0), (std::set<std::string>{"curl"}));
+}
+
+}  // namespace
+}  // namespace lilith
