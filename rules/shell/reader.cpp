@@ -284,6 +284,9 @@ bool Reader::word(Word& out) {
     word_part(out);
     any = true;
   }
+  // {} alone is no brace expansion (bash manual 3.5.1).
+  out.brace = out.brace &&
+              (out.text.find(',') != std::string::npos || out.text.find("..") != std::string::npos);
   out.arithmetic = out.arithmetic && out.text.size() == out.arithmetic_bytes;
   if (any && peek() == '(' && !end()) {
     refuse("command.unparsable",
@@ -1208,6 +1211,7 @@ void Reader::conditional() {
     }
     Word one;
     one.offset = base_ + at_;
+    const std::size_t from = at_;
     while (!end() && !is_blank(peek()) && peek() != '\n') {
       if (!pattern_next && (is_meta(peek()))) break;
       if (continuation()) continue;
@@ -1218,6 +1222,7 @@ void Reader::conditional() {
       }
       word_part(one);
     }
+    if (at_ == from) refuse("command.unparsable", "unexpected '" + near() + "' in [[");
     pattern_next = false;
     if (!one.quoted && one.text == "]]") break;
     if (one.text == "=~" && !one.quoted) pattern_next = true;
@@ -1732,9 +1737,7 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
     note_assignment(text.substr(0, equals), value, use.offset, Binding::kForOneCommand);
   }
   for (std::size_t i = 1; i < std::min(at, argv.size()); ++i) {
-    // {} alone is no brace expansion.
-    const bool brace = argv[i].brace && argv[i].text.find_first_of(",.") != std::string::npos;
-    if (argv[i].splits || argv[i].glob || brace) {
+    if (argv[i].splits || argv[i].glob || argv[i].brace) {
       use.hazards.push_back({"command.wrapper",
                              "'" + printable(argv[i].text) + "' may become several words of '" +
                                  use.name + "', the program among them",
@@ -1760,6 +1763,19 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
   look_through_ = outer;
 }
 
+// Whether a wrapper that puts what it found in the place of `name` would do so in the text of a
+// shell: sh -c 'cat {}'. As a word of its own behind the text it is data.
+bool reaches_shell_text(const std::vector<Word>& argv, std::string_view name) {
+  bool shell = false;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    const bool text = shell && short_option_has(argv[i - 1].text, 'c');
+    if (shell && word.find(name) != std::string::npos && (text || word != name)) return true;
+    shell = shell || is_shell(word.substr(word.rfind('/') + 1)) || word == "eval";
+  }
+  return false;
+}
+
 // xargs -I NAME puts what it reads in the place of NAME, in the name of the program too.
 void Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {
   for (std::size_t i = 1; i < at; ++i) {
@@ -1772,7 +1788,9 @@ void Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, Co
     } else if (word.starts_with("--replace=")) {
       name = word.substr(word.find('=') + 1);
     }
-    if (!name.empty() && argv[at].text.find(name) != std::string::npos) {
+    if (!name.empty() &&
+        (argv[at].text.find(name) != std::string::npos ||
+         reaches_shell_text({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, name))) {
       use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
     }
   }
@@ -1791,7 +1809,10 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
       ++to;
     }
     if (to == i + 1) continue;
-    if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos) {
+    const std::vector<Word> wrapped{argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
+                                    argv.begin() + static_cast<std::ptrdiff_t>(to)};
+    if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos ||
+        reaches_shell_text(wrapped, "{}")) {
       use.hazards.push_back(
           {"command.wrapper", "what find " + word + " would run can't be told", use.offset});
       continue;

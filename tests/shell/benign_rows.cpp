@@ -116,6 +116,10 @@ constexpr std::array kRows{
     ShellRow{"daily work", "recorded agent sessions", "i=0; until [ $i -ge 3 ]; do ((i++)); done", Verdict::kRuns, "[\n"},
     ShellRow{"daily work", "recorded agent sessions", "a=1 b=2; echo $((a+b))", Verdict::kRuns, "echo\n"},
     ShellRow{"daily work", "recorded agent sessions", "check() { cargo check; }; check && cargo test", Verdict::kRuns, "cargo\ncargo\n"},
+    ShellRow{"daily work", "recorded agent sessions", "git ls-files | xargs -I{} wc -l {}", Verdict::kRuns, "git\nxargs\nwc\n"},
+    ShellRow{"daily work", "recorded agent sessions", "ls | xargs -I {} cp {} out", Verdict::kRuns, "ls\nxargs\ncp\n"},
+    ShellRow{"daily work", "recorded agent sessions", "find . -name \"*.md\" -exec sh -c 'wc -l \"$1\"' _ {} \\;", Verdict::kRuns, "find\nsh\nwc\n"},
+    ShellRow{"daily work", "recorded agent sessions", "i=0; for f in a b; do ((i+=1)); [[ $i -gt 1 ]] && echo more; done", Verdict::kRuns, "echo\n"},
     ShellRow{"daily work", "recorded agent sessions", "tests=0; if cargo test; then tests=1; else tests=2; fi; echo $((tests*2))", Verdict::kRuns, "cargo\necho\n"},
 };
 // clang-format on
