@@ -6,8 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <forward_list>
+#include <memory>
 #include <pwd.h>
 #include <unistd.h>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace lilith::rules {
@@ -22,11 +26,19 @@ using audit::Operation;
 using audit::OperationKind;
 using audit::Verdict;
 
-constexpr std::array<std::string_view, 7> kHarmlessDevices{
-    "/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr",
-    "/dev/tty",  "/dev/zero",  "/dev/random"};
+// decisions.md 17: these need no rule.
+constexpr std::array<std::string_view, 5> kHarmlessDevices{"/dev/null", "/dev/stdin", "/dev/stdout",
+                                                           "/dev/stderr", "/dev/tty"};
 constexpr std::array<std::string_view, 8> kArchivers{"tar", "zip",   "7z",   "gzip",
                                                      "xz",  "bzip2", "zstd", "cpio"};
+// Above these, a list is searched by hash instead of from its beginning.
+constexpr std::size_t kFewFacts = 16;
+constexpr std::size_t kFewOperations = 32;
+// Words that one {a,b} may become; more are judged as `*`.
+constexpr std::size_t kBraceWordsMax = 64;
+
+constexpr std::string_view kTools = "tool_invocations";
+constexpr std::string_view kToolsDefault = "tool_invocations.default_action";
 
 // To root every file is root's own: then only the system's program directories say anything.
 bool in_system_directory(std::string_view path) {
@@ -66,52 +78,160 @@ std::optional<std::string> absolute_of(const PathUse& use, std::string_view home
   return join_path(use.text, base);
 }
 
-// A path as a decision looks at it.
-struct KnownPath {
-  std::string given;
-  std::string lexical;   // empty: undecidable before any look at the machine
-  std::string resolved;  // empty: undecidable
-  std::string reason;    // "code: sentence"
-};
-
-KnownPath know(std::string_view given, std::string_view cwd, const Facts& facts) {
-  KnownPath known;
-  known.given = given;
-  ResolvedPath path = resolve_path(given, cwd, lexical_file_system());
-  known.lexical = std::move(path.lexical);
-  known.resolved = std::move(path.resolved);
-  known.reason = std::move(path.reason);
-  if (facts.paths.empty()) return known;
-  const std::string joined = join_path(given, cwd);
-  for (const audit::PathFact& fact : facts.paths) {
-    if (fact.given != joined) continue;
-    known.resolved = fact.resolved;
-    if (known.reason.empty()) known.reason = fact.reason;
-    if (!known.reason.empty()) known.resolved.clear();
-    break;
-  }
-  return known;
+std::string_view code_of(std::string_view reason) { return reason.substr(0, reason.find(": ")); }
+std::string_view sentence_of(std::string_view reason) {
+  const std::size_t colon = reason.find(": ");
+  return colon == std::string_view::npos ? reason : reason.substr(colon + 2);
 }
 
-// One judged operation.
+// What the facts say of paths, by the path before links were followed.
+class PathFacts {
+ public:
+  explicit PathFacts(const Facts& facts) : facts_(facts) {
+    if (facts.paths.size() <= kFewFacts) return;
+    for (const audit::PathFact& fact : facts.paths) by_given_.emplace(fact.given, &fact);
+  }
+  [[nodiscard]] bool empty() const { return facts_.paths.empty(); }
+  [[nodiscard]] const audit::PathFact* find(std::string_view given) const {
+    if (!by_given_.empty()) {
+      const auto found = by_given_.find(given);
+      return found == by_given_.end() ? nullptr : found->second;
+    }
+    for (const audit::PathFact& fact : facts_.paths) {
+      if (fact.given == given) return &fact;
+    }
+    return nullptr;
+  }
+
+ private:
+  const Facts& facts_;
+  std::unordered_map<std::string_view, const audit::PathFact*> by_given_;
+};
+
+// A path as a decision looks at it. Views into itself and the facts: stays where it is.
+class KnownPath {
+ public:
+  KnownPath(std::string_view given, std::string_view cwd, const PathFacts& facts)
+      : folded_(fold_path(given, cwd)) {
+    reason = folded_.reason;
+    if (folded_.lexical.empty()) {
+      spellings[0] = given;
+      return;
+    }
+    spellings[0] = folded_.lexical;
+    resolved = folded_.lexical;
+    if (folded_.has_parent || !facts.empty()) joined_ = join_path(given, cwd);
+    if (folded_.has_parent) spellings[1] = joined_;
+    if (!facts.empty()) {
+      apply(facts.find(joined_), resolved, spellings[2]);
+      if (folded_.has_parent) {
+        // A tool that folds `..` as text before it opens the path reaches this file, the kernel the
+        // other; an allowed path must be allowed in both readings.
+        std::string_view folds = folded_.lexical;
+        apply(facts.find(folded_.lexical), folds, spellings[3]);
+        if (folds != resolved) by_text = folds;
+      }
+    }
+    if (!reason.empty()) resolved = {};
+  }
+  KnownPath(const KnownPath&) = delete;
+  KnownPath& operator=(const KnownPath&) = delete;
+
+  std::array<std::string_view, 4> spellings;  // empty ones are no spellings
+  std::string_view resolved;                  // empty: undecidable, and `reason` says why
+  std::string_view by_text;                   // empty: the same as resolved
+  std::string_view reason;
+
+  [[nodiscard]] std::string_view shown() const {
+    return resolved.empty() ? spellings[0] : resolved;
+  }
+
+ private:
+  void apply(const audit::PathFact* fact, std::string_view& path, std::string_view& spelling) {
+    if (fact == nullptr) return;
+    path = spelling = fact->resolved;
+    if (reason.empty() && fact->resolved.empty()) {
+      reason = fact->reason.empty() ? "path.undecidable: it could not be resolved"
+                                    : std::string_view(fact->reason);
+    }
+  }
+
+  FoldedPath folded_;
+  std::string joined_;
+};
+
+// One judged operation. Views point into policy, call, analysis and facts; texts for people are
+// made for the deciding one only.
 struct Judged {
   bool deny = false;
   bool always_block = false;
   bool is_egress = false;
-  bool rule_is_default = false;
-  std::string rule;
+  bool needs_no_rule = false;  // allowed without an entry
+  OperationKind kind = OperationKind::kOther;
   int line = 0;
-  std::string code;
-  std::string reason;
-  std::string technique;
-  Operation operation;
+  std::string_view section, tool, list;  // the rule's path
+  std::optional<std::string_view> entry;
+  std::string_view code, technique;
+  const CommandUse* use = nullptr;
+  std::string path;                      // read_file, write_file
+  std::unique_ptr<Operation> operation;  // where kind, use and path don't say it
+  std::string_view said;                 // for `tell`
+  std::string (*tell)(const Judged&) = nullptr;
 };
+
+std::string rule_of(const Judged& one) {
+  std::string out(one.section);
+  for (const std::string_view part : {one.tool, one.list}) {
+    if (part.empty()) continue;
+    out += '.';
+    out += part;
+  }
+  if (one.entry) {
+    out += "[\"";
+    out += *one.entry;
+    out += "\"]";
+  }
+  return out;
+}
+
+// Names of `member` in the arguments that a rule asks for.
+enum class Match { kNo, kYes, kUnreadable };
+
+Match arguments_match(const ToolRule& rule, const Call& call) {
+  if (rule.arguments.empty()) return Match::kYes;
+  json::Document document;
+  const auto root = document.parse(call.arguments);
+  if (!root || !root->is_object()) return Match::kUnreadable;
+  const bool all =
+      std::all_of(rule.arguments.begin(), rule.arguments.end(), [&](const ArgumentRule& wanted) {
+        const auto member = root->find(wanted.name);
+        if (!member) return false;
+        const auto text = member->string();
+        const std::string value = text ? std::string(*text) : member->to_json();
+        return std::any_of(wanted.values.begin(), wanted.values.end(),
+                           [&](const Entry& entry) { return wildcard_match(entry.text, value); });
+      });
+  return all ? Match::kYes : Match::kNo;
+}
+
+bool lists_server(const ToolRule& rule, std::string_view server) {
+  return std::any_of(rule.servers.begin(), rule.servers.end(),
+                     [&](const Entry& entry) { return entry.text == server; });
+}
+
+// ATT&CK: T1552.004 private keys, T1552.001 credentials in files.
+std::string_view technique_of(std::string_view pattern) {
+  for (const std::string_view key : {".ssh", ".key", ".pem", "id_rsa", ".gnupg"}) {
+    if (pattern.find(key) != std::string_view::npos) return "T1552.004";
+  }
+  return "T1552.001";
+}
 
 class Judge {
  public:
   Judge(const PolicyModel& policy, const Caller& caller, const CallAnalysis& analysis,
         const Facts& facts)
-      : p_(policy), caller_(caller), analysis_(analysis), facts_(facts) {}
+      : p_(policy), caller_(caller), analysis_(analysis), facts_(facts), path_facts_(facts) {}
 
   Decision run();
   Decision run_connection(std::string_view host, int port, std::string_view protocol);
@@ -120,25 +240,32 @@ class Judge {
   void judge_call(OperationKind kind, const Call& call);
   void judge_path(OperationKind kind, std::string_view given, std::string_view cwd, bool of_shell);
   void judge_command(const Call& call);
+  void judge_line(const ToolRule& lists, bool listed);
   void judge_use(const CommandUse& use, const ToolRule& rule);
-  void judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule* rule);
+  bool judge_blocked_use(const CommandUse& use, std::string_view name, const ToolRule& rule);
+  void judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule& rule);
   void judge_path_use(const PathUse& use);
-  void judge_argument_path(const PathUse& use);
+  bool judge_argument_path(const PathUse& use, OperationKind kind);
   void judge_url(const std::string& url);
-  void judge_host(const CanonicalHost& host, int port, const std::string& protocol,
-                  const std::string& url);
+  void judge_host_use(const HostUse& use);
+  void judge_host(const CanonicalHost& host, Operation op);
   void judge_mcp(const Call& call);
   void judge_other(const Call& call);
-  [[nodiscard]] bool arguments_match(const ToolRule& rule, const Call& call) const;
-  [[nodiscard]] bool blocked_tool(std::string_view name, const Call& call, const Operation& op);
-  [[nodiscard]] bool blocked_path(const ToolRule& rule, const KnownPath& path, const Operation& op);
-  [[nodiscard]] bool blocked_glob(const ToolRule& rule, std::string_view text, const Operation& op);
-  [[nodiscard]] bool protected_path(const KnownPath& path, const Operation& op);
+  void judge_blocked_tool(OperationKind kind, const Call& call);
+  [[nodiscard]] const ToolRule* blocked_tool(std::string_view name, const Call& call) const;
+  [[nodiscard]] const PathBlockList::Hit* blocked(const PathBlockList& list, const KnownPath& path,
+                                                  std::string_view& spelling) const;
+  bool judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one);
+  [[nodiscard]] bool is_protected(const KnownPath& path) const;
 
-  void allow(Operation op, std::string rule, int line, bool is_egress = false);
-  Judged& deny(Operation op, std::string code, std::string rule, int line, std::string reason,
-               std::string technique = {});
-  void deny_default(Operation op, std::string code, std::string what);
+  Judged& add(Judged one) {
+    judged_.push_back(std::move(one));
+    return judged_.back();
+  }
+  void tool_default(Judged one, std::string_view code);
+  void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
+  [[nodiscard]] Mode mode_of(const Judged& one) const;
+  [[nodiscard]] Operation operation_of(const Judged& one) const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
     const auto found = p_.tools.allowed.find(name);
@@ -146,9 +273,6 @@ class Judge {
   }
   [[nodiscard]] PatternUser user() const { return {facts_.user, facts_.home}; }
   [[nodiscard]] PatternUser blocked_user() const { return {facts_.user, facts_.home, true}; }
-  [[nodiscard]] std::string where(int line) const {
-    return line == 0 ? std::string() : " (" + p_.file_name + ":" + std::to_string(line) + ")";
-  }
   // What default_action: allow lets pass is what no list names.
   [[nodiscard]] bool tools_default_allow() const {
     return p_.tools.line != 0 && p_.tools.default_action == DefaultAction::kAllow;
@@ -158,271 +282,294 @@ class Judge {
   const Caller& caller_;
   const CallAnalysis& analysis_;
   const Facts& facts_;
+  const PathFacts path_facts_;
   std::vector<Judged> judged_;
+  std::forward_list<std::string> messages_;  // the few that are made at once; `said` views them
 };
 
-std::string in_list(std::string_view list, std::string_view entry) {
-  return std::string(list) + "[\"" + std::string(entry) + "\"]";
-}
-
-void Judge::allow(Operation op, std::string rule, int line, bool is_egress) {
-  Judged one;
-  one.is_egress = is_egress;
-  one.rule = std::move(rule);
-  one.line = line;
-  one.operation = std::move(op);
-  judged_.push_back(std::move(one));
-}
-
-Judged& Judge::deny(Operation op, std::string code, std::string rule, int line, std::string reason,
-                    std::string technique) {
-  Judged one;
-  one.deny = true;
-  one.is_egress = op.kind == OperationKind::kEgress;
-  one.rule = std::move(rule);
-  one.line = line;
-  one.code = std::move(code);
-  one.reason = std::move(reason) + where(line);
-  one.technique = std::move(technique);
-  one.operation = std::move(op);
-  judged_.push_back(std::move(one));
-  return judged_.back();
-}
-
 // What no list names: the section's default decides.
-void Judge::deny_default(Operation op, std::string code, std::string what) {
-  if (p_.tools.line == 0) {
-    deny(std::move(op), "tool.no_section", "tool_invocations", 0,
-         "the policy has no tool_invocations section, so " + what + " is denied");
-    return;
+void Judge::tool_default(Judged one, std::string_view code) {
+  one.section = p_.tools.line == 0 ? kTools : kToolsDefault;
+  one.tool = one.list = {};
+  one.entry.reset();
+  one.line = p_.tools.default_line;
+  one.deny = !tools_default_allow();
+  if (one.deny) {
+    one.code = p_.tools.line == 0 ? "tool.no_section" : code;
+    one.tell = p_.tools.line == 0 ? +[](const Judged& j) {
+      return "the policy has no tool_invocations section, so " + std::string(j.said) + " is denied";
+    } : +[](const Judged& j) {
+      return std::string(j.said) + " is not listed in tool_invocations.allowed_tools";
+    };
   }
-  if (tools_default_allow()) {
-    return allow(std::move(op), "tool_invocations.default_action", p_.tools.default_line);
-  }
-  deny(std::move(op), std::move(code), "tool_invocations.default_action", p_.tools.default_line,
-       what + " is not listed in tool_invocations.allowed_tools");
+  add(std::move(one));
 }
 
 // ---- paths
 
-// ATT&CK: T1552.004 private keys, T1552.001 credentials in files.
-std::string technique_of(const std::string& pattern) {
-  for (const char* key : {".ssh", ".key", ".pem", "id_rsa", ".gnupg"}) {
-    if (pattern.find(key) != std::string::npos) return "T1552.004";
+// The entry that closes the path in any of its spellings; of several the first in the list's order,
+// where entries with always_block stand before all others.
+const PathBlockList::Hit* Judge::blocked(const PathBlockList& list, const KnownPath& path,
+                                         std::string_view& spelling) const {
+  const PathBlockList::Hit* best = nullptr;
+  if (list.empty()) return best;
+  for (std::size_t i = 0; i < path.spellings.size(); ++i) {
+    const std::string_view one = path.spellings[i];
+    if (one.empty() || (i > 0 && one == path.spellings[0])) continue;
+    const PathBlockList::Hit* hit = list.find(one, blocked_user());
+    if (hit == nullptr || (best != nullptr && best <= hit)) continue;
+    best = hit;
+    spelling = one;
   }
-  return "T1552.001";
+  return best;
 }
 
-bool Judge::blocked_path(const ToolRule& rule, const KnownPath& path, const Operation& op) {
-  const PathList& list = rule.path_block;
-  if (!list.present) return false;
-  for (const std::string* spelling : {&path.given, &path.lexical, &path.resolved}) {
-    if (spelling->empty()) continue;
-    std::size_t hit = list.patterns.find(*spelling, blocked_user());
-    if (hit == PathPatternSet::npos) hit = list.folded.find(ascii_lower(*spelling), blocked_user());
-    if (hit == PathPatternSet::npos) continue;
-    const Entry& entry = list.entries[hit];
-    const std::string where_listed = "tool_invocations." + rule.name + ".path_blocklist";
-    deny(op, "path.blocked", in_list(where_listed, entry.text), entry.line,
-         "path '" + printable(*spelling) + "' is blocked by " + in_list(where_listed, entry.text),
-         technique_of(entry.text))
-        .always_block = entry.always_block;
-    return true;
-  }
-  return false;
+bool Judge::judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one) {
+  if (hit == nullptr) return false;
+  one.deny = true;
+  one.always_block = hit->entry->always_block;
+  one.line = hit->entry->line;
+  one.section = kTools;
+  one.tool = hit->rule->name;
+  one.list = "path_blocklist";
+  one.entry = hit->entry->text;
+  one.code = "path.blocked";
+  if (one.technique.empty()) one.technique = technique_of(hit->entry->text);
+  one.said = messages_.emplace_front(spelling);
+  one.tell = [](const Judged& j) {
+    return "path '" + printable(j.said) + "' is blocked by " + rule_of(j);
+  };
+  add(std::move(one));
+  return true;
 }
 
-// A word that the shell expands may become a blocked path: `~/.s*/id_rsa` does. A component counts
-// when it matches a literal component of a block pattern and is more than a lone star, which never
-// gives a leading dot and stands in half of all benign lines.
-bool Judge::blocked_glob(const ToolRule& rule, std::string_view text, const Operation& op) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('/', at), text.size());
-    const std::string_view component = text.substr(at, end - at);
-    at = end + 1;
-    const bool globs = component.find_first_of("*?[{") != std::string_view::npos;
-    const bool says_something = component.find_first_not_of("*?") != std::string_view::npos;
-    if (!globs || !says_something) continue;
-    const std::size_t hit = rule.path_block.patterns.find_by_component(component);
-    if (hit == PathPatternSet::npos) continue;
-    const Entry& entry = rule.path_block.entries[hit];
-    const std::string where_listed = "tool_invocations." + rule.name + ".path_blocklist";
-    deny(op, "path.blocked", in_list(where_listed, entry.text), entry.line,
-         "'" + printable(text) + "' may expand to what " + in_list(where_listed, entry.text) +
-             " blocks",
-         technique_of(entry.text))
-        .always_block = entry.always_block;
-    return true;
-  }
-  return false;
-}
-
-bool Judge::protected_path(const KnownPath& path, const Operation& op) {
+bool Judge::is_protected(const KnownPath& path) const {
   if (!p_.protect_agent_config) return false;
-  for (const std::string* spelling : {&path.given, &path.lexical, &path.resolved}) {
-    if (spelling->empty()) continue;
-    if (agent_config_patterns().find(ascii_lower(*spelling), blocked_user()) ==
-        PathPatternSet::npos) {
-      continue;
-    }
-    deny(op, "path.agent_config", "protect_agent_config", p_.protect_line,
-         "path '" + printable(*spelling) +
-             "' configures an agent or runs later; writing it is "
-             "blocked by protect_agent_config",
-         "T1562.001");
-    return true;
-  }
-  return false;
+  return std::any_of(path.spellings.begin(), path.spellings.end(), [&](std::string_view spelling) {
+    return !spelling.empty() && agent_config_patterns().find(
+                                    ascii_lower(spelling), blocked_user()) != PathPatternSet::npos;
+  });
 }
 
 void Judge::judge_path(OperationKind kind, std::string_view given, std::string_view cwd,
                        bool of_shell) {
   const bool is_write = kind == OperationKind::kWriteFile;
-  const char* tool_name = is_write ? "write_file" : "read_file";
-  const KnownPath path = know(given, cwd, facts_);
-  Operation op;
-  op.kind = kind;
-  op.path = !path.resolved.empty()  ? path.resolved
-            : !path.lexical.empty() ? path.lexical
-                                    : path.given;
-  const ToolRule* rule = tool(tool_name);
-  // The reading tools' block lists hold for what a shell line reads or writes as well.
-  bool blocked = false;
-  for (const auto& [name, other] : p_.tools.allowed) {
-    if (!blocked && (name == tool_name || of_shell)) blocked = blocked_path(other, path, op);
+  const KnownPath path(given, cwd, path_facts_);
+  Judged one;
+  one.kind = kind;
+  one.path = path.shown();
+  one.section = kTools;
+  one.tool = is_write ? "write_file" : "read_file";
+  const ToolRule* rule = is_write ? p_.tools.write_file : p_.tools.read_file;
+  one.line = rule == nullptr ? 0 : rule->line;
+  const PathBlockList& closed = of_shell   ? p_.tools.shell_block
+                                : is_write ? p_.tools.write_block
+                                           : p_.tools.read_block;
+  std::string_view spelling;
+  if (const auto* hit = blocked(closed, path, spelling)) {
+    judge_blocked(hit, spelling, std::move(one));
+    return;
   }
-  if (blocked || (is_write && protected_path(path, op))) return;
+  one.deny = true;
+  if (is_write && is_protected(path)) {
+    one.section = "protect_agent_config";
+    one.tool = {};
+    one.line = p_.protect_line;
+    one.code = "path.agent_config";
+    one.technique = "T1562.001";
+    one.tell = [](const Judged& j) {
+      return "path '" + printable(j.path) +
+             "' configures an agent or runs later; writing it is blocked by protect_agent_config";
+    };
+    add(std::move(one));
+    return;
+  }
   if (path.resolved.empty()) {
-    const std::size_t colon = path.reason.find(": ");
-    deny(op, path.reason.substr(0, colon), std::string("tool_invocations.") + tool_name,
-         rule == nullptr ? 0 : rule->line,
-         "path '" + printable(path.given) + "' cannot be judged: " +
-             (colon == std::string::npos ? path.reason : path.reason.substr(colon + 2)));
+    one.code = code_of(path.reason);
+    one.said = sentence_of(path.reason);
+    one.tell = [](const Judged& j) {
+      return "path '" + printable(j.path) + "' cannot be judged: " + std::string(j.said);
+    };
+    add(std::move(one));
     return;
   }
   if (rule == nullptr) {
-    return deny_default(op, "tool.not_listed", std::string("the operation ") + tool_name);
+    one.said = is_write ? "the operation write_file" : "the operation read_file";
+    return tool_default(std::move(one), "tool.not_listed");
   }
-  const std::string list = std::string("tool_invocations.") + tool_name + ".path_allowlist";
-  const std::size_t hit = rule->path_allow.patterns.find(path.resolved, user());
+  one.list = "path_allowlist";
+  std::size_t hit = rule->path_allow.patterns.find(path.resolved, user());
+  if (hit != PathPatternSet::npos && !path.by_text.empty() &&
+      rule->path_allow.patterns.find(path.by_text, user()) == PathPatternSet::npos) {
+    hit = PathPatternSet::npos;
+    one.path = path.by_text;
+  }
   if (hit != PathPatternSet::npos) {
     const Entry& entry = rule->path_allow.entries[hit];
-    return allow(op, in_list(list, entry.text), entry.line);
+    one.deny = false;
+    one.entry = entry.text;
+    one.line = entry.line;
+  } else if (tools_default_allow()) {
+    return tool_default(std::move(one), {});
+  } else {
+    one.code = "path.not_listed";
+    if (rule->path_allow.present) one.line = rule->path_allow.line;
+    one.tell = [](const Judged& j) {
+      return "path '" + printable(j.path) + "' is not in " + rule_of(j);
+    };
   }
-  if (tools_default_allow()) {
-    return allow(op, "tool_invocations.default_action", p_.tools.default_line);
-  }
-  deny(op, "path.not_listed", list, rule->path_allow.present ? rule->path_allow.line : rule->line,
-       "path '" + printable(path.resolved) + "' is not in " + list);
+  add(std::move(one));
 }
 
 // ---- commands
 
-Operation command_operation(const CommandUse& use) {
-  Operation op;
-  op.kind = OperationKind::kRunCommand;
-  op.program = use.name;
-  op.command = use.text;
-  return op;
-}
-
-void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule* rule) {
-  Operation op;
-  op.kind = OperationKind::kRunCommand;
-  if (use != nullptr) op = command_operation(*use);
-  if (use != nullptr && rule != nullptr) {
-    const auto entry = rule->command_allow.find(use->name);
-    if (entry != rule->command_allow.end()) {
+void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule& rule) {
+  if (use != nullptr) {
+    const auto entry = rule.command_allow.find(use->name);
+    if (entry != rule.command_allow.end()) {
       const auto& accepted = entry->second.allow_hazards;
       if (std::find(accepted.begin(), accepted.end(), hazard.code) != accepted.end()) return;
     }
   }
-  deny(op, hazard.code, "tool_invocations.run_command", rule == nullptr ? 0 : rule->line,
-       hazard.message, "T1059");
+  Judged one;
+  one.deny = true;
+  one.kind = OperationKind::kRunCommand;
+  one.use = use;
+  one.section = kTools;
+  one.tool = "run_command";
+  one.line = rule.line;
+  one.code = hazard.code;
+  one.technique = "T1059";
+  one.said = hazard.message;
+  one.tell = [](const Judged& j) { return std::string(j.said); };
+  add(std::move(one));
+}
+
+bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, const ToolRule& rule) {
+  const auto entries = rule.command_block_by_program.find(name);
+  if (entries == rule.command_block_by_program.end()) return false;
+  CommandUse by_base;
+  if (name.size() != use.name.size()) {
+    by_base = use;
+    by_base.name = name;
+  }
+  for (const std::size_t index : entries->second) {
+    const CommandBlockEntry& blocking = rule.command_block[index];
+    if (!blocking.pattern.matches(name.size() != use.name.size() ? by_base : use)) continue;
+    Judged one;
+    one.deny = true;
+    one.always_block = blocking.entry.always_block;
+    one.kind = OperationKind::kRunCommand;
+    one.use = &use;
+    one.section = kTools;
+    one.tool = "run_command";
+    one.list = "command_blocklist";
+    one.entry = blocking.entry.text;
+    one.line = blocking.entry.line;
+    one.code = "command.blocked";
+    one.technique = "T1059";
+    one.tell = [](const Judged& j) {
+      return "command '" + printable(j.use->name) + "' is blocked by " + rule_of(j);
+    };
+    add(std::move(one));
+    return true;
+  }
+  return false;
 }
 
 void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
-  const Operation op = command_operation(use);
   // /usr/bin/git is git only when root owns it and nobody else may replace it; ./git never is.
-  std::string name = use.name;
-  if (name.find('/') != std::string::npos) {
-    const bool trusted = std::find(facts_.trusted_programs.begin(), facts_.trusted_programs.end(),
-                                   name) != facts_.trusted_programs.end();
-    const std::string base = name.substr(name.rfind('/') + 1);
-    CommandUse by_base = use;
-    by_base.name = base;
-    for (const CommandBlockEntry& entry : rule.command_block) {
-      if (!entry.pattern.matches(by_base)) continue;
-      deny(op, "command.blocked",
-           in_list("tool_invocations.run_command.command_blocklist", entry.entry.text),
-           entry.entry.line,
-           "command '" + printable(name) + "' is blocked as '" + entry.entry.text + "'", "T1059")
-          .always_block = entry.entry.always_block;
-      return;
-    }
-    if (!trusted) {
-      deny(op, "command.path", "tool_invocations.run_command.command_allowlist",
-           rule.command_allow_line,
-           "command '" + printable(name) +
-               "' is named by a path that others than root may change; "
-               "call it by its name",
-           "T1059");
-      return;
-    }
-    name = base;
-  }
-  if (const auto blocked = rule.command_block_by_program.find(name);
-      blocked != rule.command_block_by_program.end()) {
-    for (const std::size_t index : blocked->second) {
-      const CommandBlockEntry& entry = rule.command_block[index];
-      if (!entry.pattern.matches(use)) continue;
-      const std::string rule_path =
-          in_list("tool_invocations.run_command.command_blocklist", entry.entry.text);
-      deny(op, "command.blocked", rule_path, entry.entry.line,
-           "command '" + printable(use.name) + "' is blocked by " + rule_path, "T1059")
-          .always_block = entry.entry.always_block;
-      return;
-    }
-  }
-  const auto entry = rule.command_allow.find(name);
+  const std::size_t slash = use.name.rfind('/');
+  const std::string_view name =
+      slash == std::string::npos ? use.name : std::string_view(use.name).substr(slash + 1);
+  if (judge_blocked_use(use, name, rule)) return;
+  Judged one;
+  one.kind = OperationKind::kRunCommand;
+  one.use = &use;
+  one.section = kTools;
+  one.tool = "run_command";
+  one.list = "command_allowlist";
+  one.technique = "T1059";
+  one.line = rule.has_command_allow ? rule.command_allow_line : rule.line;
+  const bool trusted = slash == std::string::npos ||
+                       std::find(facts_.trusted_programs.begin(), facts_.trusted_programs.end(),
+                                 use.name) != facts_.trusted_programs.end();
+  const auto entry = trusted ? rule.command_allow.find(name) : rule.command_allow.end();
   if (entry != rule.command_allow.end()) {
-    allow(op, in_list("tool_invocations.run_command.command_allowlist", name),
-          entry->second.entry.line);
-  } else if (!use.needs_entry || tools_default_allow()) {
-    allow(op, use.needs_entry ? "tool_invocations.default_action" : "command.builtin", 0);
+    one.entry = entry->first;
+    one.line = entry->second.entry.line;
+  } else if (!use.needs_entry) {
+    one.section = "command.builtin";
+    one.tool = one.list = {};
+    one.line = 0;
+    one.needs_no_rule = true;
+  } else if (tools_default_allow()) {
+    return tool_default(std::move(one), {});
   } else {
-    deny(op, "command.not_listed", "tool_invocations.run_command.command_allowlist",
-         rule.has_command_allow ? rule.command_allow_line : rule.line,
-         "command '" + printable(use.name) +
-             "' is not in tool_invocations.run_command.command_allowlist",
-         "T1059");
+    one.deny = true;
+    one.code = trusted ? "command.not_listed" : "command.path";
+    one.tell = trusted ? +[](const Judged& j) {
+      return "command '" + printable(j.use->name) + "' is not in " + rule_of(j);
+    } : +[](const Judged& j) {
+      return "command '" + printable(j.use->name) +
+             "' is named by a path that others than root may change; call it by its name";
+    };
   }
+  add(std::move(one));
 }
 
-void Judge::judge_argument_path(const PathUse& use) {
-  KnownPath path;
-  if (const auto absolute = absolute_of(use, facts_.home, facts_.cwd)) {
-    path = know(*absolute, {}, facts_);
+// Block lists only: a word of argv may be a path.
+bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
+  const PathBlockList& closed = p_.tools.shell_block;
+  if (closed.empty()) return false;
+  Judged one;
+  one.kind = kind;
+  const auto archives = [](const CommandUse& command) {
+    return std::find(kArchivers.begin(), kArchivers.end(), command.name) != kArchivers.end();
+  };
+  const auto& commands = analysis_.command.commands;
+  const auto absolute = absolute_of(use, facts_.home, facts_.cwd);
+  // Of a word whose directory is not known, what stands in the text itself is judged.
+  const KnownPath path(absolute ? std::string_view(*absolute) : std::string_view(use.text),
+                       absolute ? "" : "/", path_facts_);
+  one.path = absolute ? path.shown() : std::string_view(use.text);
+  std::string_view spelling;
+  const PathBlockList::Hit* hit = blocked(closed, path, spelling);
+  if (hit != nullptr) {
+    if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
+    return judge_blocked(hit, absolute ? spelling : std::string_view(use.text), std::move(one));
   }
-  // Suffix patterns (**/.ssh/**) find what stands in the text even when its directory is not known.
-  path.given = use.text.starts_with('/') ? use.text : "/" + use.text;
-  Operation op;
-  op.kind = OperationKind::kReadFile;
-  op.path = !path.resolved.empty() ? path.resolved : use.text;
-  for (const auto& [name, rule] : p_.tools.allowed) {
-    if (!blocked_path(rule, path, op) && !(use.glob && blocked_glob(rule, use.text, op))) continue;
-    const bool archives = std::any_of(analysis_.command.commands.begin(),
-                                      analysis_.command.commands.end(), [](const CommandUse& one) {
-                                        return std::find(kArchivers.begin(), kArchivers.end(),
-                                                         one.name) != kArchivers.end();
-                                      });
-    if (archives) judged_.back().technique = "T1560";
-    return;
+  if (!use.glob) return false;
+  // A word that the shell expands may become a blocked path: `~/.s*/id_rsa` does.
+  for (std::string& word : expand_braces(use.text, kBraceWordsMax)) {
+    PathUse expanded = use;
+    if (word.starts_with("~/")) {
+      expanded.base = PathUse::Base::kHome;
+      word.erase(0, 2);
+    } else if (word.starts_with('/')) {
+      expanded.base = PathUse::Base::kAbsolute;
+    }
+    expanded.text = std::move(word);
+    const auto whole = absolute_of(expanded, facts_.home, facts_.cwd);
+    const std::string& given = whole ? *whole : expanded.text;
+    hit = closed.find(given, blocked_user());
+    if (hit == nullptr) hit = closed.find_possible(given, whole.has_value(), blocked_user());
+    if (hit == nullptr) continue;
+    if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
+    judge_blocked(hit, use.text, std::move(one));
+    judged_.back().tell = [](const Judged& j) {
+      return "'" + printable(j.said) + "' may expand to what " + rule_of(j) + " blocks";
+    };
+    return true;
   }
+  return false;
 }
 
 void Judge::judge_path_use(const PathUse& use) {
-  if (use.access == PathAccess::kArgument) return judge_argument_path(use);
+  if (use.access == PathAccess::kArgument) {
+    judge_argument_path(use, OperationKind::kReadFile);
+    return;
+  }
   const OperationKind kind =
       use.access == PathAccess::kWrite ? OperationKind::kWriteFile : OperationKind::kReadFile;
   if (use.base == PathUse::Base::kAbsolute &&
@@ -432,74 +579,90 @@ void Judge::judge_path_use(const PathUse& use) {
   }
   const auto absolute = absolute_of(use, facts_.home, facts_.cwd);
   if (absolute) return judge_path(kind, *absolute, {}, true);
-  const std::size_t before = judged_.size();
-  judge_argument_path(use);
-  if (judged_.size() > before) {
-    judged_.back().operation.kind = kind;
-    return;
-  }
-  Operation op;
-  op.kind = kind;
-  op.path = use.text;
-  deny(
-      op, "path.undecidable", "tool_invocations.run_command", 0,
-      "the target '" + printable(use.text) + "' of a redirection is not known before the line runs",
-      "T1059");
+  if (judge_argument_path(use, kind)) return;
+  Judged one;
+  one.deny = true;
+  one.kind = kind;
+  one.path = use.text;
+  one.section = kTools;
+  one.tool = "run_command";
+  one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
+  one.code = "path.undecidable";
+  one.technique = "T1059";
+  one.tell = [](const Judged& j) {
+    return "where '" + printable(j.path) + "' leads is not known before the line runs";
+  };
+  add(std::move(one));
 }
 
 void Judge::judge_command(const Call& call) {
-  Operation whole;
-  whole.kind = OperationKind::kRunCommand;
-  whole.command = call.command;
-  const ToolRule* rule = tool("run_command");
-  if (rule == nullptr && !tools_default_allow()) {
-    return deny_default(whole, "tool.not_listed", "the operation run_command");
-  }
   static const ToolRule kNoLists;
-  const ToolRule& lists = rule == nullptr ? kNoLists : *rule;
+  const ToolRule& lists = p_.tools.run_command == nullptr ? kNoLists : *p_.tools.run_command;
   const CommandAnalysis& analysis = analysis_.command;
+  Judged one;
+  one.kind = OperationKind::kRunCommand;
+  one.section = kTools;
+  one.tool = "run_command";
+  one.line = lists.line;
+  one.technique = "T1059";
   if (call.command.find_first_not_of(" \t\n") == std::string::npos) {
-    deny(whole, "call.undecidable", "tool_invocations.run_command", lists.line,
-         "the call of '" + printable(caller_.tool) + "' names no command", "T1059");
+    one.deny = true;
+    one.code = "call.undecidable";
+    one.said = caller_.tool;
+    one.tell = [](const Judged& j) {
+      return "the call of '" + printable(j.said) + "' names no command";
+    };
+    add(std::move(one));
     return;
   }
-  if (analysis.undecidable) {
-    deny(whole, analysis.undecidable->code, "tool_invocations.run_command", lists.line,
-         analysis.undecidable->message, "T1059");
+  const bool listed = p_.tools.run_command != nullptr || tools_default_allow();
+  if (!listed) {
+    one.said = "the operation run_command";
+    tool_default(std::move(one), "tool.not_listed");
+    // Where that is only recorded, an enforced rule may still close the line.
+    if (mode_of(judged_.back()) == Mode::kEnforce || analysis.undecidable) return;
+  } else if (analysis.undecidable) {
+    one.deny = true;
+    one.code = analysis.undecidable->code;
+    one.said = analysis.undecidable->message;
+    one.tell = [](const Judged& j) { return std::string(j.said); };
+    add(std::move(one));
     return;
   }
-  for (const Hazard& hazard : analysis.hazards) judge_hazard(hazard, nullptr, rule);
-  for (const CommandUse& use : analysis.commands) {
-    judge_use(use, lists);
-    for (const Hazard& hazard : use.hazards) judge_hazard(hazard, &use, rule);
+  judge_line(lists, listed);
+  if (judged_.empty()) {
+    Judged nothing;
+    nothing.kind = OperationKind::kRunCommand;
+    nothing.section = "command.builtin";
+    nothing.needs_no_rule = true;
+    add(std::move(nothing));
+  }
+}
+
+void Judge::judge_line(const ToolRule& lists, bool listed) {
+  const CommandAnalysis& analysis = analysis_.command;
+  judged_.reserve(judged_.size() + analysis.commands.size() + analysis.hazards.size() +
+                  analysis.hosts.size() + 2);
+  if (listed) {
+    for (const Hazard& hazard : analysis.hazards) judge_hazard(hazard, nullptr, lists);
+    for (const CommandUse& use : analysis.commands) {
+      judge_use(use, lists);
+      for (const Hazard& hazard : use.hazards) judge_hazard(hazard, &use, lists);
+    }
   }
   for (const PathUse& use : analysis.paths) judge_path_use(use);
-  for (const HostUse& use : analysis.hosts) {
-    const auto host = canonical_host(use.host);
-    if (!host) {
-      Operation op{.kind = OperationKind::kEgress,
-                   .host = use.host,
-                   .port = use.port,
-                   .protocol = use.protocol,
-                   .url = use.url};
-      deny(op, "egress.bad_host", "egress", p_.egress.line, host.error().message, "T1048");
-      continue;
-    }
-    judge_host(*host, use.port, use.protocol, use.url);
-  }
-  if (judged_.empty()) allow(whole, "command.builtin", 0);
+  for (const HostUse& use : analysis.hosts) judge_host_use(use);
 }
 
 // ---- egress
 
 // RFC 1918, RFC 4193 and RFC 6598, for `private: false`.
 bool is_private(const CanonicalHost& host) {
-  static const std::array<HostPattern, 5> kPrivate = [] {
-    std::array<HostPattern, 5> out;
-    std::size_t i = 0;
+  static const std::vector<HostPattern> kPrivate = [] {
+    std::vector<HostPattern> out;
     for (const char* block :
          {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"}) {
-      if (auto pattern = HostPattern::parse(block)) out[i++] = *pattern;
+      if (auto pattern = HostPattern::parse(block)) out.push_back(*pattern);
     }
     return out;
   }();
@@ -507,163 +670,249 @@ bool is_private(const CanonicalHost& host) {
                      [&](const HostPattern& pattern) { return pattern.matches(host); });
 }
 
-void Judge::judge_host(const CanonicalHost& host, int port, const std::string& protocol,
-                       const std::string& url) {
+void Judge::egress_denied(std::unique_ptr<Operation> op, std::string_view code,
+                          std::string message) {
+  Judged one;
+  one.deny = true;
+  one.is_egress = true;
+  one.kind = OperationKind::kEgress;
+  one.section = "egress";
+  one.line = p_.egress.line;
+  one.code = code;
+  one.technique = "T1048";
+  one.operation = std::move(op);
+  one.said = messages_.emplace_front(std::move(message));
+  one.tell = [](const Judged& j) { return std::string(j.said); };
+  add(std::move(one));
+}
+
+void Judge::judge_host(const CanonicalHost& host, Operation named) {
   const EgressSection& egress = p_.egress;
-  Operation op{.kind = OperationKind::kEgress,
-               .host = host.text,
-               .port = port,
-               .protocol = protocol,
-               .url = url};
-  const std::string named = "host '" + printable(host.text) + "'";
+  named.kind = OperationKind::kEgress;
+  named.host = host.text;
+  auto op = std::make_unique<Operation>(std::move(named));
+  const int port = op->port;
+  const std::string protocol = op->protocol;
+  const std::string who = "host '" + printable(host.text) + "'";
   if (egress.line == 0) {
-    deny(op, "egress.no_section", "egress", 0,
-         "the policy has no egress section, so " + named + " is denied", "T1048");
+    return egress_denied(std::move(op), "egress.no_section",
+                         "the policy has no egress section, so " + who + " is denied");
+  }
+  const auto carried = carried_ipv4(host);
+  const HostEntry* closed = egress.blocked.find(host, port, protocol);
+  if (carried && (closed == nullptr || !closed->entry.always_block)) {
+    const HostEntry* inner = egress.blocked.find(*carried, port, protocol);
+    if (closed == nullptr || (inner != nullptr && inner->entry.always_block)) closed = inner;
+  }
+  if (closed != nullptr) {
+    egress_denied(std::move(op), "egress.blocked", {});
+    Judged& one = judged_.back();
+    one.list = "blocked_destinations";
+    one.entry = closed->entry.text;
+    one.line = closed->entry.line;
+    one.always_block = closed->entry.always_block;
+    one.tell = [](const Judged& j) {
+      return "host '" + printable(j.operation->host) + "' is blocked by " + rule_of(j);
+    };
     return;
   }
-  if (const HostEntry* entry = egress.blocked.find(host, port, protocol)) {
-    const std::string rule = in_list("egress.blocked_destinations", entry->entry.text);
-    deny(op, "egress.blocked", rule, entry->entry.line, named + " is blocked by " + rule, "T1048")
-        .always_block = entry->entry.always_block;
+  if (!egress.private_addresses && (is_private(host) || (carried && is_private(*carried)))) {
+    egress_denied(std::move(op), "egress.private",
+                  who + " is a private address, refused by egress.private: false");
+    judged_.back().list = "private";
+    judged_.back().line = egress.private_line;
     return;
   }
-  if (!egress.private_addresses && host.is_address && is_private(host)) {
-    deny(op, "egress.private", "egress.private", egress.line,
-         named + " is a private address, refused by egress.private: false", "T1048");
-    return;
-  }
+  Judged one;
+  one.is_egress = true;
+  one.kind = OperationKind::kEgress;
+  one.section = "egress";
   if (const HostEntry* entry = egress.allowed.find(host, port, protocol)) {
-    return allow(op, in_list("egress.allowed_destinations", entry->entry.text), entry->entry.line,
-                 true);
+    one.operation = std::move(op);
+    one.list = "allowed_destinations";
+    one.entry = entry->entry.text;
+    one.line = entry->entry.line;
+    add(std::move(one));
+    return;
   }
   if (egress.default_action == DefaultAction::kAllow) {
-    return allow(op, "egress.default_action", egress.default_line, true);
+    one.operation = std::move(op);
+    one.list = "default_action";
+    one.line = egress.default_line;
+    add(std::move(one));
+    return;
   }
   const HostEntry* near = egress.allowed.find_host(host);
-  std::string reason = named + " is not in egress.allowed_destinations";
-  if (near != nullptr) {
-    reason = named + " is listed, but not with " + protocol + " on port " + std::to_string(port);
+  if (near == nullptr) {
+    egress_denied(std::move(op), "egress.not_listed",
+                  who + " is not in egress.allowed_destinations");
+  } else {
+    egress_denied(
+        std::move(op), "egress.port_or_protocol",
+        who + " is listed, but not with " + protocol + " on port " + std::to_string(port));
   }
-  deny(op, near == nullptr ? "egress.not_listed" : "egress.port_or_protocol",
-       "egress.default_action", near == nullptr ? egress.default_line : near->entry.line, reason,
-       "T1048");
+  judged_.back().list = "default_action";
+  judged_.back().line = near == nullptr ? egress.default_line : near->entry.line;
 }
 
 void Judge::judge_url(const std::string& url) {
   auto destination = parse_url(url);
   if (!destination) {
-    Operation op{.kind = OperationKind::kEgress, .url = url};
-    deny(op, "egress.bad_url", "egress", p_.egress.line, destination.error().message, "T1048");
-    return;
+    auto op = std::make_unique<Operation>();
+    op->kind = OperationKind::kEgress;
+    op->url = url;
+    return egress_denied(std::move(op), "egress.bad_url", destination.error().message);
   }
-  judge_host(destination->host, destination->port, destination->protocol, destination->url);
+  Operation op;
+  op.port = destination->port;
+  op.protocol = std::move(destination->protocol);
+  op.url = std::move(destination->url);
+  judge_host(destination->host, std::move(op));
+}
+
+void Judge::judge_host_use(const HostUse& use) {
+  Operation op;
+  op.kind = OperationKind::kEgress;
+  op.port = use.port;
+  op.protocol = use.protocol;
+  op.url = use.url;
+  const auto host = canonical_host(use.host);
+  if (host) return judge_host(*host, std::move(op));
+  op.host = use.host;
+  egress_denied(std::make_unique<Operation>(std::move(op)), "egress.bad_host",
+                host.error().message);
 }
 
 // ---- MCP and other tools
 
-bool Judge::arguments_match(const ToolRule& rule, const Call& call) const {
-  if (rule.arguments.empty()) return true;
-  json::Document document;
-  const auto root = document.parse(call.arguments);
-  if (!root) return false;
-  return std::all_of(rule.arguments.begin(), rule.arguments.end(), [&](const ArgumentRule& wanted) {
-    const auto member = root->find(wanted.name);
-    if (!member) return false;
-    const auto text = member->string();
-    const std::string value = text ? std::string(*text) : member->to_json();
-    return std::any_of(wanted.values.begin(), wanted.values.end(), [&](const Entry& entry) {
-      // One component of the path matcher is the glob of the whole file; values have no
-      // directories.
-      return wildcard_match(entry.text, value);
-    });
-  });
+// The entry of blocked_tools that closes the call. What can't be read is closed: arguments that are
+// no JSON object (or belong to a tool whose arguments are judged by its own lists), and a server
+// that the agent did not name but that stands in the tool's name.
+const ToolRule* Judge::blocked_tool(std::string_view name, const Call& call) const {
+  const auto found = p_.tools.blocked.find(name);
+  if (found == p_.tools.blocked.end()) return nullptr;
+  const ToolRule& rule = found->second;
+  if (rule.has_servers && !lists_server(rule, caller_.server)) {
+    const bool in_name =
+        caller_.server.empty() &&
+        std::any_of(rule.servers.begin(), rule.servers.end(), [&](const Entry& entry) {
+          return caller_.tool.find(entry.text) != std::string_view::npos;
+        });
+    if (!in_name) return nullptr;
+  }
+  return arguments_match(rule, call) == Match::kNo ? nullptr : &rule;
 }
 
-// blocked_tools beats every allow list.
-bool Judge::blocked_tool(std::string_view name, const Call& call, const Operation& op) {
-  const auto found = p_.tools.blocked.find(name);
-  if (found == p_.tools.blocked.end()) return false;
-  const ToolRule& rule = found->second;
-  if (rule.has_servers &&
-      std::none_of(rule.servers.begin(), rule.servers.end(),
-                   [&](const Entry& entry) { return entry.text == caller_.server; })) {
-    return false;
+// blocked_tools beats every allow list. An entry may name the operation or the agent's own tool.
+void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
+  const ToolRule* rule = blocked_tool(audit::name(kind), call);
+  if (rule == nullptr || !rule->always_block) {
+    const ToolRule* own = blocked_tool(caller_.tool, call);
+    if (own != nullptr && (rule == nullptr || own->always_block)) rule = own;
   }
-  if (!rule.arguments.empty() && !arguments_match(rule, call)) return false;
-  deny(op, "tool.blocked", in_list("tool_invocations.blocked_tools", name), rule.line,
-       "the tool '" + printable(name) + "' is blocked by tool_invocations.blocked_tools",
-       op.kind == OperationKind::kMcpTool ? "T1190" : "")
-      .always_block = rule.always_block;
-  return true;
+  if (rule == nullptr) return;
+  Judged one;
+  one.deny = true;
+  one.always_block = rule->always_block;
+  one.kind = kind;
+  one.section = kTools;
+  one.list = "blocked_tools";
+  one.entry = rule->name;
+  one.line = rule->line;
+  one.code = "tool.blocked";
+  one.technique = kind == OperationKind::kMcpTool      ? "T1190"
+                  : kind == OperationKind::kRunCommand ? "T1059"
+                  : kind == OperationKind::kEgress     ? "T1048"
+                                                       : "";
+  one.operation = std::make_unique<Operation>();
+  one.operation->kind = kind;
+  one.operation->name = caller_.tool;
+  one.operation->server = caller_.server;
+  if (!call.paths.empty()) one.operation->path = call.paths.front();
+  if (!call.urls.empty()) one.operation->url = call.urls.front();
+  one.operation->command = call.command;
+  one.tell = [](const Judged& j) {
+    return "the tool '" + printable(*j.entry) + "' is blocked by tool_invocations.blocked_tools";
+  };
+  add(std::move(one));
 }
 
 void Judge::judge_mcp(const Call& call) {
-  Operation op;
-  op.kind = OperationKind::kMcpTool;
-  op.server = caller_.server;
-  op.name = caller_.tool;
-  for (const std::string_view name : {caller_.tool, std::string_view("mcp_tool")}) {
-    const bool is_other_operation = name != "mcp_tool" && audit::operation_kind(name).has_value();
-    const ToolRule* rule = is_other_operation ? nullptr : tool(name);
+  Judged one;
+  one.kind = OperationKind::kMcpTool;
+  one.section = kTools;
+  // An entry for another operation or for an agent's own tool never allows an MCP tool that took
+  // its name: without a list of servers, the name must itself say the server.
+  const bool is_operation =
+      caller_.tool == "mcp_tool" || audit::operation_kind(caller_.tool).has_value();
+  const bool says_server =
+      caller_.server.empty() || caller_.tool.find(caller_.server) != std::string_view::npos;
+  for (const bool own : {true, false}) {
+    const ToolRule* rule = own ? is_operation ? nullptr : tool(caller_.tool) : tool("mcp_tool");
     if (rule == nullptr) continue;
     const bool server_listed =
-        rule->has_servers
-            ? std::any_of(rule->servers.begin(), rule->servers.end(),
-                          [&](const Entry& entry) { return entry.text == caller_.server; })
-            : name != "mcp_tool";  // the operation alone allows no server
-    if (server_listed && arguments_match(*rule, call)) {
-      return allow(op, "tool_invocations." + std::string(name), rule->line);
-    }
+        rule->has_servers ? lists_server(*rule, caller_.server) : own && says_server;
+    if (!server_listed || arguments_match(*rule, call) != Match::kYes) continue;
+    one.tool = rule->name;
+    one.line = rule->line;
+    add(std::move(one));
+    return;
   }
-  const std::size_t before = judged_.size();
-  deny_default(op, "mcp.not_listed",
-               "the MCP tool '" + printable(caller_.tool) + "' of server '" +
-                   printable(caller_.server) + "'");
-  if (judged_.size() > before && judged_.back().deny) judged_.back().technique = "T1190";
+  one.technique = "T1190";
+  one.said = messages_.emplace_front("the MCP tool '" + printable(caller_.tool) + "' of server '" +
+                                     printable(caller_.server) + "'");
+  tool_default(std::move(one), "mcp.not_listed");
 }
 
 void Judge::judge_other(const Call& call) {
-  Operation op;
-  op.kind = OperationKind::kOther;
-  op.name = caller_.tool;
+  Judged one;
+  one.kind = OperationKind::kOther;
+  one.section = kTools;
   // An entry for a canonical operation allows what that operation's lists allow, never a tool of
   // its name.
   const bool is_operation = audit::operation_kind(caller_.tool).has_value();
   const ToolRule* rule = is_operation ? nullptr : tool(caller_.tool);
-  if (rule != nullptr && !rule->has_servers && arguments_match(*rule, call)) {
-    return allow(op, "tool_invocations." + rule->name, rule->line);
+  if (rule != nullptr && !rule->has_servers && arguments_match(*rule, call) == Match::kYes) {
+    one.tool = rule->name;
+    one.line = rule->line;
+    add(std::move(one));
+    return;
   }
-  deny_default(op, "tool.not_listed", "the tool '" + printable(caller_.tool) + "'");
+  one.said = messages_.emplace_front("the tool '" + printable(caller_.tool) + "'");
+  tool_default(std::move(one), "tool.not_listed");
 }
 
 // ---- the whole call
 
 void Judge::judge_call(OperationKind kind, const Call& call) {
+  const auto undecidable = [&](std::string_view why) {
+    Judged one;
+    one.deny = true;
+    one.is_egress = kind == OperationKind::kEgress;
+    one.kind = kind;
+    one.section = one.is_egress ? "egress" : kTools;
+    one.line = one.is_egress ? p_.egress.line : p_.tools.line;
+    one.code = "call.undecidable";
+    one.operation = std::make_unique<Operation>();
+    one.operation->kind = kind;
+    one.operation->name = caller_.tool;
+    one.said = messages_.emplace_front("the call of '" + printable(caller_.tool) + "' " +
+                                       std::string(why));
+    one.tell = [](const Judged& j) { return std::string(j.said); };
+    add(std::move(one));
+  };
+  judge_blocked_tool(kind, call);
+  // Where that is only recorded, an enforced rule may still close the call.
+  if (!judged_.empty() && mode_of(judged_.back()) == Mode::kEnforce) return;
   if (!call.undecidable.empty()) {
-    Operation op;
-    op.kind = kind;
-    op.name = caller_.tool;
-    deny(op, "call.undecidable", "tool_invocations", p_.tools.line,
-         "the call of '" + printable(caller_.tool) +
-             "' cannot be judged: " + printable(call.undecidable));
-    judged_.back().is_egress = kind == OperationKind::kEgress;
-    return;
+    return undecidable("cannot be judged: " + printable(call.undecidable));
   }
-  // A block entry may name the operation or the agent's own tool.
-  Operation named;
-  named.kind = kind;
-  named.name = caller_.tool;
-  named.server = caller_.server;
-  if (!call.paths.empty()) named.path = call.paths.front();
-  named.command = call.command;
-  if (blocked_tool(audit::name(kind), call, named) || blocked_tool(caller_.tool, call, named))
-    return;
+  const std::size_t before = judged_.size();
   switch (kind) {
     case OperationKind::kReadFile:
-    case OperationKind::kWriteFile: {
+    case OperationKind::kWriteFile:
       for (const std::string& path : call.paths) judge_path(kind, path, facts_.cwd, false);
       break;
-    }
     case OperationKind::kRunCommand:
       judge_command(call);
       for (const std::string& url : call.urls) judge_url(url);
@@ -678,57 +927,109 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
       judge_other(call);
       break;
   }
-  if (judged_.empty()) {
-    Operation op;
-    op.kind = kind;
-    op.name = caller_.tool;
-    deny(op, "call.undecidable", "tool_invocations", p_.tools.line,
-         "the call of '" + printable(caller_.tool) + "' names nothing that could be judged");
+  if (judged_.size() == before) undecidable("names nothing that could be judged");
+}
+
+Mode Judge::mode_of(const Judged& one) const {
+  const DefaultAction action = one.is_egress ? p_.egress.default_action : p_.tools.default_action;
+  const int line = one.is_egress ? p_.egress.line : p_.tools.line;
+  const bool logs = line != 0 && action == DefaultAction::kLog;
+  return p_.audit_mode || (logs && !one.always_block) ? Mode::kAudit : Mode::kEnforce;
+}
+
+Operation Judge::operation_of(const Judged& one) const {
+  if (one.operation != nullptr) return *one.operation;
+  Operation op;
+  op.kind = one.kind;
+  switch (one.kind) {
+    case OperationKind::kReadFile:
+    case OperationKind::kWriteFile:
+      op.path = one.path;
+      break;
+    case OperationKind::kRunCommand:
+      op.command = one.use == nullptr ? analysis_.call->command : one.use->text;
+      if (one.use != nullptr) op.program = one.use->name;
+      break;
+    case OperationKind::kMcpTool:
+      op.server = caller_.server;
+      op.name = caller_.tool;
+      break;
+    case OperationKind::kOther:
+    case OperationKind::kEgress:
+      op.name = caller_.tool;
+      break;
   }
+  return op;
+}
+
+// The distinct operations, the deciding one first.
+std::vector<Operation> distinct(std::vector<Operation> all) {
+  std::vector<Operation> out;
+  std::unordered_set<std::string> seen;
+  const bool few = all.size() <= kFewOperations;
+  for (Operation& op : all) {
+    const bool is_new =
+        few ? std::find(out.begin(), out.end(), op) == out.end() : seen.insert(describe(op)).second;
+    if (is_new) out.push_back(std::move(op));
+  }
+  return out;
 }
 
 Decision Judge::conclude() {
-  const auto section_mode = [&](const Judged& one) {
-    const DefaultAction action = one.is_egress ? p_.egress.default_action : p_.tools.default_action;
-    const int line = one.is_egress ? p_.egress.line : p_.tools.line;
-    const bool logs = line != 0 && action == DefaultAction::kLog;
-    return p_.audit_mode || (logs && !one.always_block) ? Mode::kAudit : Mode::kEnforce;
+  // An enforced denial before one that is only recorded, a denial before what is allowed, a rule
+  // before what needs none; of equal ones the first.
+  const auto weight = [this](const Judged& one) {
+    if (one.deny) return mode_of(one) == Mode::kEnforce ? 3 : 2;
+    return one.needs_no_rule ? 0 : 1;
   };
-  const Judged* chosen = nullptr;
+  const Judged* chosen = &judged_.front();
+  int best = weight(*chosen);
   for (const Judged& one : judged_) {
-    const bool better =
-        chosen == nullptr || (one.deny && !chosen->deny) ||
-        (one.deny && section_mode(one) == Mode::kEnforce && section_mode(*chosen) == Mode::kAudit);
-    if (better) chosen = &one;
+    if (best == 3) break;
+    if (const int mine = weight(one); mine > best) {
+      chosen = &one;
+      best = mine;
+    }
   }
   Decision decision;
   decision.verdict = chosen->deny ? Verdict::kDeny : Verdict::kAllow;
-  decision.mode = section_mode(*chosen);
+  decision.mode = mode_of(*chosen);
   decision.action = !chosen->deny                     ? Action::kAllowed
                     : decision.mode == Mode::kEnforce ? Action::kDenied
                                                       : Action::kWouldDeny;
   decision.category = chosen->is_egress ? Category::kEgress : Category::kToolInvocation;
-  decision.rule = chosen->rule;
+  decision.rule = rule_of(*chosen);
   decision.line = chosen->line;
-  decision.reason_code = chosen->code;
-  decision.reason = chosen->reason;
-  decision.technique = chosen->technique;
-  decision.operation = chosen->operation;
-  decision.operations = judged_.size();
-  for (const Judged& one : judged_) {
-    const auto same = [&](const Operation& op) { return op == one.operation; };
-    if (&one != chosen && !same(chosen->operation) &&
-        std::none_of(decision.others.begin(), decision.others.end(), same)) {
-      decision.others.push_back(one.operation);
+  if (chosen->deny) {
+    decision.reason_code = chosen->code;
+    decision.technique = chosen->technique;
+    decision.reason = chosen->tell(*chosen);
+    if (chosen->line != 0) {
+      decision.reason += " (" + p_.file_name + ":" + std::to_string(chosen->line) + ")";
     }
   }
+  decision.operations = judged_.size();
+  if (judged_.size() == 1) {
+    decision.operation = operation_of(*chosen);
+    return decision;
+  }
+  std::vector<Operation> all;
+  all.reserve(judged_.size());
+  all.push_back(operation_of(*chosen));
+  for (const Judged& one : judged_) {
+    if (&one != chosen) all.push_back(operation_of(one));
+  }
+  all = distinct(std::move(all));
+  decision.operation = std::move(all.front());
+  all.erase(all.begin());
+  decision.others = std::move(all);
   return decision;
 }
 
 Decision Judge::run() {
   const Call& call = *analysis_.call;
   OperationKind kind = call.kind;
-  if (kind == OperationKind::kOther) {
+  if (kind == OperationKind::kOther && !p_.aliases.empty()) {
     const auto alias = p_.aliases.find(caller_.tool);
     if (alias != p_.aliases.end()) kind = alias->second;
   }
@@ -737,16 +1038,11 @@ Decision Judge::run() {
 }
 
 Decision Judge::run_connection(std::string_view host, int port, std::string_view protocol) {
-  const auto canonical = canonical_host(host);
-  if (canonical) {
-    judge_host(*canonical, port, std::string(protocol), {});
-  } else {
-    Operation op{.kind = OperationKind::kEgress,
-                 .host = std::string(host),
-                 .port = port,
-                 .protocol = std::string(protocol)};
-    deny(op, "egress.bad_host", "egress", p_.egress.line, canonical.error().message, "T1048");
-  }
+  HostUse use;
+  use.host = host;
+  use.port = port;
+  use.protocol = protocol;
+  judge_host_use(use);
   return conclude();
 }
 
@@ -780,26 +1076,36 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
   facts.uid = user.uid;
   facts.home = user.home;
   facts.cwd = cwd;
+  std::unordered_set<std::string> seen;
   const auto look = [&](std::string_view given, std::string_view base) {
-    ResolvedPath path = resolve_path(given, base, file_system);
-    if (path.reason.empty() && path.resolved == path.lexical) return;
+    const FoldedPath folded = fold_path(given, base);
+    if (folded.lexical.empty()) return folded;  // decide() refuses it by the text alone
     std::string joined = join_path(given, base);
-    const bool known =
-        std::any_of(facts.paths.begin(), facts.paths.end(),
-                    [&](const audit::PathFact& fact) { return fact.given == joined; });
-    if (!known) {
+    if (!seen.insert(joined).second) return folded;
+    ResolvedPath path = resolve_path(given, base, file_system);
+    const bool is_default =
+        path.reason == folded.reason && (path.resolved == path.lexical || path.resolved.empty());
+    if (!is_default) {
       facts.paths.push_back({std::move(joined), std::move(path.resolved), std::move(path.reason)});
     }
+    return folded;
   };
-  for (const std::string& path : analysis.call->paths) look(path, cwd);
+  // With `..` in it, also what a tool reaches that folds the text first.
+  const auto look_both_ways = [&](std::string_view given, std::string_view base) {
+    const FoldedPath folded = look(given, base);
+    if (folded.has_parent) look(folded.lexical, {});
+  };
+  if (analysis.call->kind != audit::OperationKind::kMcpTool) {
+    for (const std::string& path : analysis.call->paths) look_both_ways(path, cwd);
+  }
   for (const PathUse& use : analysis.command.paths) {
-    if (const auto absolute = absolute_of(use, user.home, cwd)) look(*absolute, {});
+    if (const auto absolute = absolute_of(use, user.home, cwd)) look_both_ways(*absolute, {});
   }
   for (const CommandUse& use : analysis.command.commands) {
     if (use.name.starts_with('/') && (user.uid != 0 || in_system_directory(use.name)) &&
-        file_system.root_owned(use.name) &&
         std::find(facts.trusted_programs.begin(), facts.trusted_programs.end(), use.name) ==
-            facts.trusted_programs.end()) {
+            facts.trusted_programs.end() &&
+        file_system.root_owned(use.name)) {
       facts.trusted_programs.push_back(use.name);
     }
   }

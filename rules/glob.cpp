@@ -101,6 +101,64 @@ bool wildcard_match(std::string_view glob, std::string_view text) {
   return glob_matches(glob, text);
 }
 
+namespace {
+
+// The commas and the end of the brace expression that begins at `open`; no end: it is no
+// expression, and the shell takes the brace as it is.
+struct Braces {
+  std::vector<std::size_t> commas;
+  std::size_t close = std::string_view::npos;
+  bool sequence = false;
+};
+
+Braces braces_at(std::string_view text, std::size_t open) {
+  Braces out;
+  std::size_t depth = 0;
+  for (std::size_t i = open + 1; i < text.size(); ++i) {
+    if (text[i] == '{') ++depth;
+    if (text[i] == ',' && depth == 0) out.commas.push_back(i);
+    if (text[i] != '}') continue;
+    if (depth-- > 0) continue;
+    out.close = i;
+    out.sequence = out.commas.empty() && text.substr(open, i - open).find("..") < i;
+    break;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> expand_braces(std::string_view text, std::size_t words_max) {
+  std::vector<std::string> done;
+  std::vector<std::string> open{std::string(text)};
+  while (!open.empty()) {
+    std::string word = std::move(open.back());
+    open.pop_back();
+    Braces braces;
+    std::size_t from = word.find('{');
+    for (; from != std::string::npos; from = word.find('{', from + 1)) {
+      braces = braces_at(word, from);
+      if (braces.close != std::string_view::npos && (braces.sequence || !braces.commas.empty()))
+        break;
+    }
+    if (from == std::string::npos) {
+      done.push_back(std::move(word));
+      continue;
+    }
+    if (braces.sequence || done.size() + open.size() + braces.commas.size() + 1 > words_max) {
+      word.replace(from, braces.close - from + 1, "*");
+      open.push_back(std::move(word));
+      continue;
+    }
+    braces.commas.push_back(braces.close);
+    for (std::size_t i = 0, at = from + 1; i < braces.commas.size(); at = braces.commas[i++] + 1) {
+      open.push_back(word.substr(0, from) + word.substr(at, braces.commas[i] - at) +
+                     word.substr(braces.close + 1));
+    }
+  }
+  return done;
+}
+
 Result<PathPattern> PathPattern::parse(std::string_view text) {
   PathPattern pattern;
   pattern.text_ = text;
@@ -133,45 +191,55 @@ Result<PathPattern> PathPattern::parse(std::string_view text) {
 
 PathPattern PathPattern::folded() const {
   PathPattern copy = *this;
+  copy.folded_ = true;
   for (Segment& segment : copy.segments_) {
-    if (!segment.has_user) segment.text = ascii_lower(segment.text);
+    segment.text = ascii_lower(segment.text);
+    for (std::size_t at = segment.text.find("$user"); at != std::string::npos;
+         at = segment.text.find("$user", at)) {
+      segment.text.replace(at, kUser.size(), kUser);
+    }
   }
   return copy;
 }
 
-std::string_view PathPattern::literal_component() const {
-  // The longest one is the rarest.
-  const Segment* best = nullptr;
+std::vector<PathPattern::Key> PathPattern::keys() const {
+  std::vector<Key> out;
   for (const Segment& segment : segments_) {
-    if (segment.literal && (best == nullptr || segment.text.size() > best->text.size())) {
-      best = &segment;
+    if (segment.any_depth) continue;
+    const std::string_view text = segment.text;
+    if (segment.literal) {
+      out.push_back({Key::Kind::kWhole, text});
+      continue;
     }
+    const std::size_t first = text.find_first_of("*?[$");
+    if (first > 0) out.push_back({Key::Kind::kPrefix, text.substr(0, first)});
+    std::size_t last = text.find_last_of("*?]$");
+    if (text[last] == '$') last += kUser.size() - 1;
+    if (last + 1 < text.size()) out.push_back({Key::Kind::kSuffix, text.substr(last + 1)});
   }
-  return best == nullptr ? std::string_view() : std::string_view(best->text);
+  return out;
 }
 
-std::string_view PathPattern::suffix() const {
-  if (segments_.empty() || segments_.back().has_user) return {};
-  const std::string_view last = segments_.back().text;
-  if (!last.starts_with("*.") || last.find_first_of("*?[.", 2) != std::string_view::npos) return {};
-  return last.substr(1);
+// $USER filled in; a user that is not known is `*` in a block list.
+std::string PathPattern::expanded(const Segment& segment, const PatternUser& user) const {
+  const std::string name = !usable_user(user.name) ? "*"
+                           : folded_               ? ascii_lower(user.name)
+                                                   : std::string(user.name);
+  std::string out = segment.text;
+  for (std::size_t at = out.find(kUser); at != std::string::npos;
+       at = out.find(kUser, at + name.size())) {
+    out.replace(at, kUser.size(), name);
+  }
+  return out;
 }
 
 bool PathPattern::segment_matches(const Segment& segment, std::string_view component,
                                   const PatternUser& user) const {
   if (segment.literal) return segment.text == component;
   if (!segment.has_user) return glob_matches(segment.text, component);
-  if (!usable_user(user.name)) return user.unknown_matches;
-  if (segment.text == kUser) {
-    return component == user.name ||
-           (user.unknown_matches && ascii_lower(component) == ascii_lower(user.name));
-  }
-  std::string expanded = segment.text;
-  for (std::size_t at = expanded.find(kUser); at != std::string::npos;
-       at = expanded.find(kUser, at + user.name.size())) {
-    expanded.replace(at, kUser.size(), user.name);
-  }
-  return glob_matches(expanded, component);
+  if (!usable_user(user.name) && !user.unknown_matches) return false;
+  if (segment.text == kUser && !folded_ && usable_user(user.name)) return component == user.name;
+  return glob_matches(expanded(segment, user), component);
 }
 
 bool PathPattern::matches(std::string_view path, const PatternUser& user) const {
@@ -226,69 +294,180 @@ bool PathPattern::segments_match(std::string_view path, const PatternUser& user)
   }
 }
 
-void PathPatternSet::add(PathPattern pattern) {
-  const std::size_t index = patterns_.size();
-  if (const auto literal = pattern.literal_component(); !literal.empty()) {
-    by_component_[std::string(literal)].push_back(index);
-  } else if (const auto suffix = pattern.suffix(); !suffix.empty()) {
-    by_suffix_[std::string(suffix)].push_back(index);
-  } else {
-    others_.push_back(index);
-  }
-  patterns_.push_back(std::move(pattern));
+namespace {
+
+bool says_something(std::string_view component) {
+  return component.find_first_not_of("*?") != std::string_view::npos;
+}
+bool is_glob(std::string_view component) {
+  return component.find_first_of("*?[") != std::string_view::npos;
 }
 
-void PathPatternSet::consider(const Index& index, std::string_view key, std::string_view path,
-                              const PatternUser& user, std::size_t& best) const {
-  const auto found = index.find(key);
-  if (found == index.end()) return;
-  for (const std::size_t candidate : found->second) {
-    if (candidate >= best) return;
-    if (patterns_[candidate].matches(path, user)) best = candidate;
-  }
+// Whether two globs can mean the same name, as far as their fixed texts tell: one reads the other
+// as a name, or what follows the last dot agrees ("*.k*" and "*.key").
+bool globs_meet(std::string_view word, std::string_view pattern) {
+  if (glob_matches(word, pattern) || glob_matches(pattern, word)) return true;
+  const std::size_t dot = word.rfind('.');
+  const std::size_t pattern_dot = pattern.rfind('.');
+  return dot != std::string_view::npos && pattern_dot != std::string_view::npos &&
+         says_something(word.substr(dot + 1)) &&
+         glob_matches(word.substr(dot), pattern.substr(pattern_dot));
 }
 
-std::size_t PathPatternSet::find_by_component(std::string_view component) const {
-  // {a,b} may become anything that its place allows.
-  std::string glob(component);
-  for (std::size_t open = glob.find('{'); open != std::string::npos; open = glob.find('{')) {
-    const std::size_t close = glob.find('}', open);
-    glob.replace(open, close == std::string::npos ? close : close - open + 1, "*");
+}  // namespace
+
+bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anchored,
+                            const PatternUser& user) const {
+  const std::size_t columns = word.size() + 1;
+  // reached[s][w]: the segments before s can stand for the components before w; bit 2: and one of
+  // them met a glob that says something.
+  std::vector<unsigned char> reached((segments_.size() + 1) * columns, 0);
+  const auto cell = [&](std::size_t s, std::size_t w) -> unsigned char& {
+    return reached[s * columns + w];
+  };
+  // Below an unknown directory the word may begin at any segment; so it may in a pattern from home.
+  cell(0, 0) = 1;
+  if (!anchored || from_home_) {
+    for (std::size_t s = 0; s <= segments_.size(); ++s) cell(s, 0) = 1;
   }
-  for (const auto& [literal, indexes] : by_component_) {
-    if (glob_matches(glob, literal)) return indexes.front();
+  if (anchored && from_home_) {
+    for (std::size_t w = 0; w < columns; ++w) cell(0, w) = 1;
   }
-  const std::size_t dot = glob.rfind('.');
-  for (const auto& [suffix, indexes] : by_suffix_) {
-    if (dot != std::string::npos && glob_matches(std::string_view(glob).substr(dot), suffix) &&
-        glob.find_first_not_of("*?.", dot) != std::string::npos) {
-      return indexes.front();
+  for (std::size_t s = 0; s < segments_.size(); ++s) {
+    const Segment& segment = segments_[s];
+    for (std::size_t w = 0; w < columns; ++w) {
+      const unsigned char here = cell(s, w);
+      if (here == 0) continue;
+      if (segment.any_depth) {
+        cell(s + 1, w) |= here;
+        if (w < word.size()) cell(s, w + 1) |= here;
+        continue;
+      }
+      if (w == word.size()) continue;
+      const std::string_view component = word[w];
+      if (!is_glob(component)) {
+        if (segment_matches(segment, component, user)) cell(s + 1, w + 1) |= here;
+      } else if (!says_something(component)) {
+        if (!segment.literal && !segment.has_user) cell(s + 1, w + 1) |= here;
+      } else {
+        const std::string text = segment.has_user ? expanded(segment, user) : segment.text;
+        // Without a dot of its own a glob never gives a leading one (bash manual 3.5.8).
+        const bool hidden = text.starts_with('.') && !component.starts_with('.');
+        const bool meets = segment.literal ? !hidden && glob_matches(component, text)
+                                           : globs_meet(component, text);
+        if (meets) cell(s + 1, w + 1) = 3;
+      }
     }
   }
-  return npos;
+  return (cell(segments_.size(), word.size()) & 2U) != 0;
+}
+
+std::size_t PathPatternSet::Index::bucket(std::string_view key) const {
+  const auto found = patterns.find(key);
+  return found == patterns.end() ? 0 : found->second.size();
+}
+
+namespace {
+
+std::uint64_t filter_bit(std::string_view key) {
+  return std::uint64_t{1} << ((static_cast<unsigned char>(key[0]) * 7U + key.size()) & 63U);
+}
+
+}  // namespace
+
+void PathPatternSet::Index::add(std::string_view key, std::size_t pattern) {
+  patterns[std::string(key)].push_back(pattern);
+  filter |= filter_bit(key);
+  const auto at = std::lower_bound(lengths.begin(), lengths.end(), key.size());
+  if (at == lengths.end() || *at != key.size()) lengths.insert(at, key.size());
+}
+
+void PathPatternSet::add(PathPattern pattern, std::size_t id) {
+  const std::size_t index = patterns_.size();
+  ids_.push_back(id);
+  patterns_.push_back(std::move(pattern));
+  const auto index_of = [this](PathPattern::Key::Kind kind) -> Index& {
+    return kind == PathPattern::Key::Kind::kWhole    ? whole_
+           : kind == PathPattern::Key::Kind::kPrefix ? prefix_
+                                                     : suffix_;
+  };
+  // The key with the fewest patterns so far; of equal ones a whole component, then the longest.
+  const std::vector<PathPattern::Key> keys = patterns_.back().keys();
+  const PathPattern::Key* best = nullptr;
+  std::size_t best_bucket = 0;
+  for (const PathPattern::Key& key : keys) {
+    const std::size_t bucket = index_of(key.kind).bucket(key.text);
+    const bool longer =
+        best != nullptr && key.kind == best->kind && key.text.size() > best->text.size();
+    const bool better = best == nullptr || bucket < best_bucket ||
+                        (bucket == best_bucket && (key.kind < best->kind || longer));
+    if (better) {
+      best = &key;
+      best_bucket = bucket;
+    }
+  }
+  if (best == nullptr) {
+    others_.push_back(index);
+  } else {
+    index_of(best->kind).add(best->text, index);
+  }
+}
+
+template <class Visit>
+void PathPatternSet::each_bucket(std::string_view path, Visit visit) const {
+  const auto look = [&visit](const Index& index, std::string_view key) {
+    const auto found = index.patterns.find(key);
+    if (found != index.patterns.end()) visit(found->second);
+  };
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string_view one = path.substr(at, end - at);
+    at = end + 1;
+    if (one.empty()) continue;
+    if ((whole_.filter & filter_bit(one)) != 0) look(whole_, one);
+    for (const std::size_t length : prefix_.lengths) {
+      if (length > one.size()) break;
+      look(prefix_, one.substr(0, length));
+    }
+    for (const std::size_t length : suffix_.lengths) {
+      if (length > one.size()) break;
+      look(suffix_, one.substr(one.size() - length));
+    }
+  }
+  if (!others_.empty()) visit(others_);
 }
 
 std::size_t PathPatternSet::find(std::string_view path, const PatternUser& user) const {
   std::size_t best = npos;
   if (patterns_.empty()) return best;
-  std::string_view last;
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find('/', at), path.size());
-    if (end > at) {
-      last = path.substr(at, end - at);
-      if (!by_component_.empty()) consider(by_component_, last, path, user, best);
+  each_bucket(path, [&](const std::vector<std::size_t>& bucket) {
+    for (const std::size_t candidate : bucket) {
+      if (ids_[candidate] < best && patterns_[candidate].matches(path, user)) {
+        best = ids_[candidate];
+      }
     }
-    at = end + 1;
-  }
-  if (const std::size_t dot = last.rfind('.');
-      dot != std::string_view::npos && !by_suffix_.empty()) {
-    consider(by_suffix_, last.substr(dot), path, user, best);
-  }
-  for (const std::size_t candidate : others_) {
-    if (candidate >= best) break;
-    if (patterns_[candidate].matches(path, user)) best = candidate;
+  });
+  return best;
+}
+
+std::size_t PathPatternSet::find_possible(std::string_view word, bool anchored,
+                                          const PatternUser& user) const {
+  const std::vector<std::string_view> parts = components(word);
+  const bool tells = std::any_of(parts.begin(), parts.end(), [](std::string_view one) {
+    return is_glob(one) && says_something(one);
+  });
+  std::size_t best = npos;
+  if (!tells) return best;
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    if (ids_[i] < best && patterns_[i].may_match(parts, anchored, user)) best = ids_[i];
   }
   return best;
+}
+
+std::size_t PathPatternSet::candidates(std::string_view path) const {
+  std::size_t count = 0;
+  each_bucket(path, [&](const std::vector<std::size_t>& bucket) { count += bucket.size(); });
+  return count;
 }
 
 }  // namespace lilith::rules

@@ -6,6 +6,7 @@
 #include "audit/base/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,20 +26,34 @@ struct PatternUser {
 // `*`, `?` and [...] over a whole text without directories.
 [[nodiscard]] bool wildcard_match(std::string_view glob, std::string_view text);
 
+// The words that the shell makes of {a,b} (bash manual 3.5.1), nested ones included. A sequence
+// {1..9}, and everything once there would be more than `words_max` words, becomes `*`.
+[[nodiscard]] std::vector<std::string> expand_braces(std::string_view text, std::size_t words_max);
+
 class PathPattern {
  public:
   // Error: the pattern is empty, uses {a,b}, an unknown $NAME, a broken class, or begins with
   // neither /, ~, $HOME nor `**`.
   [[nodiscard]] static Result<PathPattern> parse(std::string_view text);
   [[nodiscard]] bool matches(std::string_view absolute_path, const PatternUser& user) const;
+  // Whether a word that the shell still expands may become a path that matches. A component of `*`
+  // and `?` alone says nothing: it never gives a leading dot, and stands in half of all benign
+  // lines. `anchored`: the word begins at the root; otherwise it may stand below any directory.
+  [[nodiscard]] bool may_match(const std::vector<std::string_view>& word, bool anchored,
+                               const PatternUser& user) const;
   [[nodiscard]] const std::string& text() const { return text_; }
   // A copy that matches case-folded paths.
   [[nodiscard]] PathPattern folded() const;
+  // A folded copy may miss what the pattern itself matches, because folding turns a class around.
+  [[nodiscard]] bool has_class() const { return text_.find('[') != std::string::npos; }
 
-  // A component that every matching path has, or empty when there is none; for the index.
-  [[nodiscard]] std::string_view literal_component() const;
-  // ".key" for a pattern whose last component is `*.key`, else empty.
-  [[nodiscard]] std::string_view suffix() const;
+  // Text that some component of every matching path has: as the whole of it, as its beginning or as
+  // its end.
+  struct Key {
+    enum class Kind { kWhole, kPrefix, kSuffix } kind = Kind::kWhole;
+    std::string_view text;
+  };
+  [[nodiscard]] std::vector<Key> keys() const;
 
  private:
   struct Segment {
@@ -50,24 +65,29 @@ class PathPattern {
   [[nodiscard]] bool segments_match(std::string_view path, const PatternUser& user) const;
   [[nodiscard]] bool segment_matches(const Segment& segment, std::string_view component,
                                      const PatternUser& user) const;
+  [[nodiscard]] std::string expanded(const Segment& segment, const PatternUser& user) const;
 
   std::string text_;
   bool from_home_ = false;
+  bool folded_ = false;
   std::vector<Segment> segments_;
 };
 
-// Many patterns, asked at once. The time of a look-up grows with the patterns that share a
-// component with the path, not with all of them.
+// Many patterns, asked at once. The time of a look-up grows with the patterns that share a key with
+// the path, not with all of them; each pattern is filed under its rarest key.
 class PathPatternSet {
  public:
-  void add(PathPattern pattern);
-  // Index of the first added pattern that matches, or npos.
+  // `id` is what find() answers; of several that match, the lowest.
+  void add(PathPattern pattern, std::size_t id);
+  void add(PathPattern pattern) { add(std::move(pattern), patterns_.size()); }
   [[nodiscard]] std::size_t find(std::string_view absolute_path, const PatternUser& user) const;
-  // Index of a pattern one of whose literal components, or whose suffix, the glob `component` could
-  // expand to.
-  [[nodiscard]] std::size_t find_by_component(std::string_view component) const;
+  // PathPattern::may_match over the set.
+  [[nodiscard]] std::size_t find_possible(std::string_view word, bool anchored,
+                                          const PatternUser& user) const;
   [[nodiscard]] bool empty() const { return patterns_.empty(); }
   [[nodiscard]] std::size_t size() const { return patterns_.size(); }
+  // How many patterns a look-up of this path would try; for tests of the index.
+  [[nodiscard]] std::size_t candidates(std::string_view absolute_path) const;
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
@@ -77,14 +97,20 @@ class PathPatternSet {
       return std::hash<std::string_view>{}(text);
     }
   };
-  using Index = std::unordered_map<std::string, std::vector<std::size_t>, Hash, std::equal_to<>>;
+  struct Index {
+    std::unordered_map<std::string, std::vector<std::size_t>, Hash, std::equal_to<>> patterns;
+    std::vector<std::size_t> lengths;  // of the keys, ascending
+    std::uint64_t filter = 0;          // of first byte and length, for whole keys
 
-  void consider(const Index& index, std::string_view key, std::string_view path,
-                const PatternUser& user, std::size_t& best) const;
+    [[nodiscard]] std::size_t bucket(std::string_view key) const;
+    void add(std::string_view key, std::size_t pattern);
+  };
+  template <class Visit>
+  void each_bucket(std::string_view path, Visit visit) const;
 
   std::vector<PathPattern> patterns_;
-  Index by_component_;
-  Index by_suffix_;
+  std::vector<std::size_t> ids_;
+  Index whole_, prefix_, suffix_;
   std::vector<std::size_t> others_;
 };
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
-#include <cstring>
 
 namespace lilith::rules {
 namespace {
@@ -118,6 +117,27 @@ Result<CanonicalHost> canonical_host(std::string_view host) {
   return from_parsed(host, url->get_hostname());
 }
 
+std::optional<CanonicalHost> carried_ipv4(const CanonicalHost& host) {
+  if (!host.is_address) return std::nullopt;
+  constexpr std::array<std::uint8_t, 12> kNat64{0, 0x64, 0xFF, 0x9B};
+  constexpr std::array<std::uint8_t, 12> kCompatible{};
+  const auto starts = [&host](const std::array<std::uint8_t, 12>& prefix) {
+    return std::equal(prefix.begin(), prefix.end(), host.address.begin());
+  };
+  std::size_t at = 12;
+  if (host.address[0] == 0x20 && host.address[1] == 0x02) {
+    at = 2;
+  } else if (!starts(kNat64) && (!starts(kCompatible) || host.address[12] == 0)) {
+    return std::nullopt;  // :: and ::1 are addresses of their own
+  }
+  CanonicalHost out;
+  out.is_address = true;
+  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.address.begin());
+  std::copy_n(host.address.begin() + static_cast<std::ptrdiff_t>(at), 4, out.address.begin() + 12);
+  out.text = address_text(out.address);
+  return out;
+}
+
 Result<Destination> parse_url(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return fail(ErrorCode::kInvalidInput,
@@ -164,6 +184,11 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
     pattern.kind_ = Kind::kAddress;
     pattern.address_ = host->address;
     pattern.prefix_bits_ = prefix + (128 - width);
+    if (pattern.prefix() != prefix_of(host->address, 128).substr(0, pattern.prefix().size()) ||
+        std::any_of(host->address.begin() + (pattern.prefix_bits_ + 7) / 8, host->address.end(),
+                    [](std::uint8_t byte) { return byte != 0; })) {
+      return bad_host(text, "has bits behind its prefix; they would not count");
+    }
     return pattern;
   }
   const bool suffix = text.starts_with("*.");
@@ -179,6 +204,15 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   return pattern;
 }
 
+std::string HostPattern::prefix_of(const std::array<std::uint8_t, 16>& address, int bits) {
+  std::string out;
+  for (std::size_t i = 0; i < address.size() && bits > 0; ++i, bits -= 8) {
+    const int mask = bits >= 8 ? 0xFF : 0xFF << (8 - bits) & 0xFF;
+    out.push_back(static_cast<char>(address[i] & mask));
+  }
+  return out;
+}
+
 bool HostPattern::matches(const CanonicalHost& host) const {
   switch (kind_) {
     case Kind::kExact:
@@ -186,15 +220,8 @@ bool HostPattern::matches(const CanonicalHost& host) const {
     case Kind::kSuffix:
       return !host.is_address && host.text.size() > name_.size() + 1 &&
              host.text.ends_with(name_) && host.text[host.text.size() - name_.size() - 1] == '.';
-    case Kind::kAddress: {
-      if (!host.is_address) return false;
-      const auto whole = static_cast<std::size_t>(prefix_bits_ / 8);
-      if (std::memcmp(address_.data(), host.address.data(), whole) != 0) return false;
-      const int rest = prefix_bits_ % 8;
-      if (rest == 0) return true;
-      const int mask = 0xFF << (8 - rest) & 0xFF;
-      return (address_[whole] & mask) == (host.address[whole] & mask);
-    }
+    case Kind::kAddress:
+      return host.is_address && prefix_of(host.address, prefix_bits_) == prefix();
   }
   return false;
 }

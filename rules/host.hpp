@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,10 @@ struct CanonicalHost {
 };
 // Refuses control bytes, spaces and / ? # @ \ % before anything else, and what is no host.
 [[nodiscard]] Result<CanonicalHost> canonical_host(std::string_view host);
+
+// The IPv4 address that an IPv6 one carries: NAT64 (RFC 6052), 6to4 (RFC 3056), IPv4-compatible
+// (RFC 4291 section 2.5.5.1). A block entry for the one must hold for the other.
+[[nodiscard]] std::optional<CanonicalHost> carried_ipv4(const CanonicalHost& host);
 
 struct Destination {
   CanonicalHost host;
@@ -43,6 +48,11 @@ class HostPattern {
   enum class Kind { kExact, kSuffix, kAddress };
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] const std::string& name() const { return name_; }  // kExact, kSuffix: without "*."
+  // kAddress: 128 for a single address, less for a block; IPv4 counts from ::ffff:0:0/96.
+  [[nodiscard]] int prefix_bits() const { return prefix_bits_; }
+  // kAddress: equal for `address` and the pattern when the pattern matches it.
+  [[nodiscard]] static std::string prefix_of(const std::array<std::uint8_t, 16>& address, int bits);
+  [[nodiscard]] std::string prefix() const { return prefix_of(address_, prefix_bits_); }
 
  private:
   Kind kind_ = Kind::kExact;

@@ -4,6 +4,7 @@
 #include "audit/base/text.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,11 +35,18 @@ class RealFileSystem final : public FileSystem {
       return ::stat(one.c_str(), &info) == 0 && info.st_uid == 0 &&
              (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     };
-    for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
-         slash = path.find('/', slash + 1)) {
-      if (!trusted(path.substr(0, slash))) return false;
-    }
-    return path.starts_with('/') && trusted("/") && trusted(path);
+    const auto whole_way = [&trusted](const std::string& one) {
+      for (std::size_t slash = one.find('/', 1); slash != std::string::npos;
+           slash = one.find('/', slash + 1)) {
+        if (!trusted(one.substr(0, slash))) return false;
+      }
+      return one.starts_with('/') && trusted("/") && trusted(one);
+    };
+    if (!whole_way(path)) return false;
+    // A link may lead into a directory that someone else can write.
+    const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr),
+                                                      [](void* p) { std::free(p); });
+    return real != nullptr && whole_way(real.get());
   }
 };
 
@@ -47,6 +55,9 @@ class LexicalFileSystem final : public FileSystem {
   [[nodiscard]] Entry look(const std::string&) const override { return {Kind::kDirectory, {}}; }
   [[nodiscard]] bool root_owned(const std::string&) const override { return false; }
 };
+
+constexpr std::string_view kMagicLink =
+    "path.magic_link: /proc/*/root, cwd, fd, exe, map_files, task and /dev/fd can lead anywhere";
 
 // /proc/*/root, cwd, fd, exe, map_files and /dev/fd are magic links: where they lead is not what
 // readlink(2) says (proc(5)).
@@ -94,7 +105,7 @@ class Walk {
       return;
     }
     if (is_magic(at_, component)) {
-      out_.reason = "path.magic_link: " + at_ + "/" + component + " can lead anywhere";
+      out_.reason = kMagicLink;
       return;
     }
     const std::string next = at_ + "/" + component;
@@ -138,20 +149,24 @@ class Walk {
   int hops_ = 0;
 };
 
-std::string fold(std::string_view absolute) {
-  std::string out;
-  for (std::size_t from = 0; from < absolute.size();) {
-    const std::size_t end = std::min(absolute.find('/', from), absolute.size());
-    const std::string_view part = absolute.substr(from, end - from);
-    if (part == "..") {
-      out.erase(std::min(out.rfind('/'), out.size()));
-    } else if (!part.empty() && part != ".") {
-      out.push_back('/');
-      out += part;
-    }
-    from = end + 1;
+// Why `given` can't be judged whatever the file system holds; empty when it may be.
+std::string_view refused(std::string_view given, std::string_view cwd) {
+  if (given.empty()) return "path.empty: the path is empty";
+  if (given.find('\0') != std::string_view::npos) return "path.nul: the path has a NUL";
+  if (!is_valid_utf8(given)) return "path.encoding: the path is not UTF-8";
+  if (given.starts_with('~')) return "path.tilde: some tools expand ~, others do not";
+  if (given.size() >= 5 && given[4] == ':' && ascii_lower(given.substr(0, 5)) == "file:") {
+    return "path.file_url: some tools read file: as a URL, others as a name";
   }
-  return out.empty() ? "/" : out;
+  if (given.starts_with('/')) {
+    return given.size() > limits::kPathBytesMax ? "path.too_long: over 4096 bytes"
+                                                : std::string_view();
+  }
+  if (!cwd.starts_with('/')) {
+    return "path.relative_without_cwd: a relative path, and the session's directory is not known";
+  }
+  return given.size() + cwd.size() + 1 > limits::kPathBytesMax ? "path.too_long: over 4096 bytes"
+                                                               : std::string_view();
 }
 
 }  // namespace
@@ -174,30 +189,47 @@ std::string join_path(std::string_view given, std::string_view cwd) {
   return joined;
 }
 
+FoldedPath fold_path(std::string_view given, std::string_view cwd) {
+  FoldedPath out;
+  out.reason = refused(given, cwd);
+  if (!out.reason.empty()) return out;
+  const bool absolute = given.starts_with('/');
+  out.lexical.reserve(given.size() + (absolute ? 0 : cwd.size() + 1));
+  for (const std::string_view part : {absolute ? std::string_view() : cwd, given}) {
+    for (std::size_t from = 0; from < part.size();) {
+      const std::size_t end = std::min(part.find('/', from), part.size());
+      const std::string_view one = part.substr(from, end - from);
+      from = end + 1;
+      if (one.empty() || one == ".") continue;
+      if (one == "..") {
+        out.has_parent = true;
+        out.lexical.erase(std::min(out.lexical.rfind('/'), out.lexical.size()));
+        continue;
+      }
+      if (out.reason.empty() && is_magic(out.lexical, one)) out.reason = kMagicLink;
+      out.lexical.push_back('/');
+      out.lexical += one;
+    }
+  }
+  if (out.lexical.empty()) out.lexical = "/";
+  return out;
+}
+
 ResolvedPath resolve_path(std::string_view given, std::string_view cwd,
                           const FileSystem& file_system) {
   ResolvedPath out;
-  const auto undecidable = [&out](const char* reason) {
-    out.reason = reason;
+  FoldedPath folded = fold_path(given, cwd);
+  out.lexical = std::move(folded.lexical);
+  if (&file_system == &lexical_file_system()) {
+    out.reason = folded.reason;
+    if (out.reason.empty()) out.resolved = out.lexical;
     return out;
-  };
-  if (given.empty()) return undecidable("path.empty: the path is empty");
-  if (given.find('\0') != std::string_view::npos)
-    return undecidable("path.nul: the path has a NUL");
-  if (!is_valid_utf8(given)) return undecidable("path.encoding: the path is not UTF-8");
-  if (given.starts_with('~')) return undecidable("path.tilde: some tools expand ~, others do not");
-  if (ascii_lower(given.substr(0, 5)) == "file:") {
-    return undecidable("path.file_url: some tools read file: as a URL, others as a name");
   }
-  if (!given.starts_with('/') && !cwd.starts_with('/')) {
-    return undecidable(
-        "path.relative_without_cwd: a relative path, and the session's directory is "
-        "not known");
+  if (out.lexical.empty()) {
+    out.reason = folded.reason;
+    return out;
   }
-  const std::string absolute = join_path(given, cwd);
-  if (absolute.size() > limits::kPathBytesMax) return undecidable("path.too_long: over 4096 bytes");
-  out.lexical = fold(absolute);
-  Walk(file_system, out).run(absolute);
+  Walk(file_system, out).run(join_path(given, cwd));
   return out;
 }
 

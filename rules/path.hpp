@@ -44,4 +44,14 @@ struct ResolvedPath {
 [[nodiscard]] ResolvedPath resolve_path(std::string_view given, std::string_view cwd,
                                         const FileSystem& file_system);
 
+// The same for lexical_file_system(), where `resolved` is `lexical` unless there is a reason: one
+// string and no look-ups, for decide().
+struct FoldedPath {
+  std::string lexical;
+  std::string_view reason;  // as ResolvedPath::reason, from a fixed list
+  bool has_parent = false;  // `..` stands in it: after a link, a tool that folds the text and the
+                            // kernel mean two different files
+};
+[[nodiscard]] FoldedPath fold_path(std::string_view given, std::string_view cwd);
+
 }  // namespace lilith::rules

@@ -1,5 +1,6 @@
 #include "rules/policy.hpp"
 
+#include "audit/base/text.hpp"
 #include "rules/policy_model.hpp"
 
 #include <algorithm>
@@ -34,20 +35,15 @@ void HostList::add(HostEntry entry) {
       suffix_[entry.pattern.name()].push_back(index);
       break;
     case HostPattern::Kind::kAddress:
-      addresses_.push_back(index);
+      addresses_[entry.pattern.prefix_bits()][entry.pattern.prefix()].push_back(index);
       break;
   }
+  has_always_block_ = has_always_block_ || entry.entry.always_block;
   entries_.push_back(std::move(entry));
 }
 
 template <class Accept>
 const HostEntry* HostList::search(const CanonicalHost& host, Accept accept) const {
-  if (host.is_address) {
-    for (const std::size_t index : addresses_) {
-      if (entries_[index].pattern.matches(host) && accept(entries_[index])) return &entries_[index];
-    }
-    return nullptr;
-  }
   const auto among = [&](const StringMap<std::vector<std::size_t>>& map,
                          std::string_view name) -> const HostEntry* {
     const auto found = map.find(name);
@@ -57,6 +53,13 @@ const HostEntry* HostList::search(const CanonicalHost& host, Accept accept) cons
     }
     return nullptr;
   };
+  if (host.is_address) {
+    for (auto bits = addresses_.rbegin(); bits != addresses_.rend(); ++bits) {
+      const std::string prefix = HostPattern::prefix_of(host.address, bits->first);
+      if (const HostEntry* entry = among(bits->second, prefix)) return entry;
+    }
+    return nullptr;
+  }
   if (const HostEntry* entry = among(exact_, host.text)) return entry;
   if (suffix_.empty()) return nullptr;
   for (std::size_t dot = host.text.find('.'); dot != std::string::npos;
@@ -85,6 +88,12 @@ bool HostList::accepts(const HostEntry& entry, int port, std::string_view protoc
 
 const HostEntry* HostList::find(const CanonicalHost& host, int port,
                                 std::string_view protocol) const {
+  if (has_always_block_) {
+    const HostEntry* always = search(host, [&](const HostEntry& entry) {
+      return entry.entry.always_block && accepts(entry, port, protocol);
+    });
+    if (always != nullptr) return always;
+  }
   return search(host, [&](const HostEntry& entry) { return accepts(entry, port, protocol); });
 }
 
@@ -92,12 +101,67 @@ const HostEntry* HostList::find_host(const CanonicalHost& host) const {
   return search(host, [](const HostEntry&) { return true; });
 }
 
+void PathBlockList::compile(const std::vector<const ToolRule*>& rules) {
+  for (const bool always : {true, false}) {
+    for (const ToolRule* rule : rules) {
+      for (std::size_t i = 0; i < rule->path_block.entries.size(); ++i) {
+        const Entry& entry = rule->path_block.entries[i];
+        if (entry.always_block != always) continue;
+        const PathPattern& pattern = rule->path_block.parsed[i];
+        folded_.add(pattern.folded(), hits_.size());
+        if (pattern.has_class()) classes_.add(pattern, hits_.size());
+        hits_.push_back({rule, &entry});
+      }
+    }
+  }
+}
+
+const PathBlockList::Hit* PathBlockList::find(std::string_view path,
+                                              const PatternUser& user) const {
+  if (hits_.empty()) return nullptr;
+  const bool lower =
+      std::none_of(path.begin(), path.end(), [](char c) { return (c >= 'A' && c <= 'Z'); });
+  const std::size_t hit =
+      std::min(folded_.find(lower ? path : ascii_lower(path), user), classes_.find(path, user));
+  return hit == PathPatternSet::npos ? nullptr : &hits_[hit];
+}
+
+const PathBlockList::Hit* PathBlockList::find_possible(std::string_view word, bool anchored,
+                                                       const PatternUser& user) const {
+  const std::size_t hit = folded_.find_possible(ascii_lower(word), anchored, user);
+  return hit == PathPatternSet::npos ? nullptr : &hits_[hit];
+}
+
+void ToolSection::compile() {
+  const auto named = [this](std::string_view name) -> const ToolRule* {
+    const auto found = allowed.find(name);
+    return found == allowed.end() ? nullptr : &found->second;
+  };
+  read_file = named("read_file");
+  write_file = named("write_file");
+  run_command = named("run_command");
+  if (read_file != nullptr) read_block.compile({read_file});
+  if (write_file != nullptr) write_block.compile({write_file});
+  std::vector<const ToolRule*> all;
+  for (auto& [name, rule] : allowed) {
+    if (rule.path_block.present) all.push_back(&rule);
+    for (auto& [program, entries] : rule.command_block_by_program) {
+      std::stable_partition(entries.begin(), entries.end(), [&rule](std::size_t index) {
+        return rule.command_block[index].entry.always_block;
+      });
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const ToolRule* a, const ToolRule* b) { return a->line < b->line; });
+  shell_block.compile(all);
+}
+
 // Files that execute later although they look like data: settings and hooks of the agents and of
 // the tools they drive (facts: Cursor CVE-2025-54135, Copilot CVE-2025-53773, sandbox-runtime's own
 // list of protected writes).
 const PathPatternSet& agent_config_patterns() {
   static const PathPatternSet set = [] {
-    constexpr std::array<std::string_view, 37> kPatterns{"**/.git/hooks/**",
+    constexpr std::array<std::string_view, 43> kPatterns{"**/.git/hooks/**",
                                                          "**/.git/config.worktree",
                                                          "**/.config/git/**",
                                                          "**/.cargo/config",
@@ -132,6 +196,12 @@ const PathPatternSet& agent_config_patterns() {
                                                          "**/.zshrc",
                                                          "**/.zshenv",
                                                          "**/.zprofile",
+                                                         "**/.zlogin",
+                                                         "**/.bash_logout",
+                                                         "**/.config/fish/**",
+                                                         "**/.ripgreprc",
+                                                         "**/.vscode/launch.json",
+                                                         "**/.claude/settings*.json",
                                                          "**/.config/lilith/**",
                                                          "**/.local/state/lilith/**"};
     PathPatternSet patterns;

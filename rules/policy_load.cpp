@@ -52,8 +52,11 @@ class Loader {
   void top(const Node& root, PolicyModel& model);
   void egress(const Node& map, EgressSection& section);
   void host_entry(const Node& node, HostList::Kind kind, HostList& list);
+  void check_allowed_host(const Node& node, const HostEntry& entry);
   void tools(const Node& map, PolicyModel& model);
   void tool(const Node& node, bool is_block, StringMap<ToolRule>& into);
+  void check_tool_key(const Node& key, const std::string& tool);
+  void check_tool_name(const Node& node, const std::string& tool);
   void path_list(const Node& node, std::string_view what, bool is_block, PathList& list);
   void command_allow(const Node& node, ToolRule& rule);
   void command_block(const Node& node, ToolRule& rule);
@@ -78,6 +81,22 @@ constexpr std::array<std::pair<std::string_view, bool>, 2> kModes{
     {{"audit", true}, {"enforce", false}}};
 constexpr std::array<std::pair<std::string_view, audit::Sync>, 3> kSyncs{
     {{"off", audit::Sync::kOff}, {"batch", audit::Sync::kBatch}, {"always", audit::Sync::kAlways}}};
+
+// What CommandUse::hazards can hold; hazards of the line as a whole belong to no entry.
+constexpr std::array<std::string_view, 5> kAllowableHazards{
+    "command.exec_option", "command.wrapper", "command.dynamic_option", "command.environment",
+    "command.arithmetic"};
+// Names of the agents that people write where the operation is meant.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnNames{
+    {{"Read", "read_file"},
+     {"Write", "write_file"},
+     {"Edit", "write_file"},
+     {"MultiEdit", "write_file"},
+     {"NotebookEdit", "write_file"},
+     {"Bash", "run_command"},
+     {"run_in_terminal", "run_command"},
+     {"WebFetch", "the egress section"},
+     {"fetch_webpage", "the egress section"}}};
 
 std::string quoted(std::string_view text) { return "'" + printable(text) + "'"; }
 
@@ -109,7 +128,7 @@ void Loader::members(const Node& map, std::string_view what, KeyList keys, const
   for (const auto& [key, value] : map.members) {
     if (std::find(keys.begin(), keys.end(), key.scalar) != keys.end()) {
       handle(key, value);
-    } else {
+    } else if (key.scalar != "<<") {  // reported where it was read
       error(key, std::string(what) + " has no key " + quoted(key.scalar) +
                      suggestion(key.scalar, {keys.begin(), keys.end()}));
     }
@@ -232,7 +251,22 @@ void Loader::host_entry(const Node& node, HostList::Kind kind, HostList& list) {
   auto pattern = HostPattern::parse(entry.entry.text);
   if (!pattern) return error(*host_node, pattern.error().message);
   entry.pattern = std::move(*pattern);
+  if (!is_block) check_allowed_host(*host_node, entry);
   list.add(std::move(entry));
+}
+
+void Loader::check_allowed_host(const Node& node, const HostEntry& entry) {
+  if (entry.ports.empty()) {
+    for (const std::string& protocol : entry.protocols) {
+      if (default_port(protocol) == 0) {
+        error(node, "a destination with protocol " + protocol + " needs ports: it has no default");
+      }
+    }
+  }
+  if (entry.pattern.kind() == HostPattern::Kind::kSuffix &&
+      entry.pattern.name().find('.') == std::string::npos) {
+    warning(node, quoted(entry.entry.text) + " allows everything below a top-level name");
+  }
 }
 
 void Loader::egress(const Node& map, EgressSection& section) {
@@ -252,6 +286,7 @@ void Loader::egress(const Node& map, EgressSection& section) {
       items(value, "blocked_destinations",
             [&](const Node& item) { host_entry(item, HostList::Kind::kBlock, section.blocked); });
     } else {
+      section.private_line = key.line;
       boolean(value, "private", section.private_addresses);
     }
   });
@@ -301,8 +336,8 @@ void Loader::path_list(const Node& node, std::string_view what, bool is_block, P
     if (!is_block && entry.text == "**") {
       warning(item, "'**' allows every path on the machine");
     }
-    if (is_block) list.folded.add(pattern->folded());
-    list.patterns.add(std::move(*pattern));
+    if (!is_block) list.patterns.add(*pattern);
+    list.parsed.push_back(std::move(*pattern));
     list.entries.push_back(std::move(entry));
   });
 }
@@ -321,7 +356,14 @@ void Loader::command_allow(const Node& node, ToolRule& rule) {
                 } else {
                   items(value, "allow_hazards", [&](const Node& hazard) {
                     std::string code;
-                    if (text(hazard, "a hazard", code)) entry.allow_hazards.push_back(code);
+                    if (!text(hazard, "a hazard", code)) return;
+                    if (std::find(kAllowableHazards.begin(), kAllowableHazards.end(), code) ==
+                        kAllowableHazards.end()) {
+                      error(hazard, quoted(code) + " is no hazard that an entry can allow" +
+                                        suggestion(code, {kAllowableHazards.begin(),
+                                                          kAllowableHazards.end()}));
+                    }
+                    entry.allow_hazards.push_back(code);
                   });
                 }
               });
@@ -372,10 +414,42 @@ void Loader::arguments(const Node& node, ToolRule& rule) {
   }
 }
 
+// A list that its tool never asks would look like a rule and be none.
+void Loader::check_tool_key(const Node& key, const std::string& tool) {
+  const std::string& k = key.scalar;
+  const bool is_path_tool = tool == "read_file" || tool == "write_file";
+  if (k == "path_allowlist" && !is_path_tool) {
+    error(key,
+          "path_allowlist belongs to read_file and write_file; " + quoted(tool) + " never asks it");
+  } else if (k == "path_blocklist" && !is_path_tool && tool != "run_command") {
+    error(key, "path_blocklist belongs to read_file, write_file and run_command; " + quoted(tool) +
+                   " never asks it");
+  } else if ((k == "command_allowlist" || k == "command_blocklist") && tool != "run_command") {
+    error(key, k + " belongs to run_command; " + quoted(tool) + " never asks it");
+  } else if ((k == "servers" || k == "arguments") && (is_path_tool || tool == "run_command")) {
+    error(key, k + " belongs to MCP tools and other tools; " + quoted(tool) + " never asks it");
+  }
+}
+
+void Loader::check_tool_name(const Node& node, const std::string& tool) {
+  if (tool == "egress" || tool == "other") {
+    return error(node, quoted(tool) + " is no tool to allow; hosts belong to the egress section");
+  }
+  for (const auto& [own, operation] : kOwnNames) {
+    if (own == tool) {
+      warning(node, quoted(tool) +
+                        " is an agent's own name; this entry allows nothing, what it "
+                        "does is judged by " +
+                        std::string(operation));
+    }
+  }
+}
+
 void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
   ToolRule rule;
   rule.line = node.line;
   const Node* name_node = nullptr;
+  std::vector<const Node*> keys;
   if (is_block && node.kind == Kind::kScalar) {
     if (!text(node, "a tool", rule.name)) return;
     name_node = &node;
@@ -383,7 +457,9 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
     members(node, "a tool", is_block ? kBlockedToolKeys : kAllowedToolKeys,
             [&](const Node& key, const Node& value) {
               const std::string& k = key.scalar;
+              if (!is_block) keys.push_back(&key);
               if (k == "name" || k == "pattern") {
+                if (name_node != nullptr) error(key, "a tool has one name");
                 name_node = &value;
                 text(value, "name", rule.name);
               } else if (k == "always_block") {
@@ -406,7 +482,11 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
                 items(value, k, [&](const Node& item) {
                   Entry entry;
                   entry.line = item.line;
-                  if (text(item, "a server", entry.text)) rule.servers.push_back(entry);
+                  if (!text(item, "a server", entry.text)) return;
+                  if (entry.text.find_first_of("*?[") != std::string::npos) {
+                    error(item, "a server is an exact name; wildcards are not read here");
+                  }
+                  rule.servers.push_back(entry);
                 });
               }
             });
@@ -417,6 +497,8 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
   }
   if (rule.name.empty()) return;
   rule.line = name_node->line;
+  for (const Node* key : keys) check_tool_key(*key, rule.name);
+  if (!is_block) check_tool_name(*name_node, rule.name);
   const std::string name = rule.name;
   if (!into.emplace(name, std::move(rule)).second) {
     error(*name_node, "the tool " + quoted(name) + " stands twice; put its lists into one entry");
@@ -530,13 +612,23 @@ void Loader::check_tools(const PolicyModel& model) {
             "own tool only");
   }
   if (writes == nullptr) return;
-  const PatternUser nobody{"user", "/home/user"};
+  // Below a home the pattern's user is that home's; anywhere else any user will do.
+  const auto writable = [writes](std::string_view path) {
+    std::string home = "/home/user";
+    if (path.starts_with("/home/")) home = path.substr(0, std::min(path.find('/', 6), path.size()));
+    const PatternUser owner{std::string_view(home).substr(6), home};
+    return writes->path_allow.patterns.find(path, owner) != PathPatternSet::npos;
+  };
   for (const std::string& path : {model.audit.log_path, model.audit.log_path + ".lock"}) {
-    if (writes->path_allow.patterns.find(path, nobody) != PathPatternSet::npos) {
+    if (writable(path)) {
       return error(log_path_node_.line > 0 ? log_path_node_ : at(writes->line),
                    "write_file may write the audit log itself (" + path +
                        "); take it out of path_allowlist");
     }
+  }
+  if (file_name_.starts_with('/') && writable(file_name_)) {
+    warning(at(writes->line), "write_file may write this policy itself (" +
+                                  std::string(file_name_) + "); take it out of path_allowlist");
   }
 }
 
@@ -621,9 +713,11 @@ std::unique_ptr<PolicyModel> Loader::load(std::string_view text) {
     at.column = problem.column;
     error(at, std::move(problem.message));
   }
-  if (!problems.empty()) return model;
+  // A key that stands twice or a foreign tag leaves a tree behind: what else is wrong is said, too.
+  if (!problems.empty() && root.kind != Kind::kMap) return model;
   top(root, *model);
   check_as_a_whole(root, *model);
+  model->tools.compile();
   return model;
 }
 
@@ -644,7 +738,9 @@ PolicyLoad load_policy(std::string_view yaml, std::string_view file_name) {
   Loader loader(file_name, out);
   auto model = loader.load(yaml);
   std::stable_sort(out.diagnostics.begin(), out.diagnostics.end(),
-                   [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
+                   [](const Diagnostic& a, const Diagnostic& b) {
+                     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+                   });
   if (!loader.failed()) out.policy = std::make_shared<const Policy>(std::move(model));
   return out;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The compiled policy, for rules/ itself. Made by policy_yaml.cpp, asked by decide.cpp.
+// The compiled policy, for rules/ itself. Made by policy_load.cpp, asked by decide.cpp.
 
 #include "rules/command.hpp"
 #include "rules/glob.hpp"
@@ -7,6 +7,7 @@
 #include "rules/policy.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,7 @@ class HostList {
   enum class Kind { kAllow, kBlock };
   explicit HostList(Kind kind) : kind_(kind) {}
   void add(HostEntry entry);
+  // Of block entries that match, one with always_block where there is one.
   [[nodiscard]] const HostEntry* find(const CanonicalHost& host, int port,
                                       std::string_view protocol) const;
   // An entry for the host with other ports or protocols; for the reason only.
@@ -64,15 +66,17 @@ class HostList {
   Kind kind_;
   std::vector<HostEntry> entries_;
   StringMap<std::vector<std::size_t>> exact_, suffix_;
-  std::vector<std::size_t> addresses_;
+  // By prefix length, then by the prefix.
+  std::map<int, StringMap<std::vector<std::size_t>>> addresses_;
+  bool has_always_block_ = false;
 };
 
 struct PathList {
   bool present = false;
   int line = 0;
   std::vector<Entry> entries;
-  PathPatternSet patterns;
-  PathPatternSet folded;  // block lists only
+  std::vector<PathPattern> parsed;  // one for each entry
+  PathPatternSet patterns;          // allow lists: ids are indexes of entries
 };
 
 struct CommandAllowEntry {
@@ -106,6 +110,29 @@ struct ToolRule {
   std::vector<ArgumentRule> arguments;
 };
 
+// The block lists of one or more tools as one, so that a look-up costs the path and not the tools.
+class PathBlockList {
+ public:
+  struct Hit {
+    const ToolRule* rule = nullptr;
+    const Entry* entry = nullptr;
+  };
+  // Entries with always_block come first, whatever the order of the calls: they must not be hidden
+  // behind one that only records.
+  void compile(const std::vector<const ToolRule*>& rules);
+  // `path` and its case-folded form against every entry.
+  [[nodiscard]] const Hit* find(std::string_view path, const PatternUser& user) const;
+  // A word that the shell still expands (PathPattern::may_match).
+  [[nodiscard]] const Hit* find_possible(std::string_view word, bool anchored,
+                                         const PatternUser& user) const;
+  [[nodiscard]] bool empty() const { return hits_.empty(); }
+
+ private:
+  std::vector<Hit> hits_;
+  PathPatternSet folded_;   // all of them
+  PathPatternSet classes_;  // those that folding could turn around
+};
+
 struct EgressSection {
   int line = 0;  // 0: the section is absent
   DefaultAction default_action = DefaultAction::kDeny;
@@ -113,6 +140,7 @@ struct EgressSection {
   HostList allowed{HostList::Kind::kAllow};
   HostList blocked{HostList::Kind::kBlock};
   bool private_addresses = true;  // false: RFC 1918, ULA and CGNAT are refused
+  int private_line = 0;
 };
 
 struct ToolSection {
@@ -121,6 +149,14 @@ struct ToolSection {
   int default_line = 0;
   StringMap<ToolRule> allowed;
   StringMap<ToolRule> blocked;
+
+  // Made by compile() from the lists above.
+  void compile();
+  const ToolRule* read_file = nullptr;
+  const ToolRule* write_file = nullptr;
+  const ToolRule* run_command = nullptr;
+  PathBlockList read_block, write_block;
+  PathBlockList shell_block;  // of all tools: what a shell line names may be read or written
 };
 
 struct PolicyModel {
