@@ -48,6 +48,10 @@ struct Word {
   std::size_t offset = 0;
 };
 
+bool is_whole_arithmetic(const Word& word) {
+  return word.arithmetic && word.text.size() == word.arithmetic_bytes;
+}
+
 // $#, $? and ${#NAME}, nothing else beside them.
 bool is_count(const Word& word) {
   if (word.constant) return false;
@@ -287,7 +291,6 @@ bool Reader::word(Word& out) {
   // {} alone is no brace expansion (bash manual 3.5.1).
   out.brace = out.brace &&
               (out.text.find(',') != std::string::npos || out.text.find("..") != std::string::npos);
-  out.arithmetic = out.arithmetic && out.text.size() == out.arithmetic_bytes;
   if (any && peek() == '(' && !end()) {
     refuse("command.unparsable",
            "a '(' after a word (extended globs and functions of this form are not read)");
@@ -621,7 +624,8 @@ void Reader::parameter_word(bool in_quotes, std::string_view name, bool assigns)
       ++at_;
     }
   }
-  if (assigns) note_assignment(std::string(name), value, value.offset);
+  // Only where the variable was not set: what it holds afterwards may still be the old value.
+  if (assigns) note_assignment(std::string(name), value, value.offset, Binding::kForOneCommand);
 }
 
 // POSIX 2.6.3: within backquotes a backslash before $ ` \ (and " inside double quotes) is taken
@@ -1190,7 +1194,7 @@ void Reader::conditional() {
   bool pattern_next = false;
   const auto check = [&](const Word& one) {
     const bool variable = one.text.starts_with('$') && integers_.contains(one.text.substr(1));
-    const bool whole = one.arithmetic && one.text.size() == one.arithmetic_bytes;
+    const bool whole = is_whole_arithmetic(one);
     if (!(one.constant && is_integer(one.text)) && !(variable && !one.constant) && !is_count(one) &&
         !whole) {
       refuse("command.arithmetic", "[[ compares '" + printable(one.text) + "' as arithmetic");
@@ -1466,7 +1470,7 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
                 offset);
   }
   const bool integer =
-      value.arithmetic || (value.constant && is_integer(value.text)) || is_count(value);
+      is_whole_arithmetic(value) || (value.constant && is_integer(value.text)) || is_count(value);
   if (!integer) {
     integers_.erase(name);
     lost_.insert(name);
@@ -1658,7 +1662,7 @@ void Reader::evaluates_subscript(const std::vector<Word>& argv, CommandUse& use)
                            use.offset});
   };
   const auto number = [&](const Word& word) {
-    return word.arithmetic || is_count(word) ||
+    return is_whole_arithmetic(word) || is_count(word) ||
            (word.text.starts_with('$') && integers_.contains(word.text.substr(1)));
   };
   if (use.name == "printf" && argv.size() > 1) {

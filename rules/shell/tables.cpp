@@ -1082,7 +1082,10 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
     if (!word(i).starts_with('-')) break;
     if (!argv[i].constant) return kUnknown;
     const bool alone = word(i).size() == 2;
-    if (alone && with_value.find(word(i)[1]) != std::string_view::npos) ++i;
+    if (alone && with_value.find(word(i)[1]) != std::string_view::npos) {
+      ++i;  // its value, whatever that looks like
+      continue;
+    }
     if (word(i).starts_with("--") && word(i).find('=') == std::string_view::npos &&
         word(i) != "--foreground" && word(i) != "--preserve-status" && word(i) != "--null" &&
         word(i) != "--no-run-if-empty" && word(i) != "--verbose" && word(i) != "--portability") {

