@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace lilith::replay {
 namespace {
@@ -105,12 +106,14 @@ struct Replayer::Verdict {
   bool deny = false;
   bool blocks = false;
   std::string rule, target;
+  // Where a newly denied event is counted, found once: references into unordered_map stay good.
+  std::array<Group*, kGroupings> groups{};
 };
 
 struct Replayer::Memo {
   std::unordered_map<std::string, std::vector<Verdict>, NameHash, std::equal_to<>> verdicts;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> names;
-  std::set<std::string, std::less<>> ids;
+  std::unordered_set<std::string> ids;
   std::string key;
 };
 
@@ -152,8 +155,13 @@ void Replayer::add(const Event& event) {
   quality_.first =
       quality_.decided + quality_.unknown == 0 ? event.time : std::min(quality_.first, event.time);
   quality_.last = std::max(quality_.last, event.time);
-  quality_.hosts.insert(id_of(event.host));
-  quality_.users.insert(id_of(event.facts.user));
+  const std::uint32_t host = id_of(event.host), user = id_of(event.facts.user);
+  if (host != host_ || user != user_ || quality_.hosts.empty()) {
+    quality_.hosts.insert(host);
+    quality_.users.insert(user);
+  }
+  host_ = host;
+  user_ = user;
   if (const std::string why = why_unknown(event); !why.empty()) {
     ++quality_.unknown;
     ++quality_.unknown_why[why];
@@ -181,13 +189,11 @@ void Replayer::add(const Event& event) {
   count(event, memo_->verdicts.emplace(memo_->key, std::move(verdicts)).first->second);
 }
 
-void Replayer::count(const Event& event, const std::vector<Verdict>& verdicts) {
+void Replayer::count(const Event& event, std::vector<Verdict>& verdicts) {
   // Imported history was done, so that it counts as allowed in fact.
   const bool was_denied =
       event.type == EventType::kDecision && event.decision == audit::Verdict::kDeny;
-  const auto tally_group = [&](std::unordered_map<std::string, Group>& groups,
-                               const std::string& key, bool blocks) {
-    Group& group = groups[key];
+  const auto tally_group = [&](Group& group, bool blocks) {
     if (group.events++ == 0) {
       group.first = event.time;
       group.example = event.id;
@@ -195,25 +201,35 @@ void Replayer::count(const Event& event, const std::vector<Verdict>& verdicts) {
     if (blocks) ++group.blocked;
     group.first = std::min(group.first, event.time);
     group.last = std::max(group.last, event.time);
-    group.hosts.insert(id_of(event.host));
-    group.users.insert(id_of(event.facts.user));
+    if (group.last_host != host_) group.hosts.insert(group.last_host = host_);
+    if (group.last_user != user_) group.users.insert(group.last_user = user_);
   };
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     CandidateTally& tally = tallies_[i];
-    const Verdict& verdict = verdicts[i];
+    Verdict& verdict = verdicts[i];
     ++(verdict.deny ? tally.denied : tally.allowed);
     const Change change = verdict.deny == was_denied ? Change::kUnchanged
                           : verdict.deny             ? Change::kNewlyDenied
                                                      : Change::kNewlyAllowed;
     ++tally.changes[change];
-    if (change == Change::kNewlyAllowed)
-      tally_group(tally.newly_allowed_by_rule, verdict.rule, false);
+    if (change == Change::kNewlyAllowed) {
+      tally_group(tally.newly_allowed_by_rule[verdict.rule], false);
+    }
     if (change != Change::kNewlyDenied) continue;
     if (verdict.blocks) ++tally.blocked;
-    const std::array<const std::string*, kGroupings> keys{
-        &verdict.rule, &event.tool, &verdict.target, &event.host, &event.facts.user};
-    for (std::size_t by = 0; by < kGroupings; ++by)
-      tally_group(tally.newly_denied[by], *keys[by], verdict.blocks);
+    // Rule, tool, target and user are the same for every event with this verdict; the host is not.
+    if (verdict.groups[0] == nullptr) {
+      const std::array<const std::string*, kGroupings> keys{
+          &verdict.rule, &event.tool, &verdict.target, &event.host, &event.facts.user};
+      for (std::size_t by = 0; by < kGroupings; ++by) {
+        verdict.groups[by] = &tally.newly_denied[by][*keys[by]];
+      }
+    }
+    constexpr auto kHost = static_cast<std::size_t>(By::kHost);
+    for (std::size_t by = 0; by < kGroupings; ++by) {
+      tally_group(by == kHost ? tally.newly_denied[by][event.host] : *verdict.groups[by],
+                  verdict.blocks);
+    }
   }
 }
 

@@ -30,10 +30,12 @@ enum class Change { kUnchanged, kNewlyDenied, kNewlyAllowed, kUnknown };
 
 struct Group {
   std::uint64_t events = 0;
-  std::uint64_t blocked = 0;             // of those, enforced and not only logged
-  std::set<std::uint32_t> hosts, users;  // ids of Replayer::names()
+  std::uint64_t blocked = 0;  // of those, enforced and not only logged
+  std::set<std::uint32_t> hosts, users;
   WallTime first{}, last{};
   std::string example;  // id of the first event
+  // Counted last: most events repeat them, and a set is slow to ask.
+  std::uint32_t last_host = UINT32_MAX, last_user = UINT32_MAX;
 };
 // Ways to look at the newly denied.
 enum class By { kRule, kTool, kTarget, kHost, kUser };
@@ -79,13 +81,14 @@ class Replayer {
  private:
   struct Verdict;  // of one candidate for one call
   struct Memo;
-  void count(const audit::Event& event, const std::vector<Verdict>& verdicts);
+  void count(const audit::Event& event, std::vector<Verdict>& verdicts);
   [[nodiscard]] std::uint32_t id_of(std::string_view name);
 
   std::vector<std::shared_ptr<const rules::Policy>> policies_;
   std::vector<CandidateTally> tallies_;
   Quality quality_;
   std::unique_ptr<Memo> memo_;
+  std::uint32_t host_ = 0, user_ = 0;  // of the event in hand
 };
 
 // One event whose recorded decision differs from what the same policy says now.

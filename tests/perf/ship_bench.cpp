@@ -47,7 +47,7 @@ class Counter {
     std::vector<char> buffer(std::size_t{1} << 20);
     std::uint64_t have = 0;
     auto last = SteadyClock::now();
-    while (have < bytes_min) {
+    for (;;) {
       const ssize_t got = ::read(client.get(), buffer.data(), buffer.size());
       if (got <= 0) break;
       have += static_cast<std::uint64_t>(got);
