@@ -35,7 +35,9 @@ def code_faults(name, text):
     for number, line in enumerate(text.split("\n"), 1):
         at = f"{name}:{number}"
         columns = PYTHON_COLUMNS_MAX if name.endswith(".py") else COLUMNS_MAX
-        if len(line) > columns and "http" not in line and 'R"' not in line:
+        # Tables of shell lines are data: a row is easier to read whole.
+        table = name.endswith("_rows.cpp")
+        if len(line) > columns and not table and "http" not in line and 'R"' not in line:
             faults.append(f"{at}: more than {columns} columns")
         if "\t" in line:
             faults.append(f"{at}: a tab")
