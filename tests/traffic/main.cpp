@@ -18,7 +18,7 @@ constexpr const char* kUsage =
 
 int main(int argc, char** argv) {
   lilith::test::TrafficOptions options;
-  for (int i = 1; i < argc; ++i) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string_view flag = argv[i];
     std::uint64_t value = 0;
     const char* text = i + 1 < argc ? argv[i + 1] : "";
@@ -36,7 +36,6 @@ int main(int argc, char** argv) {
       std::fputs(kUsage, stderr);
       return 2;
     }
-    ++i;
   }
   lilith::test::generate_traffic(options, [](const std::string& line) {
     std::fwrite(line.data(), 1, line.size(), stdout);
