@@ -176,22 +176,50 @@ struct Judged {
   std::string path;                      // read_file, write_file
   std::unique_ptr<Operation> operation;  // where kind, use and path don't say it
   std::string_view said;                 // for `tell`
-  std::string (*tell)(const Judged&) = nullptr;
+  std::string (*tell)(const Judged&, std::string_view rule) = nullptr;
 };
 
-std::string rule_of(const Judged& one) {
-  std::string out(one.section);
-  for (const std::string_view part : {one.tool, one.list}) {
-    if (part.empty()) continue;
-    out += '.';
-    out += part;
-  }
-  if (one.entry) {
-    out += "[\"";
-    out += *one.entry;
-    out += "\"]";
-  }
+// One allocation for one sentence.
+std::string joined(std::initializer_list<std::string_view> parts, std::size_t more = 0) {
+  std::size_t size = more;
+  for (const std::string_view part : parts) size += part.size();
+  std::string out;
+  out.reserve(size);
+  for (const std::string_view part : parts) out += part;
   return out;
+}
+
+// printable(), without a copy of what is plain already.
+class Shown {
+ public:
+  explicit Shown(std::string_view text) : view_(text) {
+    if (std::any_of(text.begin(), text.end(), [](char c) { return c < 0x20 || c >= 0x7F; })) {
+      made_ = printable(text);
+      view_ = made_;
+    }
+  }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+  [[nodiscard]] std::string_view view() const { return view_; }
+
+ private:
+  std::string made_;
+  std::string_view view_;
+};
+// Room for " (FILE:LINE)" behind a sentence.
+constexpr std::size_t kPlaceBytes = 96;
+
+std::string rule_of(const Judged& one) {
+  const bool entry = one.entry.has_value();
+  return joined({one.section, one.tool.empty() ? "" : ".", one.tool, one.list.empty() ? "" : ".",
+                 one.list, entry ? "[\"" : "", entry ? *one.entry : "", entry ? "\"]" : ""});
+}
+
+// "PREFIX'WHAT'SUFFIX", and the rule behind it.
+std::string tell_of(std::string_view prefix, std::string_view what, std::string_view suffix,
+                    std::string_view rule = {}, std::string_view end = {}) {
+  const Shown shown(what);
+  return joined({prefix, "'", shown.view(), "'", suffix, rule, end}, kPlaceBytes);
 }
 
 // Names of `member` in the arguments that a rule asks for.
@@ -265,7 +293,7 @@ class Judge {
   void tool_default(Judged one, std::string_view code);
   void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
   [[nodiscard]] Mode mode_of(const Judged& one) const;
-  [[nodiscard]] Operation operation_of(const Judged& one) const;
+  [[nodiscard]] Operation take_operation(Judged& one) const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
     const auto found = p_.tools.allowed.find(name);
@@ -296,10 +324,10 @@ void Judge::tool_default(Judged one, std::string_view code) {
   one.deny = !tools_default_allow();
   if (one.deny) {
     one.code = p_.tools.line == 0 ? "tool.no_section" : code;
-    one.tell = p_.tools.line == 0 ? +[](const Judged& j) {
-      return "the policy has no tool_invocations section, so " + std::string(j.said) + " is denied";
-    } : +[](const Judged& j) {
-      return std::string(j.said) + " is not listed in tool_invocations.allowed_tools";
+    one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view) {
+      return joined({"the policy has no tool_invocations section, so ", j.said, " is denied"});
+    } : +[](const Judged& j, std::string_view) {
+      return joined({j.said, " is not listed in tool_invocations.allowed_tools"}, kPlaceBytes);
     };
   }
   add(std::move(one));
@@ -336,8 +364,8 @@ bool Judge::judge_blocked(const PathBlockList::Hit* hit, std::string_view spelli
   one.code = "path.blocked";
   if (one.technique.empty()) one.technique = technique_of(hit->entry->text);
   one.said = messages_.emplace_front(spelling);
-  one.tell = [](const Judged& j) {
-    return "path '" + printable(j.said) + "' is blocked by " + rule_of(j);
+  one.tell = [](const Judged& j, std::string_view by) {
+    return tell_of("path ", j.said, " is blocked by ", by);
   };
   add(std::move(one));
   return true;
@@ -377,9 +405,9 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
     one.line = p_.protect_line;
     one.code = "path.agent_config";
     one.technique = "T1562.001";
-    one.tell = [](const Judged& j) {
-      return "path '" + printable(j.path) +
-             "' configures an agent or runs later; writing it is blocked by protect_agent_config";
+    one.tell = [](const Judged& j, std::string_view by) {
+      return tell_of("path ", j.path,
+                     " configures an agent or runs later; writing it is blocked by ", by);
     };
     add(std::move(one));
     return;
@@ -387,8 +415,8 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
   if (path.resolved.empty()) {
     one.code = code_of(path.reason);
     one.said = sentence_of(path.reason);
-    one.tell = [](const Judged& j) {
-      return "path '" + printable(j.path) + "' cannot be judged: " + std::string(j.said);
+    one.tell = [](const Judged& j, std::string_view) {
+      return tell_of("path ", j.path, " cannot be judged: ", j.said);
     };
     add(std::move(one));
     return;
@@ -414,8 +442,8 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
   } else {
     one.code = "path.not_listed";
     if (rule->path_allow.present) one.line = rule->path_allow.line;
-    one.tell = [](const Judged& j) {
-      return "path '" + printable(j.path) + "' is not in " + rule_of(j);
+    one.tell = [](const Judged& j, std::string_view by) {
+      return tell_of("path ", j.path, " is not in ", by);
     };
   }
   add(std::move(one));
@@ -441,7 +469,7 @@ void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const Tool
   one.code = hazard.code;
   one.technique = "T1059";
   one.said = hazard.message;
-  one.tell = [](const Judged& j) { return std::string(j.said); };
+  one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
   add(std::move(one));
 }
 
@@ -468,8 +496,8 @@ bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, cons
     one.line = blocking.entry.line;
     one.code = "command.blocked";
     one.technique = "T1059";
-    one.tell = [](const Judged& j) {
-      return "command '" + printable(j.use->name) + "' is blocked by " + rule_of(j);
+    one.tell = [](const Judged& j, std::string_view by) {
+      return tell_of("command ", j.use->name, " is blocked by ", by);
     };
     add(std::move(one));
     return true;
@@ -508,12 +536,15 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
   } else {
     one.deny = true;
     one.code = trusted ? "command.not_listed" : "command.path";
-    one.tell = trusted ? +[](const Judged& j) {
-      return "command '" + printable(j.use->name) + "' is not in " + rule_of(j);
-    } : +[](const Judged& j) {
-      return "command '" + printable(j.use->name) +
-             "' is named by a path that others than root may change; call it by its name";
+    one.tell = [](const Judged& j, std::string_view by) {
+      return tell_of("command ", j.use->name, " is not in ", by);
     };
+    if (!trusted) {
+      one.tell = [](const Judged& j, std::string_view) {
+        return tell_of("command ", j.use->name,
+                       " is named by a path that others than root may change; call it by its name");
+      };
+    }
   }
   add(std::move(one));
 }
@@ -557,8 +588,8 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     if (hit == nullptr) continue;
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
     judge_blocked(hit, use.text, std::move(one));
-    judged_.back().tell = [](const Judged& j) {
-      return "'" + printable(j.said) + "' may expand to what " + rule_of(j) + " blocks";
+    judged_.back().tell = [](const Judged& j, std::string_view by) {
+      return tell_of("", j.said, " may expand to what ", by, " blocks");
     };
     return true;
   }
@@ -589,8 +620,8 @@ void Judge::judge_path_use(const PathUse& use) {
   one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
   one.code = "path.undecidable";
   one.technique = "T1059";
-  one.tell = [](const Judged& j) {
-    return "where '" + printable(j.path) + "' leads is not known before the line runs";
+  one.tell = [](const Judged& j, std::string_view) {
+    return tell_of("where ", j.path, " leads is not known before the line runs");
   };
   add(std::move(one));
 }
@@ -609,8 +640,8 @@ void Judge::judge_command(const Call& call) {
     one.deny = true;
     one.code = "call.undecidable";
     one.said = caller_.tool;
-    one.tell = [](const Judged& j) {
-      return "the call of '" + printable(j.said) + "' names no command";
+    one.tell = [](const Judged& j, std::string_view) {
+      return tell_of("the call of ", j.said, " names no command");
     };
     add(std::move(one));
     return;
@@ -625,7 +656,7 @@ void Judge::judge_command(const Call& call) {
     one.deny = true;
     one.code = analysis.undecidable->code;
     one.said = analysis.undecidable->message;
-    one.tell = [](const Judged& j) { return std::string(j.said); };
+    one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
     add(std::move(one));
     return;
   }
@@ -682,7 +713,7 @@ void Judge::egress_denied(std::unique_ptr<Operation> op, std::string_view code,
   one.technique = "T1048";
   one.operation = std::move(op);
   one.said = messages_.emplace_front(std::move(message));
-  one.tell = [](const Judged& j) { return std::string(j.said); };
+  one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
   add(std::move(one));
 }
 
@@ -711,8 +742,8 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
     one.entry = closed->entry.text;
     one.line = closed->entry.line;
     one.always_block = closed->entry.always_block;
-    one.tell = [](const Judged& j) {
-      return "host '" + printable(j.operation->host) + "' is blocked by " + rule_of(j);
+    one.tell = [](const Judged& j, std::string_view by) {
+      return tell_of("host ", j.operation->host, " is blocked by ", by);
     };
     return;
   }
@@ -831,8 +862,8 @@ void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
   if (!call.paths.empty()) one.operation->path = call.paths.front();
   if (!call.urls.empty()) one.operation->url = call.urls.front();
   one.operation->command = call.command;
-  one.tell = [](const Judged& j) {
-    return "the tool '" + printable(*j.entry) + "' is blocked by tool_invocations.blocked_tools";
+  one.tell = [](const Judged& j, std::string_view by) {
+    return tell_of("the tool ", *j.entry, " is blocked by ", by);
   };
   add(std::move(one));
 }
@@ -898,7 +929,7 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
     one.operation->name = caller_.tool;
     one.said = messages_.emplace_front("the call of '" + printable(caller_.tool) + "' " +
                                        std::string(why));
-    one.tell = [](const Judged& j) { return std::string(j.said); };
+    one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
     add(std::move(one));
   };
   judge_blocked_tool(kind, call);
@@ -937,14 +968,15 @@ Mode Judge::mode_of(const Judged& one) const {
   return p_.audit_mode || (logs && !one.always_block) ? Mode::kAudit : Mode::kEnforce;
 }
 
-Operation Judge::operation_of(const Judged& one) const {
-  if (one.operation != nullptr) return *one.operation;
+// What was judged; `one` is of no use afterwards.
+Operation Judge::take_operation(Judged& one) const {
+  if (one.operation != nullptr) return std::move(*one.operation);
   Operation op;
   op.kind = one.kind;
   switch (one.kind) {
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile:
-      op.path = one.path;
+      op.path = std::move(one.path);
       break;
     case OperationKind::kRunCommand:
       op.command = one.use == nullptr ? analysis_.call->command : one.use->text;
@@ -982,9 +1014,9 @@ Decision Judge::conclude() {
     if (one.deny) return mode_of(one) == Mode::kEnforce ? 3 : 2;
     return one.needs_no_rule ? 0 : 1;
   };
-  const Judged* chosen = &judged_.front();
+  Judged* chosen = &judged_.front();
   int best = weight(*chosen);
-  for (const Judged& one : judged_) {
+  for (Judged& one : judged_) {
     if (best == 3) break;
     if (const int mine = weight(one); mine > best) {
       chosen = &one;
@@ -1003,21 +1035,22 @@ Decision Judge::conclude() {
   if (chosen->deny) {
     decision.reason_code = chosen->code;
     decision.technique = chosen->technique;
-    decision.reason = chosen->tell(*chosen);
+    decision.reason = chosen->tell(*chosen, decision.rule);
     if (chosen->line != 0) {
-      decision.reason += " (" + p_.file_name + ":" + std::to_string(chosen->line) + ")";
+      const std::string line = std::to_string(chosen->line);
+      decision.reason += joined({" (", p_.file_name, ":", line, ")"});
     }
   }
   decision.operations = judged_.size();
   if (judged_.size() == 1) {
-    decision.operation = operation_of(*chosen);
+    decision.operation = take_operation(*chosen);
     return decision;
   }
   std::vector<Operation> all;
   all.reserve(judged_.size());
-  all.push_back(operation_of(*chosen));
-  for (const Judged& one : judged_) {
-    if (&one != chosen) all.push_back(operation_of(one));
+  all.push_back(take_operation(*chosen));
+  for (Judged& one : judged_) {
+    if (&one != chosen) all.push_back(take_operation(one));
   }
   all = distinct(std::move(all));
   decision.operation = std::move(all.front());

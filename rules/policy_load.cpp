@@ -83,9 +83,8 @@ constexpr std::array<std::pair<std::string_view, audit::Sync>, 3> kSyncs{
     {{"off", audit::Sync::kOff}, {"batch", audit::Sync::kBatch}, {"always", audit::Sync::kAlways}}};
 
 // What CommandUse::hazards can hold; hazards of the line as a whole belong to no entry.
-constexpr std::array<std::string_view, 5> kAllowableHazards{
-    "command.exec_option", "command.wrapper", "command.dynamic_option", "command.environment",
-    "command.arithmetic"};
+constexpr std::array<std::string_view, 4> kAllowableHazards{
+    "command.exec_option", "command.dynamic_option", "command.wrapper", "command.arithmetic"};
 // Names of the agents that people write where the operation is meant.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnNames{
     {{"Read", "read_file"},

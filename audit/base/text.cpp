@@ -102,6 +102,10 @@ std::string to_valid_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+  // Nearly all of it is plain ASCII.
+  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; })) {
+    return std::string(text);
+  }
   std::string out;
   out.reserve(text.size());
   std::uint32_t cp = 0;

@@ -6,8 +6,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
+#include <random>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace lilith::rules {
@@ -62,6 +65,122 @@ INSTANTIATE_TEST_SUITE_P(
                     GlobCase{"everything", "**", "/any/thing", true}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
+// Every pattern shape and every path shape against each other: the index of a set must answer what
+// asking each pattern would.
+TEST(PatternSet, FindsWhatItsPatternsMatch) {
+  const std::vector<std::string> parts{"a",  "b*",  "*.key", "x?z", "[ab]c",      "$USER",
+                                       "**", ".s*", "d.d",   "*",   "pre-*-post", "$USER-1"};
+  const std::vector<std::string> names{"a",   "b",   "bb",       "s.key", "x.z",      "ac",
+                                       "bc",  "dev", "c",        "k",     "dev-1",    ".ssh",
+                                       "d.d", ".k",  "pre-post", "xyz",   "pre--post"};
+  std::mt19937 random(7);
+  const auto pick = [&random](const std::vector<std::string>& from) {
+    return from[random() % from.size()];
+  };
+  const PatternUser dev{"dev", "/home/dev"};
+  std::size_t hits = 0;
+  for (int round = 0; round < 300; ++round) {
+    PathPatternSet set;
+    std::vector<PathPattern> patterns;
+    for (int n = 0; n < 12; ++n) {
+      std::string text = random() % 3 == 0 ? "**" : random() % 4 == 0 ? "~" : "";
+      for (auto depth = 1 + random() % 3; depth > 0; --depth) text += "/" + pick(parts);
+      patterns.push_back(PathPattern::parse(text).value());
+      set.add(patterns.back());
+    }
+    for (int n = 0; n < 60; ++n) {
+      std::string path = random() % 4 == 0 ? "/home/dev" : "";
+      for (auto depth = 1 + random() % 4; depth > 0; --depth) path += "/" + pick(names);
+      for (const PatternUser& user : {dev, PatternUser{"", "", true}, PatternUser{"", ""}}) {
+        std::size_t expected = PathPatternSet::npos;
+        for (std::size_t i = patterns.size(); i-- > 0;) {
+          if (patterns[i].matches(path, user)) expected = i;
+        }
+        ASSERT_EQ(set.find(path, user), expected) << path;
+        hits += expected == PathPatternSet::npos ? 0U : 1U;
+      }
+    }
+  }
+  EXPECT_GT(hits, 1000U);
+}
+
+TEST(PatternSet, TriesAHandfulOfTenThousandPatterns) {
+  struct Shape {
+    const char* before;
+    const char* after;
+  };
+  for (const Shape& shape : std::initializer_list<Shape>{{"/home/$USER/projects/p", "/**"},
+                                                         {"**/*.ext", ""},
+                                                         {"**/secret-", "-*/**"},
+                                                         {"**/*_part", "_end"},
+                                                         {"~/work/", ""},
+                                                         {"/data/$USER-", "/x"}}) {
+    PathPatternSet set;
+    for (int i = 0; i < 10'000; ++i) {
+      set.add(PathPattern::parse(shape.before + std::to_string(i) + shape.after).value());
+    }
+    EXPECT_LE(set.candidates("/home/dev/projects/p77/src/main.cpp"), 8U) << shape.before;
+    EXPECT_LE(set.candidates("/data/dev-77/x"), 8U) << shape.before;
+  }
+}
+
+struct WordCase {
+  const char* name;
+  const char* word;
+  bool anchored;
+  const char* pattern;
+  bool may;
+};
+void PrintTo(const WordCase& c, std::ostream* out) { *out << c.name; }
+class Word : public testing::TestWithParam<WordCase> {};
+TEST_P(Word, MayBecomeABlockedPath) {
+  PathPatternSet set;
+  set.add(PathPattern::parse(GetParam().pattern).value());
+  const PatternUser dev{"dev", "/home/dev", true};
+  EXPECT_EQ(set.find_possible(GetParam().word, GetParam().anchored, dev) == 0, GetParam().may);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Globs, Word,
+    testing::Values(WordCase{"hidden_directory", "/home/dev/.s*/id_rsa", true, "**/.ssh/**", true},
+                    WordCase{"unknown_directory", ".s*/id_rsa", false, "**/.ssh/**", true},
+                    WordCase{"anchored_pattern", "/home/dev/.a*/credentials", true,
+                             "/home/$USER/.aws/**", true},
+                    WordCase{"anchored_pattern_below", ".a*/credentials", false,
+                             "/home/$USER/.aws/**", true},
+                    WordCase{"home_pattern", "/home/dev/.a*/credentials", true, "~/.aws/**", true},
+                    WordCase{"class", "/home/dev/.[s]sh/id", true, "**/.ssh/**", true},
+                    WordCase{"question_mark", "/home/dev/.ss?/id", true, "**/.ssh/**", true},
+                    WordCase{"suffix", "server.k*", false, "**/*.key", true},
+                    WordCase{"whole_suffix", "*.key", false, "**/*.key", true},
+                    WordCase{"directory", "secr*/x", false, "**/secrets/**", true},
+                    WordCase{"no_dot_gives_none", "/home/dev/*ssh/id", true, "**/.ssh/**", false},
+                    WordCase{"lone_star", "*", false, "**/secrets/**", false},
+                    WordCase{"lone_star_in_directory", "src/*", false, "**/*.key", false},
+                    WordCase{"other_suffix", "src/*.cpp", false, "**/*.key", false},
+                    WordCase{"name_without_suffix", "test*", false, "**/*.key", false},
+                    WordCase{"other_place", "/srv/.a*/x", true, "/home/$USER/.aws/**", false},
+                    WordCase{"everything_below", "src/*.ts", false, "/home/$USER/**", false},
+                    WordCase{"no_glob", "/home/dev/.ssh/id", true, "**/.ssh/**", false}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
+// bash itself is the reference; a sequence becomes `*`, which no comparison with bash can show.
+TEST(Braces, BecomeTheWordsOfBash) {
+  for (const std::string word :
+       {"a", "{a,b}", "x{a,b}y", "{a,b}{c,d}", "{a,{b,c}d}", "{a}", "{a", "a}", "{,x}y", "{a,b,}",
+        "{}", "a{}b", "{a,b}/{c}", "x{a,b{c,d}e}", "{{a,b}", "{a,b}}", "{a,{b}", "{a}{b,c}"}) {
+    const test::ProcessResult bash =
+        test::run({"bash", "-c", "set -f; printf '%s\\n' " + word + "\"\""});
+    ASSERT_EQ(bash.exit_code, 0);
+    std::vector<std::string> expected = test::lines_of(bash.out);
+    std::vector<std::string> words = expand_braces(word, 64);
+    std::sort(expected.begin(), expected.end());
+    std::sort(words.begin(), words.end());
+    EXPECT_EQ(words, expected) << word;
+  }
+  EXPECT_EQ(expand_braces("a{1..9}b", 64), std::vector<std::string>{"a*b"});
+  EXPECT_LE(expand_braces("{a,b}{a,b}{a,b}{a,b}", 4).size(), 4U) << "the rest is a star";
+}
+
 TEST(Glob, TakesNoExponentialTime) {
   const auto pattern = PathPattern::parse("**/a*a*a*a*a*a*a*a*a*b/**/a*a*a*a*b/**/x").value();
   std::string path;
@@ -82,6 +201,36 @@ TEST(Glob, AnOddUserDatabaseOpensNothing) {
   for (const char* odd : {"", "..", "a b", "a/b", "*"}) {
     EXPECT_FALSE(user.matches("/home/dev/secret/x", {odd, "/home/dev"}));
     EXPECT_TRUE(user.matches("/home/dev/secret/x", {odd, "/home/dev", true}));
+  }
+}
+
+// resolve_path() with links followed by its general walk, on a file system without any.
+class AllDirectories final : public FileSystem {
+ public:
+  [[nodiscard]] Entry look(const std::string&) const override { return {Kind::kDirectory, {}}; }
+  [[nodiscard]] bool root_owned(const std::string&) const override { return false; }
+};
+
+TEST(FoldPath, IsTheWalkOfAFileSystemWithoutLinks) {
+  const std::vector<std::string> parts{"a", "..", ".",   "",    "proc", "self", "root",
+                                       "1", "fd", "dev", "b.c", "cwd",  "~"};
+  const AllDirectories file_system;
+  std::mt19937 random(3);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string given = random() % 2 == 0 ? "/" : "";
+    for (auto n = random() % 6; n > 0; --n) given += parts[random() % parts.size()] + "/";
+    if (random() % 2 == 0 && given.size() > 1) given.pop_back();
+    const std::string cwd = random() % 4 == 0 ? "" : "/home/dev/x";
+    const ResolvedPath walked = resolve_path(given, cwd, file_system);
+    const ResolvedPath lexical = resolve_path(given, cwd, lexical_file_system());
+    const FoldedPath folded = fold_path(given, cwd);
+    ASSERT_EQ(lexical.lexical, walked.lexical) << given;
+    ASSERT_EQ(lexical.resolved, walked.resolved) << given;
+    ASSERT_EQ(lexical.reason, walked.reason) << given;
+    ASSERT_EQ(folded.lexical, lexical.lexical);
+    ASSERT_EQ(folded.reason, lexical.reason);
+    const bool parent = !folded.lexical.empty() && given.find("..") != std::string::npos;
+    ASSERT_EQ(folded.has_parent, parent) << given;
   }
 }
 
@@ -124,6 +273,57 @@ TEST_F(RealPaths, ResolveAsTheKernelDoes) {
             root_ + "/keys/id_rsa");
   EXPECT_EQ(resolve_path(root_ + "/app/d/../id_rsa", "", real_file_system()).lexical,
             root_ + "/app/id_rsa");
+}
+
+// A program reached through a link counts as root's own only when the whole way behind it does.
+TEST_F(RealPaths, RootsProgramsAreRootsAllTheWay) {
+  EXPECT_TRUE(real_file_system().root_owned("/usr/bin/env"));
+  EXPECT_FALSE(real_file_system().root_owned("usr/bin/env"));
+  EXPECT_FALSE(real_file_system().root_owned("/usr/bin/no-such-program"));
+  ASSERT_EQ(::chmod((root_ + "/app").c_str(), 0777), 0);
+  EXPECT_FALSE(real_file_system().root_owned(root_ + "/app/file")) << "anyone may replace it";
+}
+
+// Random trees of directories and links: whatever open(2) reaches, resolve_path() names.
+TEST_F(RealPaths, AgreeWithTheKernelOnRandomTrees) {
+  namespace fs = std::filesystem;
+  std::mt19937 random(5);
+  const std::vector<std::string> names{"a", "b", "c"};
+  const auto name = [&] { return names[random() % names.size()]; };
+  std::size_t opened_any = 0;
+  for (int tree = 0; tree < 60; ++tree) {
+    const std::string top = root_ + "/t" + std::to_string(tree);
+    std::vector<std::string> directories{top};
+    fs::create_directory(top);
+    for (int n = 0; n < 14; ++n) {
+      const std::string at = directories[random() % directories.size()] + "/" + name();
+      if (fs::exists(fs::symlink_status(at))) continue;
+      const auto what = random() % 3;
+      if (what == 0) {
+        fs::create_directory(at);
+        directories.push_back(at);
+      } else if (what == 1) {
+        test::write_text(at, "x");
+      } else {
+        std::string target = random() % 3 == 0 ? top + "/" : random() % 2 == 0 ? "../" : "";
+        target += name();
+        if (random() % 3 == 0) target += "/../" + name();
+        fs::create_symlink(target, at);
+      }
+    }
+    for (int n = 0; n < 200; ++n) {
+      std::string path = top;
+      for (auto depth = 1 + random() % 4; depth > 0; --depth) {
+        path += "/" + (random() % 4 == 0 ? ".." : name());
+      }
+      const std::string reached = opened(path);
+      if (reached.empty()) continue;
+      ++opened_any;
+      const ResolvedPath resolved = resolve_path(path, "", real_file_system());
+      ASSERT_EQ(resolved.resolved, reached) << path << ": " << resolved.reason;
+    }
+  }
+  EXPECT_GT(opened_any, 500U);
 }
 
 TEST_F(RealPaths, KeepAMissingTailAndRefuseWhatCannotBeDecided) {
