@@ -41,7 +41,7 @@ const std::string kGood =
 
 TEST(Policy, LoadsTheShippedOnes) {
   for (const char* name : {"lilith-policy.yaml", "starter-audit.yaml"}) {
-    // Under a name of its own: a checkout below /tmp would earn the warning that agents may write it.
+    // Under a name of its own: a checkout below /tmp would earn a warning that agents may write it.
     const PolicyLoad load = load_policy(
         test::read_text(std::string(LILITH_SOURCE_DIR) + "/rules/policies/" + name), name);
     EXPECT_NE(load.policy, nullptr);
