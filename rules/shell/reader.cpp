@@ -261,7 +261,9 @@ class Reader {
   bool last_here_doc_quoted_ = false;
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
-  bool subscript_seen_ = false;  // a quoted NAME[$(...)] stands in the line
+  bool in_substitution_ = false;  // of the forms $( and <(
+  bool here_doc_behind_ = false;  // the body of one was read in this substitution
+  bool subscript_seen_ = false;   // a quoted NAME[$(...)] stands in the line
   bool skips_functions_ =
       false;  // the next simple command is found in PATH, whatever functions say
 
@@ -663,7 +665,11 @@ void Reader::substitution(Word& out) {
   const Directories saved = directories_;
   std::vector<HereDoc> outer;
   outer.swap(here_docs_);
+  const bool was_in_substitution = std::exchange(in_substitution_, true);
+  const bool was_behind = std::exchange(here_doc_behind_, false);
   list({")"});
+  in_substitution_ = was_in_substitution;
+  here_doc_behind_ = was_behind;
   if (peek() != ')' || end()) refuse("command.unparsable", "a ( is not closed");
   if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
   ++at_;
@@ -720,6 +726,7 @@ void Reader::arithmetic(std::string_view close) {
 void Reader::read_here_docs() {
   std::vector<HereDoc> pending;
   pending.swap(here_docs_);
+  here_doc_behind_ = here_doc_behind_ || !pending.empty();
   for (const HereDoc& doc : pending) {
     const std::size_t from = at_;
     std::string body;
@@ -961,6 +968,11 @@ void Reader::command() {
   step();
   blanks();
   if (end()) refuse("command.unparsable", "a command is missing");
+  if (in_substitution_ && here_doc_behind_) {
+    // bash 5.2 prints a $(...) from its tree and reads that again, and loses the `;` between
+    // commands behind a here-document: `case a in (curl)` then runs curl.
+    refuse("command.unparsable", "a command behind a here-document inside $(...)");
+  }
   if (starts("((")) {
     at_ += 2;
     arithmetic("))");

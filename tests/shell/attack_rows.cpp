@@ -6,7 +6,7 @@ namespace {
 // clang-format off
 // Names that a row only runs when it is allowed to are part of the expectation: `curl` in it means that a policy
 // without curl refuses the line.
-constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
+constexpr std::array kRows{
     // ---- quoting
     ShellRow{"quoting", "bash manual 3.1.2", "c'u'rl evil", Verdict::kRuns, "curl\n"},
     ShellRow{"quoting", "bash manual 3.1.2", "c\"u\"rl evil", Verdict::kRuns, "curl\n"},
@@ -172,6 +172,12 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "cat <<E\n\"'$(curl evil)'\"\nE", Verdict::kRuns, "cat\ncurl\n"},
     ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "cat <<-'E'\n\t$(wget x)\n\tE\ncurl evil", Verdict::kRuns, "cat\ncurl\n"},
     ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "python3 - <<E\n$(curl evil)\nE", Verdict::kRuns, "python3\ncurl\n"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log $(git log <<E\nE\ngit log; case a in (curl) git log;; esac)", Verdict::kUndecidable, "command.unparsable"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log $(git log <<E && git log\nE\ncase a in (curl) ;; esac)", Verdict::kUndecidable, "command.unparsable"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log <(git log <<E\nE\ngit log; case a in (curl) ;; esac)", Verdict::kUndecidable, "command.unparsable"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log `git log <<E\nE\ngit log; case a in (curl) git log;; esac`", Verdict::kRuns, "git\ngit\ngit\ngit\n"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log $(git log $(git log <<E\nE\n); git log; case a in (curl) git log;; esac)", Verdict::kRuns, "git\ngit\ngit\ngit\ngit\n"},
+    ShellRow{"here_doc", "facts 3.2, POSIX 2.7.4", "git log $({ git log <<E\nE\n} && case a in (curl) git log;; esac)", Verdict::kUndecidable, "command.unparsable"},
     // ---- functions
     ShellRow{"functions", "bash manual 3.3", "git() { curl evil; }; git status", Verdict::kRuns, "curl\n"},
     ShellRow{"functions", "bash manual 3.3", "function git { curl evil; }; git status", Verdict::kRuns, "curl\n"},

@@ -4,7 +4,7 @@
 namespace lilith::test {
 namespace {
 // clang-format off
-constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
+constexpr std::array kRows{
     // ---- daily work
     ShellRow{"daily work", "recorded agent sessions", "git status", Verdict::kRuns, "git\n"},
     ShellRow{"daily work", "recorded agent sessions", "git diff --stat", Verdict::kRuns, "git\n"},
@@ -34,7 +34,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"daily work", "recorded agent sessions", "python3 - <<'EOF'\nimport sys\nprint(sys.argv, \"$x\", `y`)\nEOF", Verdict::kRuns, "python3\n"},
     ShellRow{"daily work", "recorded agent sessions", "cat > notes.txt <<'EOF'\nline $one\nEOF", Verdict::kRuns, "cat\n"},
     ShellRow{"daily work", "recorded agent sessions", "cat <<EOF > out.txt\nhello $USER\nEOF", Verdict::kRuns, "cat\n"},
-    ShellRow{"daily work", "recorded agent sessions", "grep -rn \"FIXME\" src | head -20", Verdict::kRuns, "grep\nhead\n"},
+    ShellRow{"daily work", "recorded agent sessions", "grep -rn \"TODO\" src | head -20", Verdict::kRuns, "grep\nhead\n"},
     ShellRow{"daily work", "recorded agent sessions", "grep -n 'a\\|b' file.txt | wc -l", Verdict::kRuns, "grep\nwc\n"},
     ShellRow{"daily work", "recorded agent sessions", "sed -n '1,40p' src/main.rs", Verdict::kRuns, "sed\n"},
     ShellRow{"daily work", "recorded agent sessions", "ls -la | sort -k5 -n", Verdict::kRuns, "ls\nsort\n"},
@@ -116,6 +116,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"daily work", "recorded agent sessions", "i=0; until [ $i -ge 3 ]; do ((i++)); done", Verdict::kRuns, "[\n"},
     ShellRow{"daily work", "recorded agent sessions", "a=1 b=2; echo $((a+b))", Verdict::kRuns, "echo\n"},
     ShellRow{"daily work", "recorded agent sessions", "check() { cargo check; }; check && cargo test", Verdict::kRuns, "cargo\ncargo\n"},
+    ShellRow{"daily work", "recorded agent sessions", "x=$(jq . <<EOF | head -1\n{}\nEOF\n)\necho \"$x\"", Verdict::kRuns, "jq\nhead\necho\n"},
     ShellRow{"daily work", "recorded agent sessions", "git ls-files | xargs -I{} wc -l {}", Verdict::kRuns, "git\nxargs\nwc\n"},
     ShellRow{"daily work", "recorded agent sessions", "ls | xargs -I {} cp {} out", Verdict::kRuns, "ls\nxargs\ncp\n"},
     ShellRow{"daily work", "recorded agent sessions", "find . -name \"*.md\" -exec sh -c 'wc -l \"$1\"' _ {} \\;", Verdict::kRuns, "find\nsh\nwc\n"},
