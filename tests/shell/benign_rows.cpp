@@ -4,7 +4,7 @@
 namespace lilith::test {
 namespace {
 // clang-format off
-constexpr std::array kRows{
+constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     // ---- daily work
     ShellRow{"daily work", "recorded agent sessions", "git status", Verdict::kRuns, "git\n"},
     ShellRow{"daily work", "recorded agent sessions", "git diff --stat", Verdict::kRuns, "git\n"},
