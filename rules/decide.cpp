@@ -994,14 +994,23 @@ Operation Judge::take_operation(Judged& one) const {
   return op;
 }
 
-// The distinct operations, the deciding one first.
+// The distinct operations, in their order.
 std::vector<Operation> distinct(std::vector<Operation> all) {
   std::vector<Operation> out;
   std::unordered_set<std::string> seen;
   const bool few = all.size() <= kFewOperations;
+  const auto key = [](const Operation& op) {
+    std::string text(1, static_cast<char>('0' + static_cast<int>(op.kind)));
+    for (const std::string* part : {&op.path, &op.program, &op.command, &op.host, &op.protocol,
+                                    &op.url, &op.server, &op.name}) {
+      text += *part;
+      text += '\0';
+    }
+    return text + std::to_string(op.port);
+  };
   for (Operation& op : all) {
     const bool is_new =
-        few ? std::find(out.begin(), out.end(), op) == out.end() : seen.insert(describe(op)).second;
+        few ? std::find(out.begin(), out.end(), op) == out.end() : seen.insert(key(op)).second;
     if (is_new) out.push_back(std::move(op));
   }
   return out;
