@@ -34,7 +34,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"daily work", "recorded agent sessions", "python3 - <<'EOF'\nimport sys\nprint(sys.argv, \"$x\", `y`)\nEOF", Verdict::kRuns, "python3\n"},
     ShellRow{"daily work", "recorded agent sessions", "cat > notes.txt <<'EOF'\nline $one\nEOF", Verdict::kRuns, "cat\n"},
     ShellRow{"daily work", "recorded agent sessions", "cat <<EOF > out.txt\nhello $USER\nEOF", Verdict::kRuns, "cat\n"},
-    ShellRow{"daily work", "recorded agent sessions", "grep -rn \"TODO\" src | head -20", Verdict::kRuns, "grep\nhead\n"},
+    ShellRow{"daily work", "recorded agent sessions", "grep -rn \"FIXME\" src | head -20", Verdict::kRuns, "grep\nhead\n"},
     ShellRow{"daily work", "recorded agent sessions", "grep -n 'a\\|b' file.txt | wc -l", Verdict::kRuns, "grep\nwc\n"},
     ShellRow{"daily work", "recorded agent sessions", "sed -n '1,40p' src/main.rs", Verdict::kRuns, "sed\n"},
     ShellRow{"daily work", "recorded agent sessions", "ls -la | sort -k5 -n", Verdict::kRuns, "ls\nsort\n"},
