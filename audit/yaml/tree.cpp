@@ -137,7 +137,11 @@ class TreeBuilder final : public YAML::EventHandler {
   void add(Node node, YAML::anchor_t anchor) {
     const YAML::Mark mark = mark_of(node);
     count(1, mark, limits::kPolicyNodesMax, nodes_);
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) {
+      // An anchor keeps a copy of all below it, and anchors nest.
+      count(nodes_in(node), mark, limits::kPolicyAliasNodesMax, alias_nodes_);
+      anchors_[anchor] = node;
+    }
     if (documents_ > 1) return;
     if (stack_.empty()) {
       root = std::move(node);

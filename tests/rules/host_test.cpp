@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <vector>
+
 namespace lilith::rules {
 namespace {
 
@@ -95,6 +98,63 @@ INSTANTIATE_TEST_SUITE_P(
                     UrlCase{"empty", "", nullptr, 0}, UrlCase{"no_host", "https://", nullptr, 0}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
+// Whatever comes in: what goes out is canonical already, holds no byte that another reader could
+// take for the end of the host, and is the same host in a URL.
+TEST(Host, StaysWhatItBecame) {
+  std::mt19937 random(23);
+  const std::vector<std::string> seeds{
+      "api.github.com", "m\xC3\xBCnchen.example", "127.0.0.1", "0x7f.1",
+      "[2001:db8::1]",  "xn--mnchen-3ya.de",      "a.b.c.",    "2130706433",
+      "::ffff:10.0.0.1"};
+  const std::string bytes = ".:[]%/\\@#?*-_0x9aZ \t\xC2\xAD\xE3\x80\x82\xEF\xBC\x8F";
+  std::size_t good = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    std::string host = seeds[random() % seeds.size()];
+    for (auto n = random() % 3; n > 0; --n) {
+      const auto at = random() % (host.size() + 1);
+      const char byte =
+          random() % 8 == 0 ? static_cast<char>(random()) : bytes[random() % bytes.size()];
+      if (random() % 2 == 0 && at < host.size()) {
+        host[at] = byte;
+      } else {
+        host.insert(at, 1, byte);
+      }
+    }
+    const auto first = canonical_host(host);
+    if (!first) continue;
+    ++good;
+    const auto second = canonical_host(first->text);
+    ASSERT_TRUE(second.has_value()) << first->text;
+    ASSERT_EQ(second->text, first->text);
+    ASSERT_EQ(second->is_address, first->is_address);
+    ASSERT_EQ(second->address, first->address);
+    for (const char c : first->text) {
+      ASSERT_TRUE(c > 0x20 && c < 0x7F &&
+                  std::string_view("/?#@\\%,*[]").find(c) == std::string::npos)
+          << first->text;
+    }
+    const bool six = first->text.find(':') != std::string::npos;
+    const auto url = parse_url("https://" + (six ? "[" + first->text + "]" : first->text) + "/");
+    ASSERT_TRUE(url.has_value()) << first->text;
+    ASSERT_EQ(url->host.text, first->text);
+  }
+  EXPECT_GT(good, 10'000U);
+}
+
+TEST(Host, CarriesAnIpv4AddressInFourForms) {
+  const auto carried = [](const char* text) {
+    const auto found = carried_ipv4(canonical_host(text).value());
+    return found ? found->text : std::string();
+  };
+  EXPECT_EQ(carried("64:ff9b::a00:1"), "10.0.0.1");
+  EXPECT_EQ(carried("2002:a00:1::5"), "10.0.0.1");
+  EXPECT_EQ(carried("::10.0.0.1"), "10.0.0.1");
+  EXPECT_EQ(canonical_host("::ffff:10.0.0.1").value().text, "10.0.0.1");
+  for (const char* none : {"::", "::1", "2001:db8::1", "64:ff9c::a00:1", "10.0.0.1", "a.example"}) {
+    EXPECT_EQ(carried(none), "") << none;
+  }
+}
+
 TEST(HostPattern, SuffixesMatchOnLabelsAndNeverTheApex) {
   const auto matches = [](const char* pattern, const char* host) {
     return HostPattern::parse(pattern).value().matches(canonical_host(host).value());
@@ -109,7 +169,13 @@ TEST(HostPattern, SuffixesMatchOnLabelsAndNeverTheApex) {
   EXPECT_FALSE(matches("10.0.0.0/8", "11.1.2.3"));
   EXPECT_TRUE(matches("fc00::/7", "fd12::1"));
   EXPECT_FALSE(matches("127.0.0.1", "localhost"));
-  for (const char* bad : {"*", "*.", "*.*.com", "10.0.0.0/33", "a/8", "*.10.0.0.1", "a b"})
+  EXPECT_TRUE(matches("0.0.0.0/0", "203.0.113.9"));
+  EXPECT_FALSE(matches("0.0.0.0/0", "2001:db8::1"));
+  EXPECT_TRUE(matches("172.16.0.0/12", "172.31.255.255"));
+  EXPECT_FALSE(matches("172.16.0.0/12", "172.32.0.0"));
+  EXPECT_TRUE(matches("2130706433", "127.0.0.1"));
+  for (const char* bad : {"*", "*.", "*.*.com", "10.0.0.0/33", "a/8", "*.10.0.0.1", "a b",
+                          "10.0.0.1/8", "10.0.0.0/-1", "10.0.0.0/8x", "fe80::/129"})
     EXPECT_FALSE(HostPattern::parse(bad).has_value()) << bad;
 }
 

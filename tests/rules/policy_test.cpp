@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <random>
+#include <regex>
 #include <set>
 
 namespace lilith::rules {
@@ -157,6 +158,50 @@ INSTANTIATE_TEST_SUITE_P(
         BadPolicy{"not_yaml", "mode: enforce", "mode: [enforce", 3, 12, "not YAML"},
         BadPolicy{"self_reference", "mode: enforce", "tool_aliases: &a {x: *a}", 2, 22,
                   "inside its own anchor"},
+        BadPolicy{"tcp_without_ports", "      ports: [443]\n      protocols: [https]",
+                  "      protocols: [tcp]", 7, 13, "needs ports"},
+        BadPolicy{"block_with_host_bits", "evil.example", "10.1.2.3/8", 11, 14,
+                  "behind its prefix"},
+        BadPolicy{"prefix_too_long", "evil.example", "10.0.0.0/33", 11, 14, "0-32"},
+        BadPolicy{"two_hosts", "host: \"evil.example\"", "host: a.example, pattern: b.example", 11,
+                  25, "one host"},
+        BadPolicy{"unknown_block_key", "always_block: true", "always_blocked: true", 11, 30,
+                  "did you mean 'always_block'?"},
+        BadPolicy{"pattern_missing", "{pattern: \"bash -c\", always_block: true}",
+                  "{always_block: true}", 19, 33, "needs a pattern"},
+        BadPolicy{"paths_of_a_command_tool", "command_allowlist: [git]",
+                  "path_allowlist: [\"/x/**\"]", 18, 7, "belongs to read_file and write_file"},
+        BadPolicy{"commands_of_a_path_tool", "path_allowlist: [\"/home/$USER/**\"]",
+                  "command_blocklist: [curl]", 16, 7, "belongs to run_command"},
+        BadPolicy{"arguments_of_a_command_tool", "command_allowlist: [git]", "arguments: {a: b}",
+                  18, 7, "belongs to MCP tools"},
+        BadPolicy{"servers_of_a_path_tool", "path_allowlist: [\"/home/$USER/**\"]", "servers: [a]",
+                  16, 7, "belongs to MCP tools"},
+        BadPolicy{"paths_of_another_tool", "name: read_file", "name: TodoWrite", 16, 7,
+                  "'TodoWrite' never asks it"},
+        BadPolicy{"egress_as_a_tool",
+                  "- name: read_file\n      path_allowlist: [\"/home/$USER/**\"]", "- name: egress",
+                  15, 13, "egress section"},
+        BadPolicy{"server_wildcard",
+                  "- name: read_file\n      path_allowlist: [\"/home/$USER/**\"]",
+                  "- {name: mcp_tool, servers: [\"a*\"]}", 15, 34, "exact name"},
+        BadPolicy{"two_names", "name: read_file", "name: read_file\n      name: write_file", 16, 7,
+                  "stands twice"},
+        BadPolicy{"unknown_hazard", "[git]", "[{name: git, allow_hazards: [command.exec_opton]}]",
+                  18, 55, "did you mean 'command.exec_option'?"},
+        BadPolicy{"alias_to_nothing", "audit:\n", "tool_aliases: {x: reads}\naudit:\n", 20, 19,
+                  "no canonical operation"},
+        BadPolicy{"two_names_in_a_pattern", "$USER/**", "$USER/$HOME", 16, 24, "only $USER"},
+        BadPolicy{"quoted_boolean", "always_block: true", "always_block: \"true\"", 11, 44,
+                  "true or false"},
+        BadPolicy{"yes_boolean", "audit:\n", "allow_user_policy: yes\naudit:\n", 20, 20,
+                  "true or false"},
+        BadPolicy{"utf_16", kGood, std::string("\xFF\xFEv\0", 4), 1, 1, "byte order mark"},
+        BadPolicy{"log_format", "  log_path:", "  log_format: cef\n  log_path:", 21, 15,
+                  "must be json"},
+        BadPolicy{"rotate_key", "  log_path:", "  rotate: {max_byte: 1}\n  log_path:", 21, 12,
+                  "did you mean 'max_bytes'?"},
+        BadPolicy{"no_space_behind_the_colon", "mode: enforce", "mode:enforce", 3, 12, "not YAML"},
         BadPolicy{
             "log_writable_by_the_agent", "- name: run_command",
             "- name: write_file\n      path_allowlist: [\"/var/**\"]\n    - name: run_command", 23,
@@ -173,6 +218,87 @@ TEST(Policy, ReportsAllProblemsAtOnceInFileOrder) {
   EXPECT_EQ(lines, (std::vector<int>{1, 2, 3, 3}));
 }
 
+// A mistake that leaves the tree readable hides no other.
+TEST(Policy, ReportsYamlAndSchemaProblemsTogether) {
+  const PolicyLoad load = load_policy(
+      "version: \"1\"\nmode: audit\nmode: !x audit\nfoo: 1\negress: {default_action: no, <<: {}}\n",
+      "p.yaml");
+  EXPECT_EQ(load.policy, nullptr);
+  std::vector<std::pair<int, int>> places;
+  for (const Diagnostic& one : load.diagnostics) {
+    if (one.severity == Severity::kError) places.emplace_back(one.line, one.column);
+  }
+  EXPECT_EQ(places, (std::vector<std::pair<int, int>>{{3, 1}, {3, 7}, {4, 1}, {5, 26}, {5, 30}}));
+}
+
+struct LintCase {
+  const char* name;
+  std::string from, to;
+  int line;
+  const char* says;
+};
+void PrintTo(const LintCase& c, std::ostream* out) { *out << c.name; }
+class PolicyWarns : public testing::TestWithParam<LintCase> {};
+TEST_P(PolicyWarns, AndLoads) {
+  std::string text = kGood;
+  const std::size_t at = text.find(GetParam().from);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, GetParam().from.size(), GetParam().to);
+  const PolicyLoad load = load_policy(text, "/home/dev/work/p.yaml");
+  for (const Diagnostic& one : load.diagnostics) {
+    EXPECT_EQ(one.severity, Severity::kWarning) << to_string(one);
+  }
+  ASSERT_NE(load.policy, nullptr);
+  ASSERT_EQ(load.diagnostics.size(), 1U);
+  EXPECT_EQ(load.diagnostics[0].line, GetParam().line) << to_string(load.diagnostics[0]);
+  EXPECT_THAT(load.diagnostics[0].message, HasSubstr(GetParam().says));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cases, PolicyWarns,
+    testing::Values(
+        LintCase{"open_apex", "\"evil.example\"", "\"*.evil.example\"", 11, "does not block"},
+        LintCase{"whole_top_level", "\"api.github.com\"", "\"*.com\"", 7, "top-level"},
+        LintCase{"no_path_allowlist", "      path_allowlist: [\"/home/$USER/**\"]\n", "", 15,
+                 "allows nothing"},
+        LintCase{"every_path", "/home/$USER/**", "**", 16, "every path"},
+        LintCase{"no_command_allowlist", "      command_allowlist: [git]\n", "", 17,
+                 "allows nothing"},
+        LintCase{"reads_are_blocked_and_writes_not", "    - name: run_command",
+                 "      path_blocklist: [\"**/.ssh/**\"]\n    - name: write_file\n      "
+                 "path_allowlist: [\"/srv/**\"]\n    - name: run_command",
+                 18, "own tool only"},
+        LintCase{"agents_own_name", "    - name: run_command",
+                 "    - name: Bash\n    - name: run_command", 17, "is an agent's own name"},
+        LintCase{"policy_writable_by_the_agent", "    - name: run_command",
+                 "    - name: write_file\n      path_allowlist: [\"/home/$USER/work/**\"]\n    - "
+                 "name: run_command",
+                 17, "this policy itself"}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
+TEST(Policy, AuditModeTakesALogThatHidesNothingWithAWarning) {
+  const PolicyLoad load = load_policy(
+      "version: \"1\"\nmode: audit\negress: {default_action: deny}\ntool_invocations: "
+      "{default_action: "
+      "deny}\naudit:\n  log_denied: false\n",
+      "p.yaml");
+  ASSERT_NE(load.policy, nullptr);
+  EXPECT_FALSE(load.policy->enforces());
+  ASSERT_EQ(load.diagnostics.size(), 1U);
+  EXPECT_EQ(load.diagnostics[0].line, 6);
+  EXPECT_THAT(load.diagnostics[0].message, HasSubstr("changes nothing"));
+}
+
+TEST(Policy, SaysWhyAFileCannotBeRead) {
+  const PolicyLoad missing = load_policy_file("/no/such/policy.yaml");
+  EXPECT_EQ(missing.policy, nullptr);
+  ASSERT_EQ(missing.diagnostics.size(), 1U);
+  EXPECT_THAT(to_string(missing.diagnostics[0]), HasSubstr("/no/such/policy.yaml"));
+  const PolicyLoad large = load_policy(std::string(limits::kPolicyBytesMax + 1, '#'), "p.yaml");
+  EXPECT_EQ(large.policy, nullptr);
+  ASSERT_EQ(large.diagnostics.size(), 1U);
+  EXPECT_THAT(large.diagnostics[0].message, HasSubstr("larger than"));
+}
+
 TEST(Policy, RefusesAnAliasBomb) {
   std::string text = "version: \"1\"\ntool_aliases:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 9; ++i) {
@@ -187,6 +313,20 @@ TEST(Policy, RefusesAnAliasBomb) {
   EXPECT_THAT(load.diagnostics[0].message, HasSubstr("expands to more than"));
 }
 
+// Nested anchors are copies of copies: some kilobytes of text would become gigabytes.
+TEST(Policy, RefusesNestedAnchorsThatMultiply) {
+  std::string text = "version: \"1\"\ntool_aliases:\n  x: ";
+  for (int i = 0; i < 400; ++i) text += "&a" + std::to_string(i) + " [";
+  for (int i = 0; i < 1000; ++i) text += i == 0 ? "x" : ",x";
+  const PolicyLoad load = load_policy(text + std::string(400, ']') + "\n", "p.yaml");
+  EXPECT_EQ(load.policy, nullptr);
+  const bool said =
+      std::any_of(load.diagnostics.begin(), load.diagnostics.end(), [](const Diagnostic& one) {
+        return one.message.find("expands to more than") != std::string::npos;
+      });
+  EXPECT_TRUE(said);
+}
+
 TEST(Policy, SurvivesRandomDamage) {
   std::mt19937 random(11);
   for (int i = 0; i < 3000; ++i) {
@@ -198,6 +338,45 @@ TEST(Policy, SurvivesRandomDamage) {
         std::any_of(load.diagnostics.begin(), load.diagnostics.end(),
                     [](const Diagnostic& one) { return one.severity == Severity::kError; });
     EXPECT_EQ(load.policy == nullptr, failed);
+  }
+}
+
+std::set<std::string> all_of(const std::string& text, const std::string& expression) {
+  std::set<std::string> out;
+  const std::regex wanted(expression);
+  for (std::sregex_iterator at(text.begin(), text.end(), wanted), end; at != end; ++at) {
+    out.insert((*at)[1]);
+  }
+  return out;
+}
+
+// docs/policy.md is the reference: every key, every reason code of the sources and every protected
+// file stands in it, and no code that the sources do not have.
+TEST(PolicyDocs, NameEveryKeyCodeAndProtectedFile) {
+  const std::string source = LILITH_SOURCE_DIR;
+  const std::string page = test::read_text(source + "/docs/policy.md");
+  for (const KeyList keys : {kTopKeys, kEgressKeys, kAllowedHostKeys, kBlockedHostKeys,
+                             kToolSectionKeys, kAllowedToolKeys, kBlockedToolKeys, kBlockEntryKeys,
+                             kCommandAllowKeys, kAuditKeys, kRotateKeys}) {
+    for (const std::string_view key : keys) {
+      EXPECT_THAT(page, testing::ContainsRegex("[`{]" + std::string(key) + "[`:]")) << key;
+    }
+  }
+  std::string code;
+  for (const char* file : {"decide.cpp", "path.cpp", "shell/reader.cpp", "shell/tables.cpp"}) {
+    code += test::read_text(source + "/rules/" + file);
+  }
+  const std::string word = "((?:call|command|egress|mcp|path|tool)[.][a-z_]+)";
+  std::set<std::string> in_sources = all_of(code, "\"" + word + "[\":]");
+  in_sources.erase("command.builtin");  // a rule, no code
+  EXPECT_GT(in_sources.size(), 40U);
+  const std::size_t table = page.find("| code | meaning");
+  ASSERT_NE(table, std::string::npos);
+  const std::string rows = page.substr(table, page.find("Failures of the hook", table) - table);
+  EXPECT_EQ(all_of(rows, "`" + word + "`"), in_sources);
+  const std::string policy = test::read_text(source + "/rules/policy.cpp");
+  for (const std::string& pattern : all_of(policy, "\"([*][*]/[^\"]+)\"")) {
+    EXPECT_THAT(page, HasSubstr("`" + pattern + "`"));
   }
 }
 
