@@ -30,7 +30,7 @@ MAIN = 40
 THIRD_PARTY = [
     (r"simdjson(\.h|/)", r"audit/"),
     (r"yaml-cpp/", r"audit/yaml/"),
-    (r"CLI/", r"(enforcer/cli|shipper/main|replay/main)\.cpp"),
+    (r"CLI/", r"(enforcer/cli|shipper/main|replay/[a-z_]+_command)\.cpp"),
     (r"ada(/ada)?\.h", r"rules/host\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),

@@ -1,0 +1,27 @@
+#pragma once
+// One function per command of lilith-replay, each in a file of its own; main.cpp picks one. What
+// they share: exit codes (docs/exit-codes.md), messages, candidates.
+
+#include "rules/policy.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lilith::replay {
+
+inline constexpr int kGood = 0, kFound = 1, kUsage = 2, kInputIncomplete = 3, kFidelity = 4;
+
+// argv[0] is the command's own name; the result is the exit code.
+[[nodiscard]] int run_command(int argc, char** argv);
+[[nodiscard]] int fidelity_command(int argc, char** argv);
+[[nodiscard]] int import_command(int argc, char** argv);
+
+// Prints "lilith-replay: MESSAGE" to standard error; gives kUsage.
+int complain(const std::string& message);
+
+// All policies, or an empty list after every problem of every file was printed.
+[[nodiscard]] std::vector<std::shared_ptr<const rules::Policy>> load_policies(
+    const std::vector<std::string>& paths);
+
+}  // namespace lilith::replay

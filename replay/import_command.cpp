@@ -1,0 +1,104 @@
+// `lilith import`: history that agents keep becomes a log.
+
+#include "audit/base/file.hpp"
+#include "audit/log.hpp"
+#include "audit/redact.hpp"
+#include "replay/command.hpp"
+#include "replay/import.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace lilith::replay {
+namespace {
+
+struct Options {
+  std::vector<std::string> logs;
+  std::string output = "-", host, user;
+  bool no_redaction = false;
+};
+
+int run(Options options) {
+  utsname names{};
+  ::uname(&names);
+  if (options.host.empty()) options.host = names.nodename;
+  ImportReport report;
+  auto events = read_history(options.logs, {options.host, options.user}, report);
+  if (!events) return complain(events.error().message);
+  // Standard output gets a chain as well: through a log of its own that is copied out.
+  const bool to_stdout = options.output == "-";
+  std::string directory =
+      (std::filesystem::temp_directory_path() / "lilith-import-XXXXXX").string();
+  if (to_stdout && ::mkdtemp(directory.data()) == nullptr)
+    return complain("cannot make a temporary directory");
+  audit::LogOptions log_options;
+  log_options.path = to_stdout
+                         ? directory + "/import.log"
+                         : std::filesystem::absolute(options.output).lexically_normal().string();
+  log_options.host = options.host;
+  log_options.rotate_bytes = 0;
+  auto log = audit::open_log(log_options);
+  if (!log) return complain(log.error().message);
+  std::uint64_t written = 0;
+  for (audit::Event& event : *events) {
+    event.engine = LILITH_VERSION;
+    if (!options.no_redaction) audit::redact(event);
+    if (auto appended = (*log)->append(event); !appended) {
+      return complain("after " + std::to_string(written) + " events: " + appended.error().message);
+    }
+    ++written;
+  }
+  if (to_stdout) {
+    const auto content = read_file(log_options.path, std::size_t{1} << 40);
+    const auto put = content ? write_all(STDOUT_FILENO, *content) : Result<void>();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+    if (!content || !put) return complain("cannot write to standard output");
+  }
+  std::fprintf(stderr,
+               "imported %llu calls from %llu lines of %llu files; %llu repeats, %llu lines "
+               "without a call, %llu bad "
+               "lines\n",
+               static_cast<unsigned long long>(written),
+               static_cast<unsigned long long>(report.lines),
+               static_cast<unsigned long long>(report.files),
+               static_cast<unsigned long long>(report.duplicates),
+               static_cast<unsigned long long>(report.without_call),
+               static_cast<unsigned long long>(report.bad_lines));
+  for (const std::string& problem : report.problems)
+    std::fprintf(stderr, "  %s\n", problem.c_str());
+  return report.bad_lines > 0 ? kInputIncomplete : kGood;
+}
+
+}  // namespace
+
+int import_command(int argc, char** argv) {
+  Options options;
+  std::string form;
+  CLI::App app("Turns history that agents keep into audit events.", "lilith import");
+  app.add_option(
+         "form", form,
+         "claude-code (its transcripts) or neutral (docs/replay.md); both are told apart by line")
+      ->required()
+      ->check(CLI::IsMember({"claude-code", "neutral"}));
+  app.add_option("paths", options.logs,
+                 "files, or directories that are walked for *.jsonl and *.ndjson")
+      ->required();
+  app.add_option("--output", options.output, "log to append to (default: standard output)");
+  app.add_option("--host", options.host, "host of transcripts (default: this one)");
+  app.add_option("--user", options.user, "user where no path tells it");
+  app.add_flag("--no-redaction", options.no_redaction, "keep secrets that commands contain");
+  app.footer("Exit codes: 0 imported, 2 wrong usage, 3 lines that could not be read.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGood : kUsage;
+  }
+  return run(std::move(options));
+}
+
+}  // namespace lilith::replay
