@@ -24,6 +24,11 @@ lilith_static_archive(pugixml pugixml.hpp libpugixml.a)
 # Used by the model of Wazuh's rules alone, never by a hook.
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 add_library(thirdparty::pcre2 ALIAS PkgConfig::PCRE2)
+# Quantiles of the gamma and normal distributions; headers only.
+find_path(BOOST_MATH_INCLUDE boost/math/special_functions/gamma.hpp REQUIRED)
+add_library(boost_math INTERFACE)
+target_include_directories(boost_math SYSTEM INTERFACE ${BOOST_MATH_INCLUDE})
+add_library(thirdparty::boost_math ALIAS boost_math)
 
 if(LILITH_TESTS)
   find_package(GTest 1.12 CONFIG REQUIRED)

@@ -10,12 +10,14 @@
 
 namespace lilith::replay {
 
-inline constexpr int kGood = 0, kFound = 1, kUsage = 2, kInputIncomplete = 3, kFidelity = 4;
+inline constexpr int kGood = 0, kFound = 1, kUsage = 2, kInputIncomplete = 3, kFidelity = 4,
+                     kNotEnoughData = 5;
 
 // argv[0] is the command's own name; the result is the exit code.
 [[nodiscard]] int run_command(int argc, char** argv);
 [[nodiscard]] int fidelity_command(int argc, char** argv);
 [[nodiscard]] int import_command(int argc, char** argv);
+[[nodiscard]] int forecast_command(int argc, char** argv);
 
 // Prints "lilith-replay: MESSAGE" to standard error; gives kUsage.
 int complain(const std::string& message);

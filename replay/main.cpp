@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
     {"run", lilith::replay::run_command},
     {"fidelity", lilith::replay::fidelity_command},
     {"import", lilith::replay::import_command},
+    {"forecast", lilith::replay::forecast_command},
 };
 
 }  // namespace

@@ -53,7 +53,7 @@ int run_command(int argc, char** argv) {
   app.add_flag("--json", options.as_json, "the report as JSON");
   app.add_option("--top", options.top, "rows a table (default 10)");
   app.footer(
-      "Other commands: fidelity (see its --help).\n"
+      "Other commands: fidelity, forecast (see their --help).\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
   try {

@@ -36,6 +36,8 @@ THIRD_PARTY = [
     (r"pcre2\.h", r"wazuh/"),
     (r"sodium(\.h|/)", r"audit/base/sha256\.cpp"),
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
+    (r"boost/math/", r"replay/statistics\.cpp"),
+    (r"libpsl\.h", r"replay/host_suffix\.cpp"),
     (r"fmt/", r".*"),
     (r"librdkafka/|openssl/", r"shipper/"),
 ]

@@ -1,0 +1,126 @@
+// `lilith replay forecast`: what a flip to deny would cost a developer on a day.
+
+#include "audit/base/file.hpp"
+#include "replay/command.hpp"
+#include "replay/forecast_report.hpp"
+#include "replay/input.hpp"
+#include "replay/provenance.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace lilith::replay {
+namespace {
+
+struct Options {
+  std::vector<std::string> logs, policies;
+  std::string learned_until;
+  bool as_json = false;
+  std::uint64_t seed = 1;
+  std::int32_t utc_offset_minutes = 0;
+};
+
+// The case of a policy: what the option says, else what its own first lines say.
+Result<CandidateForecast> forecast_of(const Recording& recording, const rules::Policy& policy,
+                                      const Options& options) {
+  CandidateForecast out;
+  out.policy = policy.file_name();
+  out.sha256 = policy.sha256();
+  const std::vector<std::int32_t> days = recording.active_days();
+  auto provenance = provenance_of(out.policy, options.learned_until);
+  if (!provenance) return pass_error(provenance);
+  if (days.empty()) {
+    out.forecast.refused = "the logs hold no calls";
+    return out;
+  }
+  const DayRange all{days.front(), days.back()};
+  const Judgement judgement = judge(recording, policy);
+  Random random(options.seed);
+  const Judge grid = [&](DayRange, DayRange tested) {
+    return grid_of(recording, judgement, tested);
+  };
+  if (!provenance->learned_until) {
+    out.forecast = forecast(recording, judgement, Case::kFixed, {}, all, random);
+    out.forecast.past = past_bounds(days, Case::kFixed, grid, random);
+    if (provenance->changed_day && *provenance->changed_day >= all.first) {
+      out.notes.push_back(
+          "the policy's file changed on " + format_day(*provenance->changed_day) +
+          ", after these days began; if it was tuned on them, say --learned-until DAY, else this "
+          "number is an in-sample one");
+    }
+    return out;
+  }
+  // What the policy has seen says nothing about what it has not.
+  const std::int32_t until = *provenance->learned_until;
+  const DayRange learned{std::min(all.first, until), until};
+  const DayRange tested{until + 1, all.last};
+  out.forecast = forecast(recording, judgement, Case::kLearned, learned, tested, random);
+  if (until >= all.last) {
+    out.forecast.refused = "the policy was learned on days to " + format_day(until) +
+                           ", and no later day is in the logs; what it says of the days that it "
+                           "was learned on is no forecast";
+  }
+  return out;
+}
+
+int run(const Options& options) {
+  auto policies = load_policies(options.policies);
+  if (policies.empty()) return complain("no candidate policy could be used");
+  auto files = files_of(options.logs);
+  if (!files) return complain(files.error().message);
+  Recording recording(options.utc_offset_minutes);
+  ForecastReport report;
+  if (auto read = each_event(*files, report.input,
+                             [&](const audit::Event& event) { recording.add(event); });
+      !read) {
+    return complain(read.error().message);
+  }
+  report.quality = recording.quality();
+  report.seed = options.seed;
+  report.utc_offset_minutes = options.utc_offset_minutes;
+  bool enough = true;
+  for (const auto& policy : policies) {
+    auto one = forecast_of(recording, *policy, options);
+    if (!one) return complain(one.error().message);
+    enough = enough && one->forecast.refused.empty();
+    report.candidates.push_back(std::move(*one));
+  }
+  std::fputs((options.as_json ? to_json(report) : to_text(report)).c_str(), stdout);
+  if (report.input.incomplete()) return kInputIncomplete;
+  return enough ? kGood : kNotEnoughData;
+}
+
+}  // namespace
+
+int forecast_command(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Says what a flip of a policy to deny would cost: blocks per developer and active day, with "
+      "an upper bound. A block is one distinct (tool, target) denied to one developer on one day.",
+      "lilith replay forecast");
+  app.add_option("logs", options.logs,
+                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
+      ->required();
+  app.add_option("--policy", options.policies, "candidate policy; once for each candidate")
+      ->required();
+  app.add_option("--learned-until", options.learned_until,
+                 "last day (2026-01-31) that the policy was learned or tuned on; only later days "
+                 "count. Default: what the policy's own `# learned_from:` line says");
+  app.add_option("--utc-offset", options.utc_offset_minutes,
+                 "minutes east of UTC at which the developers' day begins (default 0)")
+      ->check(CLI::Range(-14 * 60, 14 * 60));
+  app.add_option("--seed", options.seed, "of the resampling (default 1)");
+  app.add_flag("--json", options.as_json, "the forecast as JSON");
+  app.footer(
+      "Exit codes: 0 forecast, 2 wrong usage or policy, 3 input incomplete, 5 not enough data for "
+      "an interval, or none that the policy was not learned on.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGood : kUsage;
+  }
+  return run(options);
+}
+
+}  // namespace lilith::replay
