@@ -799,8 +799,9 @@ void reset(Event& e) {
 // ---- chain
 
 bool is_hash(std::string_view text) {
-  return text.size() == kGenesis.size() &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() == kGenesis.size() && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 }  // namespace

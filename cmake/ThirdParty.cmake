@@ -29,6 +29,13 @@ find_path(BOOST_MATH_INCLUDE boost/math/special_functions/gamma.hpp REQUIRED)
 add_library(boost_math INTERFACE)
 target_include_directories(boost_math SYSTEM INTERFACE ${BOOST_MATH_INCLUDE})
 add_library(thirdparty::boost_math ALIAS boost_math)
+# The shipper's sinks; linked into lilith-ship alone.
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+add_library(thirdparty::openssl ALIAS PkgConfig::OPENSSL)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+add_library(thirdparty::curl ALIAS PkgConfig::CURL)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+add_library(thirdparty::rdkafka ALIAS PkgConfig::RDKAFKA)
 
 if(LILITH_TESTS)
   find_package(GTest 1.12 CONFIG REQUIRED)

@@ -115,4 +115,47 @@ Result<void> CheckpointFile::save(const Cursors& cursors) const {
   return replace_file(path_, encode(cursors), kFileMode);
 }
 
+CheckpointWriter::CheckpointWriter(CheckpointFile file, std::function<void(const Error&)> failed)
+    : file_(std::move(file)), failed_(std::move(failed)), thread_([this] { run(); }) {}
+
+CheckpointWriter::~CheckpointWriter() {
+  {
+    const std::scoped_lock lock(mutex_);
+    end_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void CheckpointWriter::post(Cursors cursors) {
+  {
+    const std::scoped_lock lock(mutex_);
+    next_ = std::move(cursors);
+  }
+  changed_.notify_all();
+}
+
+void CheckpointWriter::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !next_ && !writing_; });
+}
+
+void CheckpointWriter::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return next_ || end_; });
+    if (!next_) return;
+    const Cursors cursors = std::move(*next_);
+    next_.reset();
+    writing_ = true;
+    lock.unlock();
+    const auto saved = file_.save(cursors);
+    owes_ = !saved;
+    if (!saved) failed_(saved.error());
+    lock.lock();
+    writing_ = false;
+    changed_.notify_all();
+  }
+}
+
 }  // namespace lilith::shipper

@@ -1,11 +1,13 @@
 #include "shipper/config.hpp"
 
+#include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
 #include "audit/yaml/tree.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -19,22 +21,63 @@ using Kind = yaml::Node::Kind;
 
 constexpr std::array<std::string_view, 5> kTopKeys{"version", "sources", "state_dir",
                                                    "stop_deadline_ms", "sinks"};
-constexpr std::array<std::string_view, 12> kSinkKeys{"name",
-                                                     "type",
-                                                     "path",
-                                                     "fsync",
-                                                     "address",
-                                                     "transport",
-                                                     "framing",
-                                                     "format",
-                                                     "facility",
-                                                     "connect_timeout_ms",
-                                                     "send_timeout_ms",
-                                                     "app_name"};
-constexpr std::array<std::pair<std::string_view, SinkType>, 3> kTypes{
-    {{"file", SinkType::kFile}, {"stdout", SinkType::kStdout}, {"syslog", SinkType::kSyslog}}};
-constexpr std::array<std::pair<std::string_view, Transport>, 2> kTransports{
-    {{"tcp", Transport::kTcp}, {"udp", Transport::kUdp}}};
+constexpr std::array<std::pair<std::string_view, SinkType>, 6> kTypes{
+    {{"file", SinkType::kFile},
+     {"stdout", SinkType::kStdout},
+     {"syslog", SinkType::kSyslog},
+     {"kafka", SinkType::kKafka},
+     {"http", SinkType::kHttp},
+     {"wazuh", SinkType::kWazuh}}};
+constexpr std::array<std::pair<std::string_view, Form>, 3> kForms{
+    {{"native", Form::kNative}, {"ecs", Form::kEcs}, {"ocsf", Form::kOcsf}}};
+constexpr std::array<std::pair<std::string_view, HttpApi>, 3> kApis{
+    {{"elasticsearch", HttpApi::kElasticsearch},
+     {"splunk-hec", HttpApi::kSplunkHec},
+     {"ndjson", HttpApi::kNdjson}}};
+constexpr std::array<std::string_view, 5> kTlsKeys{"ca", "certificate", "key", "server_name",
+                                                   "verify"};
+constexpr std::array<std::string_view, 2> kSecretKeys{"file", "env"};
+constexpr std::array<std::string_view, 3> kSaslKeys{"mechanism", "username", "password"};
+constexpr std::array<std::string_view, 5> kCompressions{"none", "lz4", "zstd", "gzip", "snappy"};
+constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+
+// Which keys a sink of which type has, besides name, type and form.
+struct SinkKey {
+  std::string_view key;
+  std::string_view types;  // their words, with a blank around each
+};
+constexpr std::array kSinkKeys{
+    SinkKey{"path", " file wazuh "},
+    SinkKey{"fsync", " file "},
+    SinkKey{"address", " syslog "},
+    SinkKey{"transport", " syslog "},
+    SinkKey{"framing", " syslog "},
+    SinkKey{"format", " syslog "},
+    SinkKey{"facility", " syslog "},
+    SinkKey{"app_name", " syslog http "},
+    SinkKey{"resend_bytes", " syslog "},
+    SinkKey{"tls", " syslog kafka http "},
+    SinkKey{"connect_timeout_ms", " syslog kafka http "},
+    SinkKey{"send_timeout_ms", " syslog http wazuh "},
+    SinkKey{"brokers", " kafka "},
+    SinkKey{"topic", " kafka "},
+    SinkKey{"compression", " kafka "},
+    SinkKey{"linger_ms", " kafka "},
+    SinkKey{"message_bytes_max", " kafka "},
+    SinkKey{"sasl", " kafka "},
+    SinkKey{"url", " http "},
+    SinkKey{"api", " http "},
+    SinkKey{"index", " http "},
+    SinkKey{"request_bytes_max", " http "},
+    SinkKey{"username", " http "},
+    SinkKey{"password", " http "},
+    SinkKey{"token", " http "},
+    SinkKey{"location", " wazuh "},
+};
+constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 30;
+constexpr std::size_t kSecretBytesMax = 64 * 1024;
+constexpr std::array<std::pair<std::string_view, Transport>, 3> kTransports{
+    {{"tcp", Transport::kTcp}, {"udp", Transport::kUdp}, {"relp", Transport::kRelp}}};
 constexpr std::array<std::pair<std::string_view, Framing>, 2> kFramings{
     {{"octet-counting", Framing::kOctetCounting}, {"newline", Framing::kNewline}}};
 constexpr std::array<std::pair<std::string_view, SyslogFormat>, 3> kFormats{
@@ -70,9 +113,21 @@ class Loader {
   template <class Enum, std::size_t N>
   void choice(const Node& node, std::string_view what,
               const std::array<std::pair<std::string_view, Enum>, N>& table, Enum& into);
+  bool flag(const Node& node, std::string_view what, bool& into);
+  void word(const Node& node, std::string_view what, std::span<const std::string_view> known,
+            std::string& into);
+  void milliseconds(const Node& node, std::string_view what, std::chrono::milliseconds& into);
+  void bytes(const Node& node, std::string_view what, std::size_t& into);
+  void secret(const Node& node, std::string_view what, Secret& into);
+  void tls(const Node& node, TlsConfig& into);
+  void sasl(const Node& node, SinkConfig& sink);
   void sink(const Node& node);
+  void sink_key(const std::string& key, const Node& value, SinkConfig& sink);
+  bool network_key(const std::string& key, const Node& value, SinkConfig& sink);
   void address(const Node& node, SinkConfig& sink);
   void check_sink(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
+  void check_syslog(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
+  void check_http(const Node& at, const SinkConfig& sink);
   void check_whole(const Node& root);
 
   ConfigLoad& out_;
@@ -155,78 +210,235 @@ void Loader::address(const Node& node, SinkConfig& sink) {
   }
 }
 
-void Loader::check_sink(const Node& at, const SinkConfig& sink,
-                        const std::set<std::string>& given) {
-  const auto only_for = [&](SinkType type, std::initializer_list<const char*> keys) {
-    if (sink.type == type) return;
-    for (const char* key : keys) {
-      if (given.contains(key)) {
-        error(at,
-              "a " + std::string(word_of(kTypes, sink.type)) + " sink has no key '" + key + "'");
-      }
+bool Loader::flag(const Node& node, std::string_view what, bool& into) {
+  if (node.kind != Kind::kScalar || (node.scalar != "true" && node.scalar != "false")) {
+    error(node, std::string(what) + " must be true or false");
+    return false;
+  }
+  into = node.scalar == "true";
+  return true;
+}
+
+void Loader::word(const Node& node, std::string_view what, std::span<const std::string_view> known,
+                  std::string& into) {
+  if (node.kind == Kind::kScalar &&
+      std::find(known.begin(), known.end(), node.scalar) != known.end()) {
+    into = node.scalar;
+    return;
+  }
+  std::string all;
+  for (const std::string_view one : known) all += (all.empty() ? "" : ", ") + std::string(one);
+  error(node, std::string(what) + " must be one of " + all);
+}
+
+void Loader::milliseconds(const Node& node, std::string_view what,
+                          std::chrono::milliseconds& into) {
+  std::uint64_t n = 0;
+  if (number(node, what, kTimeoutMsMax, n)) into = std::chrono::milliseconds(n);
+}
+
+void Loader::bytes(const Node& node, std::string_view what, std::size_t& into) {
+  std::uint64_t n = 0;
+  if (number(node, what, kBytesMax, n)) into = n;
+}
+
+// {file: PATH} or {env: NAME}: a configuration file is read by more people than a secret may be.
+void Loader::secret(const Node& node, std::string_view what, Secret& into) {
+  if (node.kind != Kind::kMap || node.members.size() != 1)
+    return error(node, std::string(what) + " must be {file: PATH} or {env: NAME}");
+  members(node, what, kSecretKeys, [&](const std::string& key, const Node& value) {
+    std::string name;
+    if (!text(value, key, name)) return;
+    if (key == "env") {
+      const char* found = std::getenv(name.c_str());
+      if (found == nullptr || *found == '\0')
+        return error(value, "the environment has no " + printable(name));
+      into = {found, "environment " + name};
+      return;
     }
-  };
-  only_for(SinkType::kFile, {"path", "fsync"});
-  only_for(SinkType::kSyslog, {"address", "transport", "framing", "format", "facility",
-                               "connect_timeout_ms", "send_timeout_ms", "app_name"});
-  if (sink.name.empty()) error(at, "a sink needs a name");
-  if (sink.name.find_first_not_of(
-          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
-      std::string::npos) {
-    error(at, "a sink's name has only letters, digits, - and _, since files are named after it");
+    auto content = read_file(name, kSecretBytesMax);
+    if (!content) return error(value, content.error().message);
+    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
+    if (content->empty()) return error(value, name + " is empty");
+    if (content->find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+      return error(value, name + " has more than one line");
+    into = {std::move(*content), "file " + name};
+  });
+}
+
+// `true`, or a map of settings.
+void Loader::tls(const Node& node, TlsConfig& into) {
+  if (node.kind == Kind::kScalar) {
+    flag(node, "tls", into.on);
+    return;
   }
-  if (!given.contains("type")) error(at, "a sink needs a type: file, stdout or syslog");
-  if (sink.type == SinkType::kFile && !sink.path.starts_with('/'))
-    error(at, "a file sink needs an absolute path");
-  for (const SinkConfig& other : out_.config.sinks) {
-    if (other.name == sink.name) error(at, "there are two sinks with the name '" + sink.name + "'");
-    if (!sink.path.empty() && other.path == sink.path) error(at, "two sinks write to " + sink.path);
-  }
-  if (sink.type != SinkType::kSyslog) return;
+  into.on = true;
+  members(node, "tls", kTlsKeys, [&](const std::string& key, const Node& value) {
+    if (key == "verify") {
+      flag(value, key, into.verify);
+      return;
+    }
+    std::string& setting = key == "ca"            ? into.ca
+                           : key == "certificate" ? into.certificate
+                           : key == "key"         ? into.key
+                                                  : into.server_name;
+    if (!text(value, key, setting) || key == "server_name") return;
+    if (!setting.starts_with('/')) return error(value, key + " must be an absolute path");
+    if (auto content = read_file(setting, kBytesMax); !content)
+      error(value, content.error().message);
+  });
+  if (into.certificate.empty() != into.key.empty())
+    error(node, "certificate and key belong together");
+}
+
+void Loader::sasl(const Node& node, SinkConfig& sink) {
+  members(node, "sasl", kSaslKeys, [&](const std::string& key, const Node& value) {
+    if (key == "mechanism") return word(value, key, kMechanisms, sink.sasl_mechanism);
+    if (key == "password") return secret(value, key, sink.password);
+    text(value, key, sink.username);
+  });
+  if (sink.sasl_mechanism.empty() || sink.username.empty() || sink.password.value.empty())
+    error(node, "sasl needs mechanism, username and password");
+}
+
+void Loader::check_syslog(const Node& at, const SinkConfig& sink,
+                          const std::set<std::string>& given) {
   if (sink.host.empty()) error(at, "a syslog sink needs an address");
-  if (sink.transport == Transport::kUdp && given.contains("framing")) {
+  if (sink.transport == Transport::kUdp && given.contains("framing"))
     error(at, "udp has no framing: one datagram is one message (RFC 5426)");
-  }
+  if (sink.transport == Transport::kUdp && sink.tls.on) error(at, "udp has no TLS here; use tcp");
+  if (sink.transport == Transport::kRelp && given.contains("framing"))
+    error(at, "relp has a framing of its own");
   if (sink.format == SyslogFormat::kWazuh && sink.transport == Transport::kTcp &&
       sink.framing == Framing::kOctetCounting) {
     error(at, "Wazuh's receiver knows newline framing only; set framing: newline");
   }
 }
 
+void Loader::check_http(const Node& at, const SinkConfig& sink) {
+  if (!sink.url.starts_with("http://") && !sink.url.starts_with("https://"))
+    error(at, "an http sink needs a url that begins with http:// or https://");
+  if (sink.url.find('@') != std::string::npos)
+    error(at, "no user and password in the url: use username and password");
+  if (sink.api == HttpApi::kElasticsearch && sink.index.empty())
+    error(at, "api elasticsearch needs an index");
+  if (!sink.username.empty() && !sink.token.value.empty())
+    error(at, "username and token exclude each other");
+  if (sink.username.empty() != sink.password.value.empty())
+    error(at, "username and password belong together");
+}
+
+void Loader::check_sink(const Node& at, const SinkConfig& sink,
+                        const std::set<std::string>& given) {
+  const std::string type(word_of(kTypes, sink.type));
+  for (const SinkKey& one : kSinkKeys) {
+    if (given.contains(std::string(one.key)) &&
+        one.types.find(" " + type + " ") == std::string_view::npos)
+      error(at, "a " + type + " sink has no key '" + std::string(one.key) + "'");
+  }
+  if (sink.name.empty()) error(at, "a sink needs a name");
+  if (sink.name.find_first_not_of(
+          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+      std::string::npos) {
+    error(at, "a sink's name has only letters, digits, - and _, since files are named after it");
+  }
+  if (!given.contains("type"))
+    error(at, "a sink needs a type: file, stdout, syslog, kafka, http or wazuh");
+  if ((sink.type == SinkType::kFile || sink.type == SinkType::kWazuh) &&
+      !sink.path.starts_with('/'))
+    error(at, "a " + type + " sink needs an absolute path");
+  for (const SinkConfig& other : out_.config.sinks) {
+    if (other.name == sink.name) error(at, "there are two sinks with the name '" + sink.name + "'");
+    if (!sink.path.empty() && other.path == sink.path) error(at, "two sinks write to " + sink.path);
+  }
+  if (sink.type == SinkType::kSyslog) check_syslog(at, sink, given);
+  if (sink.type == SinkType::kHttp) check_http(at, sink);
+  if (sink.type == SinkType::kKafka && (sink.brokers.empty() || sink.topic.empty()))
+    error(at, "a kafka sink needs brokers and a topic");
+  if (sink.type == SinkType::kWazuh && sink.location.starts_with('['))
+    error(at, "location must not begin with [: Wazuh would take it for another agent's");
+}
+
+// Keys of sinks that speak over the network; false when it is none of them.
+bool Loader::network_key(const std::string& key, const Node& value, SinkConfig& sink) {
+  std::uint64_t n = 0;
+  if (key == "brokers") {
+    text(value, key, sink.brokers);
+  } else if (key == "topic") {
+    text(value, key, sink.topic);
+  } else if (key == "compression") {
+    word(value, key, kCompressions, sink.compression);
+  } else if (key == "linger_ms") {
+    milliseconds(value, key, sink.linger);
+  } else if (key == "message_bytes_max") {
+    bytes(value, key, sink.message_bytes_max);
+  } else if (key == "sasl") {
+    sasl(value, sink);
+  } else if (key == "url") {
+    text(value, key, sink.url);
+  } else if (key == "api") {
+    choice(value, key, kApis, sink.api);
+  } else if (key == "index") {
+    text(value, key, sink.index);
+  } else if (key == "request_bytes_max") {
+    bytes(value, key, sink.request_bytes_max);
+  } else if (key == "username") {
+    text(value, key, sink.username);
+  } else if (key == "password") {
+    secret(value, key, sink.password);
+  } else if (key == "token") {
+    secret(value, key, sink.token);
+  } else if (key == "tls") {
+    tls(value, sink.tls);
+  } else if (key == "address") {
+    address(value, sink);
+  } else if (key == "transport") {
+    choice(value, key, kTransports, sink.transport);
+  } else if (key == "framing") {
+    choice(value, key, kFramings, sink.framing);
+  } else if (key == "format") {
+    choice(value, key, kFormats, sink.format);
+  } else if (key == "facility") {
+    if (number(value, key, kFacilityMax, n)) sink.facility = static_cast<int>(n);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Loader::sink_key(const std::string& key, const Node& value, SinkConfig& sink) {
+  if (network_key(key, value, sink)) return;
+  if (key == "name") {
+    text(value, key, sink.name);
+  } else if (key == "type") {
+    choice(value, key, kTypes, sink.type);
+  } else if (key == "form") {
+    choice(value, key, kForms, sink.form);
+  } else if (key == "path") {
+    text(value, key, sink.path);
+  } else if (key == "app_name") {
+    text(value, key, sink.app_name);
+  } else if (key == "location") {
+    text(value, key, sink.location);
+  } else if (key == "fsync") {
+    flag(value, key, sink.fsync);
+  } else if (key == "resend_bytes") {
+    bytes(value, key, sink.resend_bytes);
+  } else if (key == "connect_timeout_ms") {
+    milliseconds(value, key, sink.connect_timeout);
+  } else {
+    milliseconds(value, key, sink.send_timeout);
+  }
+}
+
 void Loader::sink(const Node& node) {
   SinkConfig sink;
   std::set<std::string> given;
-  members(node, "a sink", kSinkKeys, [&](const std::string& key, const Node& value) {
+  std::vector<std::string_view> keys{"name", "type", "form"};
+  for (const SinkKey& one : kSinkKeys) keys.push_back(one.key);
+  members(node, "a sink", keys, [&](const std::string& key, const Node& value) {
     given.insert(key);
-    std::uint64_t n = 0;
-    if (key == "name") {
-      text(value, key, sink.name);
-    } else if (key == "type") {
-      choice(value, key, kTypes, sink.type);
-    } else if (key == "path") {
-      text(value, key, sink.path);
-    } else if (key == "app_name") {
-      text(value, key, sink.app_name);
-    } else if (key == "fsync") {
-      if (value.scalar == "true" || value.scalar == "false") {
-        sink.fsync = value.scalar == "true";
-      } else {
-        error(value, "fsync must be true or false");
-      }
-    } else if (key == "address") {
-      address(value, sink);
-    } else if (key == "transport") {
-      choice(value, key, kTransports, sink.transport);
-    } else if (key == "framing") {
-      choice(value, key, kFramings, sink.framing);
-    } else if (key == "format") {
-      choice(value, key, kFormats, sink.format);
-    } else if (key == "facility") {
-      if (number(value, key, kFacilityMax, n)) sink.facility = static_cast<int>(n);
-    } else if (number(value, key, kTimeoutMsMax, n)) {
-      (key == "connect_timeout_ms" ? sink.connect_timeout : sink.send_timeout) =
-          std::chrono::milliseconds(n);
-    }
+    sink_key(key, value, sink);
   });
   if (node.kind != Kind::kMap) return;
   check_sink(node, sink, given);
@@ -297,6 +509,33 @@ ConfigLoad load_config(std::string_view text) {
   return out;
 }
 
+namespace {
+
+std::string describe_syslog(const SinkConfig& sink) {
+  std::string out = " " + std::string(word_of(kTransports, sink.transport)) + " " + sink.host +
+                    ":" + std::to_string(sink.port) + " " +
+                    std::string(word_of(kFormats, sink.format));
+  if (sink.transport == Transport::kTcp)
+    out += ", " + std::string(word_of(kFramings, sink.framing)) + " framing";
+  return out + ", facility " + std::to_string(sink.facility);
+}
+
+std::string describe_rest(const SinkConfig& sink) {
+  std::string out;
+  if (sink.tls.on) {
+    out += ", TLS" + std::string(sink.tls.verify ? "" : " WITHOUT verification");
+    if (!sink.tls.certificate.empty()) out += " with certificate " + sink.tls.certificate;
+  }
+  if (!sink.sasl_mechanism.empty()) out += ", " + sink.sasl_mechanism;
+  if (!sink.username.empty())
+    out += ", user " + sink.username + " (password from " + sink.password.origin + ")";
+  if (!sink.token.value.empty()) out += ", token from " + sink.token.origin;
+  if (sink.form != Form::kNative) out += ", as " + std::string(word_of(kForms, sink.form));
+  return out;
+}
+
+}  // namespace
+
 std::string describe(const Config& config) {
   std::string out;
   for (const std::string& source : config.sources) out += "source     " + source + "\n";
@@ -305,14 +544,13 @@ std::string describe(const Config& config) {
     out += "sink       " + sink.name + ": " + std::string(word_of(kTypes, sink.type));
     if (sink.type == SinkType::kFile)
       out += " " + sink.path + (sink.fsync ? ", fsync" : ", no fsync");
-    if (sink.type == SinkType::kSyslog) {
-      out += " " + std::string(word_of(kTransports, sink.transport)) + " " + sink.host + ":" +
-             std::to_string(sink.port) + " " + std::string(word_of(kFormats, sink.format));
-      if (sink.transport == Transport::kTcp)
-        out += ", " + std::string(word_of(kFramings, sink.framing)) + " framing";
-      out += ", facility " + std::to_string(sink.facility);
-    }
-    out += "\n";
+    if (sink.type == SinkType::kSyslog) out += describe_syslog(sink);
+    if (sink.type == SinkType::kKafka)
+      out += " " + sink.brokers + " topic " + sink.topic + ", " + sink.compression;
+    if (sink.type == SinkType::kHttp)
+      out += " " + std::string(word_of(kApis, sink.api)) + " " + sink.url;
+    if (sink.type == SinkType::kWazuh) out += " " + sink.path + ", location " + sink.location;
+    out += describe_rest(sink) + "\n";
   }
   return out;
 }

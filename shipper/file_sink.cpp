@@ -21,12 +21,12 @@ class FileSink final : public Sink {
     return fsync_ ? "on disk" : "in the file";
   }
 
-  Delivery deliver(std::span<const std::string_view> lines) override {
+  Delivery deliver(std::span<const Line> lines) override {
     Delivery delivery;
     if (auto ready = open_current(); !ready) return retry(ready.error().message);
     buffer_.clear();
-    for (const std::string_view line : lines) {
-      buffer_ += line;
+    for (const Line& line : lines) {
+      buffer_ += line.body;
       buffer_.push_back('\n');
     }
     if (auto written = write_all(fd_.get(), buffer_); !written) {
@@ -36,7 +36,7 @@ class FileSink final : public Sink {
     }
     size_ += static_cast<off_t>(buffer_.size());
     if (fsync_ && ::fdatasync(fd_.get()) != 0) return retry("cannot sync " + path_);
-    delivery.taken = lines.size();
+    delivery.taken = delivery.done = lines.size();
     return delivery;
   }
 
@@ -99,10 +99,10 @@ class StdoutSink final : public Sink {
  public:
   [[nodiscard]] std::string_view proof() const override { return "pipe"; }
 
-  Delivery deliver(std::span<const std::string_view> lines) override {
+  Delivery deliver(std::span<const Line> lines) override {
     buffer_.clear();
-    for (const std::string_view line : lines) {
-      buffer_ += line;
+    for (const Line& line : lines) {
+      buffer_ += line.body;
       buffer_.push_back('\n');
     }
     Delivery delivery;
@@ -111,7 +111,7 @@ class StdoutSink final : public Sink {
       delivery.error = "standard output: " + written.error().message;
       return delivery;
     }
-    delivery.taken = lines.size();
+    delivery.taken = delivery.done = lines.size();
     return delivery;
   }
 
@@ -134,6 +134,12 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config) {
       return make_stdout_sink();
     case SinkType::kSyslog:
       return make_syslog_sink(config);
+    case SinkType::kKafka:
+      return make_kafka_sink(config);
+    case SinkType::kHttp:
+      return make_http_sink(config);
+    case SinkType::kWazuh:
+      return make_wazuh_sink(config);
   }
   return fail(ErrorCode::kInvalidInput, "unknown sink type");
 }

@@ -2,13 +2,15 @@
 // Where events go. A sink knows nothing of files, cursors and checkpoints; the tailer knows nothing
 // of sinks.
 //
-// Life cycle: made once by make_sink(), used by one thread, destroyed by that thread. deliver() may
-// be called again with the same lines after kRetry, so that a receiver can see a line more than
-// once but never out of order.
+// Life cycle: made once by make_sink(), used by one thread, destroyed by that thread. A sink may
+// hold lines that were handed to it but not yet acknowledged by its receiver (its window); they are
+// done in the order in which they were given. A receiver can see a line more than once but never
+// out of order.
 
 #include "audit/base/result.hpp"
 #include "shipper/config.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -18,31 +20,49 @@
 
 namespace lilith::shipper {
 
-enum class Outcome {
-  kDelivered,  // every line was taken (see `proof` of the sink for what that means)
-  kRetry,      // lines from `taken` on were not; trying again may help
-  kFailed,     // trying again will not help (standard output was closed)
+struct Line {
+  std::string_view event;  // the line of the log, without LF: for headers, keys and ids
+  std::string_view body;   // what is sent; the same bytes unless the sink has another output form
 };
 
-// A line that this sink can never take; it goes to the dead-letter file and counts as taken.
+enum class Outcome {
+  kGood,    // go on
+  kRetry,   // the window is empty now: what is not done must be given again, after a pause
+  kFailed,  // trying again will not help (standard output was closed)
+};
+
+// A line that this sink can never deliver; it goes to the dead-letter file and counts as done.
 struct Refused {
-  std::size_t index = 0;
+  std::size_t index = 0;  // counted from the oldest line that was not done before the call
   std::string reason;
 };
 
 struct Delivery {
-  Outcome outcome = Outcome::kDelivered;
-  std::size_t taken = 0;         // lines of the batch that are done, from its beginning
-  std::vector<Refused> refused;  // among those
-  std::string error;             // for kRetry and kFailed
+  Outcome outcome = Outcome::kGood;
+  std::size_t taken = 0;         // of the lines given, from the first: now in the window, or done
+  std::size_t done = 0;          // of all lines in the window, oldest first, with `refused`
+  std::vector<Refused> refused;  // among those that are done, by index
+  std::string error;             // for kRetry and kFailed; with kGood: what the sink waits for
+  // kRetry: of what was done before, so many bytes may never have been read by the receiver's
+  // process (TCP: it was reset), and are given again.
+  std::size_t resend_bytes = 0;
+  std::chrono::milliseconds pause_min{0};  // kRetry: the receiver asked for at least this
 };
 
 class Sink {
  public:
   virtual ~Sink() = default;
-  // Whole lines without LF, in order. Blocks at most the sink's own timeouts.
-  [[nodiscard]] virtual Delivery deliver(std::span<const std::string_view> lines) = 0;
-  // What "delivered" proves: "on disk", "peer's kernel", "handed to the network", "pipe".
+  // Takes as many lines as fit the window, and reports what became done meanwhile. The bytes stay
+  // valid until the line is done, or until kRetry. Blocks at most the sink's own timeouts.
+  [[nodiscard]] virtual Delivery deliver(std::span<const Line> lines) = 0;
+  // Waits for lines of the window to become done, a moment only: kGood with done == 0 says "ask
+  // again". With an empty window, which it has when the worker is about to rest, it does not wait.
+  [[nodiscard]] virtual Delivery settle() { return {}; }
+  // A connection whose end should be noticed while there is nothing to deliver; -1 for none.
+  [[nodiscard]] virtual int watched_fd() const { return -1; }
+  // The most that Delivery::resend_bytes can be.
+  [[nodiscard]] virtual std::size_t resend_bytes_max() const { return 0; }
+  // What "done" proves: "on disk", "peer's kernel", "handed to the network", "pipe".
   [[nodiscard]] virtual std::string_view proof() const = 0;
 };
 
@@ -50,5 +70,17 @@ class Sink {
 [[nodiscard]] std::unique_ptr<Sink> make_file_sink(const SinkConfig& config);
 [[nodiscard]] std::unique_ptr<Sink> make_stdout_sink();
 [[nodiscard]] std::unique_ptr<Sink> make_syslog_sink(const SinkConfig& config);
+[[nodiscard]] std::unique_ptr<Sink> make_relp_sink(const SinkConfig& config);
+[[nodiscard]] std::unique_ptr<Sink> make_http_sink(const SinkConfig& config);
+[[nodiscard]] std::unique_ptr<Sink> make_kafka_sink(const SinkConfig& config);
+[[nodiscard]] std::unique_ptr<Sink> make_wazuh_sink(const SinkConfig& config);
+
+// A Delivery that says so.
+[[nodiscard]] inline Delivery retry_later(std::string error) {
+  Delivery delivery;
+  delivery.outcome = Outcome::kRetry;
+  delivery.error = std::move(error);
+  return delivery;
+}
 
 }  // namespace lilith::shipper

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace lilith::shipper {
 namespace {
@@ -9,18 +10,7 @@ namespace {
 // RFC 5424 section 6: lengths of the header's fields.
 constexpr std::size_t kHostnameBytesMax = 255, kAppNameBytesMax = 48, kProcIdBytesMax = 128,
                       kMsgIdBytesMax = 32;
-
-// The value behind `key` (with its quotes and colon), up to the closing quote. Keys are found by
-// bytes: inside a JSON string a quote is always escaped, so that no outside value can look like
-// `,"host":"`.
-std::string_view value_after(std::string_view line, std::string_view key, std::size_t from = 0) {
-  const std::size_t at = line.find(key, from);
-  if (at == std::string_view::npos) return {};
-  const std::size_t start = at + key.size();
-  std::size_t end = start;
-  while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2U : 1U;
-  return end < line.size() ? line.substr(start, end - start) : std::string_view();
-}
+constexpr std::size_t kTimeBytesMax = 32;
 
 // PRINTUSASCII of at most `bytes_max` bytes, the nil value "-" when empty.
 void append_field(std::string& out, std::string_view text, std::size_t bytes_max) {
@@ -50,22 +40,6 @@ void append_rfc3164_time(std::string& out, std::string_view time) {
 
 }  // namespace
 
-LineFields scan_line(std::string_view line) {
-  LineFields fields;
-  fields.event = value_after(line.substr(0, 128), R"("event":")");
-  fields.host = value_after(line, R"(,"host":")");
-  fields.time = value_after(line, R"(,"time":")");
-  const std::size_t action = line.rfind(R"(,"action":")");
-  if (action != std::string_view::npos) fields.action = value_after(line, R"(,"action":")", action);
-  const std::size_t pid = line.substr(0, 1024).find(R"(,"pid":)");
-  if (pid != std::string_view::npos) {
-    std::size_t end = pid + 7;
-    while (end < line.size() && line[end] >= '0' && line[end] <= '9') ++end;
-    fields.pid = line.substr(pid + 7, end - pid - 7);
-  }
-  return fields;
-}
-
 int severity_of(const LineFields& fields) {
   if (fields.event == "tamper") return 2;
   if (fields.action == "error") return 3;
@@ -74,39 +48,66 @@ int severity_of(const LineFields& fields) {
   return 6;
 }
 
-void append_message(std::string& out, std::string_view line, const SinkConfig& config) {
-  const LineFields fields = scan_line(line);
-  out.push_back('<');
-  out += std::to_string(config.facility * 8 + severity_of(fields));
-  out.push_back('>');
-  if (config.format == SyslogFormat::kRfc5424) {
-    out += "1 ";
-    append_field(out, fields.time, 32);
-    out.push_back(' ');
-    append_field(out, fields.host, kHostnameBytesMax);
-    out.push_back(' ');
-    append_field(out, config.app_name, kAppNameBytesMax);
-    out.push_back(' ');
-    append_field(out, fields.pid, kProcIdBytesMax);
-    out.push_back(' ');
-    append_field(out, fields.event, kMsgIdBytesMax);
-    out += " - ";
-  } else {
-    append_rfc3164_time(out, fields.time);
-    out.push_back(' ');
-    append_field(out, fields.host, kHostnameBytesMax);
-    out.push_back(' ');
-    if (config.format == SyslogFormat::kRfc3164) {
-      append_field(out, config.app_name, kAppNameBytesMax);
-      if (!fields.pid.empty()) {
-        out.push_back('[');
-        out += fields.pid;
-        out.push_back(']');
-      }
-      out += ": ";
+void MessageWriter::make_rest(const LineFields& fields) {
+  rest_ = " ";
+  append_field(rest_, fields.host, kHostnameBytesMax);
+  rest_.push_back(' ');
+  if (config_.format == SyslogFormat::kRfc5424) {
+    append_field(rest_, config_.app_name, kAppNameBytesMax);
+    rest_.push_back(' ');
+    append_field(rest_, fields.pid, kProcIdBytesMax);
+    rest_.push_back(' ');
+    append_field(rest_, fields.event, kMsgIdBytesMax);
+    rest_ += " - ";
+  } else if (config_.format == SyslogFormat::kRfc3164) {
+    append_field(rest_, config_.app_name, kAppNameBytesMax);
+    if (!fields.pid.empty()) {
+      rest_.push_back('[');
+      append_field(rest_, fields.pid, kProcIdBytesMax);
+      rest_.push_back(']');
     }
+    rest_ += ": ";
   }
-  out += line;
+}
+
+void MessageWriter::make_header(const Line& line) {
+  const LineFields& fields = scanner_.scan(line.event);
+  if (!scanner_.same_head() || rest_.empty()) make_rest(fields);
+  std::array<char, 8> number{};
+  const auto end = std::to_chars(number.data(), number.data() + number.size(),
+                                 config_.facility * 8 + severity_of(fields))
+                       .ptr;
+  header_.assign(1, '<');
+  header_.append(number.data(), end);
+  if (config_.format == SyslogFormat::kRfc5424) {
+    header_ += ">1 ";
+    append_field(header_, fields.time, kTimeBytesMax);
+  } else {
+    header_.push_back('>');
+    append_rfc3164_time(header_, fields.time);
+  }
+  header_ += rest_;
+}
+
+void MessageWriter::append(std::string& out, const Line& line) {
+  make_header(line);
+  out += header_;
+  out += line.body;
+}
+
+void MessageWriter::append_frame(std::string& out, const Line& line) {
+  make_header(line);
+  if (config_.framing == Framing::kOctetCounting) {
+    std::array<char, 24> number{};
+    char* const end = std::to_chars(number.data(), number.data() + number.size(),
+                                    header_.size() + line.body.size())
+                          .ptr;
+    *end = ' ';
+    out.append(number.data(), end + 1);
+  }
+  out += header_;
+  out += line.body;
+  if (config_.framing == Framing::kNewline) out.push_back('\n');
 }
 
 }  // namespace lilith::shipper

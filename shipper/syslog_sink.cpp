@@ -1,218 +1,183 @@
-#include "audit/base/unique_fd.hpp"
+// Syslog over TCP (RFC 6587), TLS (RFC 5425) and UDP (RFC 5426).
+
+#include "shipper/net.hpp"
 #include "shipper/sink.hpp"
+#include "shipper/stream.hpp"
 #include "shipper/syslog_format.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <cstring>
-#include <fcntl.h>
+#include <deque>
 #include <linux/sockios.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace lilith::shipper {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
+constexpr std::size_t kWindowBytesMax = std::size_t{4} * 1024 * 1024;
 constexpr std::chrono::microseconds kConfirmPause{50};
-constexpr int kSendBufferBytes = 4 * 1024 * 1024;
+constexpr std::chrono::milliseconds kSettleTime{100};
 
-struct AddressList {
-  addrinfo* first = nullptr;
-  AddressList() = default;
-  AddressList(const AddressList&) = delete;
-  AddressList& operator=(const AddressList&) = delete;
-  ~AddressList() {
-    if (first != nullptr) ::freeaddrinfo(first);
-  }
-};
-
-int milliseconds_until(SteadyClock::time_point deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
-  return left < 0 ? 0 : static_cast<int>(left);
-}
-
-class SyslogSink final : public Sink {
+// Done means: the peer's kernel has acknowledged every byte (SIOCOUTQ, tcp(7)). What its process
+// does with them plain TCP never tells; but a reset says that it did not read them all, and so does
+// the end of a TLS connection without close_notify.
+class TcpSink final : public Sink {
  public:
-  explicit SyslogSink(const SinkConfig& config) : config_(config) {}
+  explicit TcpSink(const SinkConfig& config)
+      : config_(config), peer_{config.host, config.port}, writer_(config) {}
 
-  [[nodiscard]] std::string_view proof() const override {
-    return config_.transport == Transport::kTcp ? "peer's kernel" : "handed to the network";
+  [[nodiscard]] std::string_view proof() const override { return "peer's kernel"; }
+  [[nodiscard]] std::size_t resend_bytes_max() const override { return config_.resend_bytes; }
+  [[nodiscard]] int watched_fd() const override { return stream_ ? stream_->fd() : -1; }
+
+  Delivery deliver(std::span<const Line> lines) override {
+    if (!stream_) {
+      auto stream = open_stream(peer_, config_.tls, config_.connect_timeout);
+      if (!stream) return retry_later(std::move(stream.error().message));
+      stream_ = std::move(*stream);
+      acknowledged_ = 0;
+    }
+    if (stream_->bytes_sent() - acknowledged_ > kWindowBytesMax) return settle();
+    // Before sending: what is sent to a peer that has gone would be taken by our own kernel.
+    if (auto open = listen(); !open) return broken(std::move(open.error().message));
+    buffer_.clear();
+    for (const Line& line : lines) writer_.append_frame(buffer_, line);
+    if (auto sent = stream_->send(buffer_, config_.send_timeout); !sent)
+      return broken(std::move(sent.error().message));
+    window_.push_back({stream_->bytes_sent(), lines.size()});
+    progress_at_ = SteadyClock::now();
+    Delivery delivery = look();
+    delivery.taken = lines.size();
+    return delivery;
   }
 
-  Delivery deliver(std::span<const std::string_view> lines) override {
-    if (!socket_.valid()) {
-      if (auto connected = connect(); !connected) return retry(0, connected.error().message);
+  Delivery settle() override {
+    if (!stream_) return {};
+    if (window_.empty()) return look_at_idle_peer();
+    const auto until = SteadyClock::now() + kSettleTime;
+    for (;;) {
+      Delivery delivery = look();
+      if (delivery.done > 0 || delivery.outcome != Outcome::kGood) return delivery;
+      const auto now = SteadyClock::now();
+      if (now - progress_at_ >= config_.send_timeout)
+        return broken(describe(peer_) + " did not acknowledge in time");
+      if (now >= until) return delivery;
+      const timespec nap{0, std::chrono::nanoseconds(kConfirmPause).count()};
+      ::nanosleep(&nap, nullptr);
     }
-    return config_.transport == Transport::kTcp ? deliver_tcp(lines) : deliver_udp(lines);
   }
 
  private:
-  Delivery retry(std::size_t taken, std::string error) {
-    socket_.reset();
+  struct Mark {
+    std::uint64_t end;  // of the stream, in bytes
+    std::size_t lines;
+  };
+
+  // Nothing is expected from the peer but the end of the connection, and with TLS its alerts.
+  Result<void> listen() {
+    std::array<char, 1024> ignored{};
+    for (;;) {
+      auto got = stream_->receive(ignored.data(), ignored.size(), std::chrono::milliseconds(0));
+      if (!got) return pass_error(got);
+      if (*got == 0) return {};
+    }
+  }
+
+  // A peer that closed in peace has read everything.
+  Delivery look_at_idle_peer() {
+    auto open = listen();
+    if (open) return {};
+    if (!stream_->ended_in_peace()) return broken(std::move(open.error().message));
+    stream_.reset();
+    return {};
+  }
+
+  // What the peer's kernel has acknowledged by now.
+  Delivery look() {
+    int unsent = 0;
+    if (::ioctl(stream_->fd(), SIOCOUTQ, &unsent) != 0) return broken("SIOCOUTQ failed");
+    // A reset empties the queue as well: asked after the queue.
+    if (auto open = listen(); !open) return broken(std::move(open.error().message));
+    const std::uint64_t now = stream_->bytes_sent() - static_cast<std::uint64_t>(unsent);
+    if (now > acknowledged_) progress_at_ = SteadyClock::now();
+    acknowledged_ = now;
     Delivery delivery;
-    delivery.outcome = Outcome::kRetry;
-    delivery.taken = taken;
-    delivery.error = std::move(error);
+    while (!window_.empty() && window_.front().end <= acknowledged_) {
+      delivery.done += window_.front().lines;
+      window_.pop_front();
+    }
     return delivery;
   }
-  [[nodiscard]] std::string peer() const {
-    return config_.host + ":" + std::to_string(config_.port);
-  }
 
-  Result<void> connect();
-  Result<void> connect_to(const addrinfo& address);
-  Result<void> send_all(std::string_view bytes);
-  Result<void> confirm();
-  [[nodiscard]] bool peer_closed() const;
-  Delivery deliver_tcp(std::span<const std::string_view> lines);
-  Delivery deliver_udp(std::span<const std::string_view> lines);
+  Delivery broken(std::string error) {
+    Delivery delivery = retry_later(std::move(error));
+    if (!stream_->ended_in_peace())
+      delivery.resend_bytes = std::min<std::uint64_t>(config_.resend_bytes, acknowledged_);
+    stream_.reset();
+    window_.clear();
+    return delivery;
+  }
 
   SinkConfig config_;
-  UniqueFd socket_;
-  std::string buffer_, message_;
+  Peer peer_;
+  MessageWriter writer_;
+  std::unique_ptr<Stream> stream_;
+  std::string buffer_;
+  std::deque<Mark> window_;
+  std::uint64_t acknowledged_ = 0;  // bytes of this connection
+  SteadyClock::time_point progress_at_{};
 };
 
-Result<void> SyslogSink::connect_to(const addrinfo& address) {
-  UniqueFd socket(::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                           address.ai_protocol));
-  if (!socket.valid()) return fail_errno("cannot make a socket");
-  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) != 0) {
-    if (errno != EINPROGRESS) return fail_errno("cannot connect to " + peer());
-    pollfd wait{socket.get(), POLLOUT, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(config_.connect_timeout.count()));
-    if (ready == 0)
-      return fail(ErrorCode::kUnavailable, "no answer from " + peer() + " in time", ETIMEDOUT);
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (ready < 0 || ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 ||
-        error != 0) {
-      return fail_errno("cannot connect to " + peer(), error != 0 ? error : errno);
+class UdpSink final : public Sink {
+ public:
+  explicit UdpSink(const SinkConfig& config)
+      : config_(config), peer_{config.host, config.port}, writer_(config) {}
+
+  [[nodiscard]] std::string_view proof() const override { return "handed to the network"; }
+
+  Delivery deliver(std::span<const Line> lines) override {
+    if (!socket_.valid()) {
+      auto socket = connect_socket(peer_, SocketKind::kDatagram, config_.connect_timeout);
+      if (!socket) return retry_later(std::move(socket.error().message));
+      socket_ = std::move(*socket);
     }
-  }
-  // A batch goes out in one go; waiting for more to fill a segment would only delay its end.
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
-  socket_ = std::move(socket);
-  return {};
-}
-
-Result<void> SyslogSink::connect() {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = config_.transport == Transport::kTcp ? SOCK_STREAM : SOCK_DGRAM;
-  AddressList list;
-  const int status = ::getaddrinfo(config_.host.c_str(), std::to_string(config_.port).c_str(),
-                                   &hints, &list.first);
-  if (status != 0) {
-    return fail(ErrorCode::kUnavailable,
-                "cannot resolve " + config_.host + ": " + ::gai_strerror(status));
-  }
-  Result<void> last = fail(ErrorCode::kUnavailable, "no address for " + config_.host);
-  for (const addrinfo* one = list.first; one != nullptr; one = one->ai_next) {
-    last = connect_to(*one);
-    if (last) return last;
-  }
-  return last;
-}
-
-Result<void> SyslogSink::send_all(std::string_view bytes) {
-  const auto deadline = SteadyClock::now() + config_.send_timeout;
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return fail_errno("cannot send to " + peer());
-    pollfd wait{socket_.get(), POLLOUT, 0};
-    if (::poll(&wait, 1, milliseconds_until(deadline)) == 0) {
-      return fail(ErrorCode::kUnavailable, peer() + " took nothing for too long", ETIMEDOUT);
-    }
-  }
-  return {};
-}
-
-bool SyslogSink::peer_closed() const {
-  pollfd state{socket_.get(), POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
-// Delivered means: the peer's kernel has acknowledged every byte (SIOCOUTQ, tcp(7)). What its
-// process does with them plain TCP never tells.
-Result<void> SyslogSink::confirm() {
-  const auto deadline = SteadyClock::now() + config_.send_timeout;
-  for (;;) {
-    int unsent = 0;
-    if (::ioctl(socket_.get(), SIOCOUTQ, &unsent) != 0) return fail_errno("SIOCOUTQ");
-    if (unsent == 0) break;
-    if (peer_closed()) return fail(ErrorCode::kUnavailable, peer() + " closed the connection");
-    if (SteadyClock::now() >= deadline) {
-      return fail(ErrorCode::kUnavailable, peer() + " did not acknowledge in time", ETIMEDOUT);
-    }
-    const timespec nap{0, std::chrono::nanoseconds(kConfirmPause).count()};
-    ::nanosleep(&nap, nullptr);
-  }
-  // A reset empties the queue as well.
-  if (peer_closed()) return fail(ErrorCode::kUnavailable, peer() + " closed the connection");
-  return {};
-}
-
-Delivery SyslogSink::deliver_tcp(std::span<const std::string_view> lines) {
-  if (peer_closed()) return retry(0, peer() + " closed the connection");
-  buffer_.clear();
-  for (const std::string_view line : lines) {
-    if (config_.framing == Framing::kOctetCounting) {
+    Delivery delivery;
+    for (const Line& line : lines) {
       message_.clear();
-      append_message(message_, line, config_);
-      buffer_ += std::to_string(message_.size());
-      buffer_.push_back(' ');
-      buffer_ += message_;
-    } else {
-      append_message(buffer_, line, config_);
-      buffer_.push_back('\n');
+      writer_.append(message_, line);
+      if (message_.size() > config_.datagram_bytes_max) {
+        delivery.refused.push_back(
+            {delivery.done,
+             "larger than a datagram (" + std::to_string(message_.size()) + " bytes)"});
+      } else if (auto sent = send_all(socket_.get(), message_, config_.send_timeout, peer_);
+                 !sent) {
+        socket_.reset();
+        delivery.outcome = Outcome::kRetry;
+        delivery.error = std::move(sent.error().message);
+        break;
+      }
+      ++delivery.done;
     }
+    delivery.taken = delivery.done;
+    return delivery;
   }
-  if (auto sent = send_all(buffer_); !sent) return retry(0, sent.error().message);
-  if (auto confirmed = confirm(); !confirmed) return retry(0, confirmed.error().message);
-  Delivery delivery;
-  delivery.taken = lines.size();
-  return delivery;
-}
 
-Delivery SyslogSink::deliver_udp(std::span<const std::string_view> lines) {
-  Delivery delivery;
-  for (const std::string_view line : lines) {
-    message_.clear();
-    append_message(message_, line, config_);
-    if (message_.size() > config_.datagram_bytes_max) {
-      delivery.refused.push_back({delivery.taken, "larger than a datagram (" +
-                                                      std::to_string(message_.size()) + " bytes)"});
-      ++delivery.taken;
-      continue;
-    }
-    if (auto sent = send_all(message_); !sent) {
-      Delivery again = retry(delivery.taken, sent.error().message);
-      again.refused = std::move(delivery.refused);
-      return again;
-    }
-    ++delivery.taken;
-  }
-  return delivery;
-}
+ private:
+  SinkConfig config_;
+  Peer peer_;
+  MessageWriter writer_;
+  UniqueFd socket_;
+  std::string message_;
+};
 
 }  // namespace
 
 std::unique_ptr<Sink> make_syslog_sink(const SinkConfig& config) {
-  return std::make_unique<SyslogSink>(config);
+  if (config.transport == Transport::kRelp) return make_relp_sink(config);
+  if (config.transport == Transport::kUdp) return std::make_unique<UdpSink>(config);
+  return std::make_unique<TcpSink>(config);
 }
 
 }  // namespace lilith::shipper

@@ -53,17 +53,20 @@ class TailFile {
   // Fills `out` with `size` bytes from `offset`; fewer only at the end (or where damage begins).
   [[nodiscard]] Result<void> read_at(std::uint64_t offset, std::size_t size, std::string& out) {
     if (compressed_) return decompress_at(offset, size, out);
-    out.resize(size);
-    std::size_t have = 0;
-    while (have < size) {
-      const ssize_t got =
-          ::pread(fd_.get(), out.data() + have, size - have, static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return fail_errno("cannot read " + path_);
-      if (got == 0) break;
-      have += static_cast<std::size_t>(got);
-    }
-    out.resize(have);
+    int error = 0;
+    out.resize_and_overwrite(size, [&](char* into, std::size_t room) {
+      std::size_t have = 0;
+      while (have < room) {
+        const ssize_t got =
+            ::pread(fd_.get(), into + have, room - have, static_cast<off_t>(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) error = errno;
+        if (got <= 0) break;
+        have += static_cast<std::size_t>(got);
+      }
+      return have;
+    });
+    if (error != 0) return fail_errno("cannot read " + path_, error);
     return {};
   }
 

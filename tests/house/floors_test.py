@@ -39,7 +39,7 @@ THIRD_PARTY = [
     (r"boost/math/", r"replay/statistics\.cpp"),
     (r"libpsl\.h", r"replay/host_suffix\.cpp"),
     (r"fmt/", r".*"),
-    (r"librdkafka/|openssl/", r"shipper/"),
+    (r"librdkafka/|openssl/|curl/", r"shipper/"),
 ]
 SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library

@@ -1,5 +1,5 @@
-// lilith-ship to a loopback TCP receiver against a raw read and send loop over the same log, one
-// after the other in one
+// lilith-ship to a loopback TCP receiver, against raw loops and installed peers: the same log, the
+// same receiver, one after the other in one run.
 
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
@@ -8,9 +8,17 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <functional>
+#include <optional>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -20,108 +28,275 @@ namespace {
 using namespace lilith;
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kCalls = 300'000;
-constexpr int kRuns = 3;
+constexpr int kRuns = 5;
+constexpr std::size_t kReadBytes = std::size_t{1} << 20, kFrameBytes = std::size_t{256} << 10;
 
-// Accepts one connection after the other and counts events (closing "}}" and LF or the next frame
-// are not looked at: the bytes of `"hash":"` are, which every line has once).
-class Counter {
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::_Exit(1);
+}
+
+// Accepts one connection at a time and reads it until the last line of the log has come.
+class Sink {
  public:
-  Counter() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Sink(std::string last_hash)
+      : last_hash_(std::move(last_hash)),
+        socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
         ::listen(socket_.get(), 1) != 0 ||
-        ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      std::exit(1);
-    }
+        ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      give_up("no loopback receiver");
     port_ = ntohs(address.sin_port);
   }
   [[nodiscard]] int port() const { return port_; }
 
-  // Reads until `bytes_min` bytes came on one connection or it ends; returns the time of the last
-  // byte.
-  SteadyClock::time_point drain(std::uint64_t bytes_min) {
+  // The time at which the last line was there, or nothing when the connection ended before, or the
+  // sender before it connected.
+  std::optional<SteadyClock::time_point> drain(const std::atomic<bool>& sender_gone) {
+    for (pollfd wait{socket_.get(), POLLIN, 0}; ::poll(&wait, 1, 100) == 0;)
+      if (sender_gone) return std::nullopt;
     const UniqueFd client(::accept(socket_.get(), nullptr, nullptr));
-    std::vector<char> buffer(std::size_t{1} << 20);
-    std::uint64_t have = 0;
-    auto last = SteadyClock::now();
+    std::vector<char> buffer(kReadBytes);
+    std::string tail;
     for (;;) {
       const ssize_t got = ::read(client.get(), buffer.data(), buffer.size());
-      if (got <= 0) break;
-      have += static_cast<std::uint64_t>(got);
-      last = SteadyClock::now();
+      if (got <= 0) return std::nullopt;
+      // The last line is at the end of what came; before it comes, this looks at some bytes only.
+      const std::string_view now(buffer.data(), static_cast<std::size_t>(got));
+      tail.append(now.substr(now.size() - std::min(now.size(), kTailBytes)));
+      if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+      if (tail.find(last_hash_) != std::string::npos) return SteadyClock::now();
     }
-    complete_ = have >= bytes_min;
-    return last;
   }
-  [[nodiscard]] bool complete() const { return complete_; }
 
  private:
+  static constexpr std::size_t kTailBytes = 256;
+  std::string last_hash_;
   UniqueFd socket_;
   int port_ = 0;
-  bool complete_ = false;
 };
 
-void raw_loop(const std::string& path, int port) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+UniqueFd connect_to(int port) {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    std::exit(1);
-  std::vector<char> buffer(std::size_t{1} << 20);
+    give_up("cannot connect");
+  return socket;
+}
+
+void send_raw(const std::string& path, int port) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd socket = connect_to(port);
+  std::vector<char> buffer(kReadBytes);
   for (ssize_t got = 0; (got = ::read(file.get(), buffer.data(), buffer.size())) > 0;) {
-    if (!write_all(socket.get(), {buffer.data(), static_cast<std::size_t>(got)})) std::exit(1);
+    if (!write_all(socket.get(), {buffer.data(), static_cast<std::size_t>(got)}))
+      give_up("cannot send");
   }
 }
 
-template <class Send>
-double seconds(Counter& counter, std::uint64_t bytes, Send send) {
-  SteadyClock::time_point end;
-  std::thread receiver([&] { end = counter.drain(bytes); });
-  const auto start = SteadyClock::now();
-  send();
-  receiver.join();
-  if (!counter.complete()) {
-    std::fprintf(stderr, "the receiver did not get everything\n");
-    std::exit(1);
+// A fixed RFC 5424 header before each line, octet-counted, nothing looked at.
+void send_counted(const std::string& path, int port) {
+  constexpr std::string_view kHeader =
+      "<110>1 2026-11-24T00:20:42.831204Z ws-42 lilith 4711 decision - ";
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd socket = connect_to(port);
+  std::string in(kReadBytes, '\0'), out;
+  std::size_t have = 0;
+  for (ssize_t got = 0; (got = ::read(file.get(), in.data() + have, in.size() - have)) > 0;) {
+    have += static_cast<std::size_t>(got);
+    std::string_view rest(in.data(), have);
+    for (std::size_t lf = 0; (lf = rest.find('\n')) != std::string_view::npos;) {
+      char digits[24];
+      const auto end = std::to_chars(digits, digits + sizeof digits, kHeader.size() + lf).ptr;
+      out.append(digits, end).append(" ").append(kHeader).append(rest.substr(0, lf));
+      rest.remove_prefix(lf + 1);
+      if (out.size() < kFrameBytes) continue;
+      if (!write_all(socket.get(), out)) give_up("cannot send");
+      out.clear();
+    }
+    have = rest.size();
+    std::memmove(in.data(), rest.data(), have);
   }
-  return std::chrono::duration<double>(end - start).count();
+  if (!write_all(socket.get(), out)) give_up("cannot send");
+}
+
+struct Figures {
+  double wall_s = 0, cpu_s = 0;
+};
+
+double children_cpu() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// Runs it beside the receiver; nothing when it did not deliver everything. A program that goes on
+// is told to end.
+std::optional<Figures> program(Sink& sink, const std::vector<std::string>& argv,
+                               const std::map<std::string, std::string>& environment = {}) {
+  std::optional<SteadyClock::time_point> last;
+  std::atomic<bool> gone{false}, done{false};
+  const double cpu = children_cpu();
+  const auto began = SteadyClock::now();
+  test::ProcessOptions options;
+  options.environment = environment;
+  test::Process process(argv, options);
+  std::thread receiver([&] {
+    last = sink.drain(gone);
+    done = true;
+  });
+  while (!done) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (!process.running()) gone = true;
+  }
+  receiver.join();
+  process.signal(SIGTERM);
+  (void)process.wait();
+  if (!last) return std::nullopt;
+  return Figures{std::chrono::duration<double>(*last - began).count(), children_cpu() - cpu};
+}
+
+struct Subject {
+  std::string name;
+  std::function<std::optional<Figures>(int run)> once;
+  int runs = kRuns;
+  std::vector<double> wall{}, cpu{};
+};
+
+// Settings of facts on peers: each tuned as its manual says, state fresh in every run.
+std::optional<Subject> rsyslog(Sink& sink, const std::string& log, const test::TempDir& dir) {
+  if (::access("/usr/sbin/rsyslogd", X_OK) != 0) return std::nullopt;
+  return Subject{
+      "rsyslog (tuned, octet-counted)",
+      [&sink, log, &dir](int run) {
+        const std::string work = dir.file("rsyslog" + std::to_string(run));
+        test::write_text(
+            work + "/conf",
+            "global(workDirectory=\"" + work + "\" maxMessageSize=\"64k\")\n" +
+                "module(load=\"imfile\")\n"
+                "template(name=\"t5424\" type=\"string\" string=\"<134>1 "
+                "%timegenerated:::date-rfc3339% %hostname% lilith - audit - %msg%\")\n"
+                "input(type=\"imfile\" file=\"" +
+                log +
+                "\" tag=\"lilith\" ruleset=\"fwd\" freshStartTail=\"off\" "
+                "persistStateInterval=\"1000\")\n"
+                "ruleset(name=\"fwd\" queue.type=\"LinkedList\" queue.size=\"100000\" "
+                "queue.dequeueBatchSize=\"2048\") { action(type=\"omfwd\" target=\"127.0.0.1\" "
+                "port=\"" +
+                std::to_string(sink.port()) +
+                "\" protocol=\"tcp\" template=\"t5424\" TCP_Framing=\"octet-counted\" "
+                "action.resumeRetryCount=\"-1\") }\n");
+        return program(sink,
+                       {"/usr/sbin/rsyslogd", "-n", "-i", work + "/pid", "-f", work + "/conf"});
+      },
+      1};
+}
+
+std::optional<Subject> syslog_ng(Sink& sink, const std::string& log, const test::TempDir& dir) {
+  const std::string root = std::string(LILITH_SOURCE_DIR) + "/build/syslog-ng";
+  const std::string modules = root + "/usr/lib/syslog-ng/3.38";
+  const std::string libraries = root + "/usr/lib/syslog-ng:" + root +
+                                "/usr/lib/x86_64-linux-gnu:" + root + "/lib/x86_64-linux-gnu";
+  if (::access((root + "/usr/sbin/syslog-ng").c_str(), X_OK) != 0) return std::nullopt;
+  return Subject{
+      "syslog-ng (tuned, newline)",
+      [=, &sink, &dir](int run) {
+        const std::string work = dir.file("syslog-ng" + std::to_string(run));
+        test::write_text(
+            work + "/conf",
+            "@version: 3.38\noptions{use-dns(no); keep-hostname(yes); stats-freq(0); "
+            "log-msg-size(65536);};\nsource s{file(\"" +
+                log +
+                "\" flags(no-parse) read-old-records(yes) log-fetch-limit(1000) "
+                "log-iw-size(20000));};\ndestination d{network(\"127.0.0.1\" port(" +
+                std::to_string(sink.port()) +
+                ") flush-lines(1000) log-fifo-size(40000) template(\"<134>1 ${S_ISODATE} ${HOST} "
+                "lilith - audit - ${MSG}\\n\"));};\nlog{source(s); destination(d); "
+                "flags(flow-control);};\n");
+        return program(sink,
+                       {root + "/usr/sbin/syslog-ng", "-F", "--no-caps", "-f", work + "/conf", "-R",
+                        work + "/persist", "-p", work + "/pid", "-c", work + "/control",
+                        "--module-path=" + modules},
+                       {{"LD_LIBRARY_PATH", libraries}});
+      },
+      1};
+}
+
+void print(std::vector<Subject>& subjects, std::size_t events, std::size_t bytes) {
+  const double raw_wall = test::median(subjects[0].wall), raw_cpu = test::median(subjects[0].cpu);
+  const double oc_wall = test::median(subjects[1].wall), oc_cpu = test::median(subjects[1].cpu);
+  std::printf("%zu events, %.0f MB; medians of %d runs (peers: 1)\n", events,
+              static_cast<double>(bytes) / 1e6, kRuns);
+  std::printf("%-36s %10s %7s %9s | %-17s | %-17s\n", "", "events/s", "MB/s", "CPU us/ev",
+              "wall: of raw, OC", "CPU: of raw, OC");
+  for (const Subject& one : subjects) {
+    if (one.wall.empty()) continue;
+    const double wall = test::median(one.wall), cpu = test::median(one.cpu);
+    std::printf("%-36s %10.0f %7.0f %9.2f | %8.3f %8.3f | %8.3f %8.3f\n", one.name.c_str(),
+                static_cast<double>(events) / wall, static_cast<double>(bytes) / 1e6 / wall,
+                cpu * 1e6 / static_cast<double>(events), raw_wall / wall, oc_wall / wall,
+                raw_cpu / cpu, oc_cpu / cpu);
+  }
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 4) {  // one of the raw loops, in a process of its own
+    (argv[1] == std::string_view("--raw") ? send_raw : send_counted)(argv[2], std::atoi(argv[3]));
+    return 0;
+  }
   const test::TempDir dir;
   const std::string log = test::make_log(dir.path(), kCalls);
-  const std::uint64_t bytes = test::read_text(log).size();
-  Counter counter;
-  std::vector<double> raw, ship, ratios;
-  for (int i = -1; i < kRuns; ++i) {  // the first one warms up
-    const double raw_s = seconds(counter, bytes, [&] { raw_loop(log, counter.port()); });
-    const std::string state = dir.file("state" + std::to_string(i));
-    test::write_text(dir.file("ship.yaml"),
-                     "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" + state +
-                         "\"\nsinks:\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
-                         std::to_string(counter.port()) + "\"}\n");
-    const double ship_s = seconds(counter, bytes, [&] {
-      (void)test::run({std::string(LILITH_BIN_DIR) + "/lilith-ship", "--config",
-                       dir.file("ship.yaml"), "--once"});
-    });
-    if (i < 0) continue;
-    raw.push_back(raw_s);
-    ship.push_back(ship_s);
-    ratios.push_back(raw_s / ship_s);
+  std::string last_hash;
+  std::size_t bytes = 0;
+  {
+    const std::string text = test::read_text(log);
+    bytes = text.size();
+    last_hash = text.substr(text.size() - 64 - 4, 64);
   }
-  const double events = static_cast<double>(kCalls + 1);
-  std::printf(
-      "raw read+send  %10.0f events/s  %7.0f MB/s\nlilith-ship    %10.0f events/s  %7.0f "
-      "MB/s\nratio          %10.2f (medians of %d)\n",
-      events / test::median(raw), static_cast<double>(bytes) / 1e6 / test::median(raw),
-      events / test::median(ship), static_cast<double>(bytes) / 1e6 / test::median(ship),
-      test::median(ratios), kRuns);
+  Sink sink(last_hash);
+  std::vector<Subject> subjects;
+  for (const auto& [name, how] : {std::pair{"raw: read, send", "--raw"},
+                                  {"raw OC: header and count per line", "--raw-counted"}}) {
+    subjects.push_back({name, [&sink, self = std::string(argv[0]), log, how = how](int) {
+                          return program(sink, {self, how, log, std::to_string(sink.port())});
+                        }});
+  }
+  subjects.push_back({"lilith-ship (tcp, octet-counting)", [&](int run) {
+                        test::write_text(
+                            dir.file("ship.yaml"),
+                            "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" +
+                                dir.file("state" + std::to_string(run)) +
+                                "\"\nsinks:\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
+                                std::to_string(sink.port()) + "\"}\n");
+                        return program(sink, {std::string(LILITH_BIN_DIR) + "/lilith-ship",
+                                              "--config", dir.file("ship.yaml")});
+                      }});
+  if (auto peer = rsyslog(sink, log, dir)) subjects.push_back(std::move(*peer));
+  if (auto peer = syslog_ng(sink, log, dir)) subjects.push_back(std::move(*peer));
+  for (int run = -1; run < kRuns; ++run) {  // the first one warms up
+    for (Subject& one : subjects) {
+      if (one.runs < kRuns && run != 0) continue;
+      const auto figures = one.once(run);
+      if (run < 0) continue;
+      if (!figures) {
+        std::printf("%s did not deliver everything\n", one.name.c_str());
+        continue;
+      }
+      one.wall.push_back(figures->wall_s);
+      one.cpu.push_back(figures->cpu_s);
+    }
+  }
+  print(subjects, kCalls + 1, bytes);
 }

@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"sources_no_list", "[/var/log/lilith/agent-audit.log]", "/var/log/a.log", 1,
                   "no source"},
         BadConfig{"unknown_type", "type: file", "type: files", 6,
-                  "must be one of file, stdout, syslog"},
+                  "must be one of file, stdout, syslog, kafka, http, wazuh"},
         BadConfig{"port_out_of_range", ":6514", ":65536", 5, "port must be 1-65535"},
         BadConfig{"facility_out_of_range", "facility: 16", "facility: 24", 5, "at most 23"},
         BadConfig{"wazuh_with_octet_counting", ", framing: newline", "", 5, "newline framing only"},

@@ -1,4 +1,5 @@
 #include "audit/codec.hpp"
+#include "shipper/line.hpp"
 #include "shipper/syslog_format.hpp"
 #include "tests/support/support.hpp"
 
@@ -6,6 +7,12 @@
 
 namespace lilith::shipper {
 namespace {
+
+std::string message(const std::string& line, const SinkConfig& config = {}) {
+  std::string out;
+  MessageWriter(config).append(out, {line, line});
+  return out;
+}
 
 audit::Event event_of(audit::Action action) {
   audit::Event event;
@@ -23,8 +30,7 @@ TEST(SyslogFormat, WritesTheDocumentedMessages) {
   for (const auto format : {SyslogFormat::kRfc5424, SyslogFormat::kRfc3164, SyslogFormat::kWazuh}) {
     SinkConfig config;
     config.format = format;
-    append_message(out, line, config);
-    out.push_back('\n');
+    out += message(line, config) + "\n";
   }
   test::expect_golden("syslog-messages.txt", out);
 }
@@ -37,8 +43,7 @@ struct SeverityCase {
 void PrintTo(const SeverityCase& c, std::ostream* out) { *out << c.name; }
 class SyslogSeverity : public testing::TestWithParam<SeverityCase> {};
 TEST_P(SyslogSeverity, FollowsTheAction) {
-  std::string out;
-  append_message(out, audit::encode(event_of(GetParam().action)), SinkConfig());
+  const std::string out = message(audit::encode(event_of(GetParam().action)));
   EXPECT_TRUE(out.starts_with("<" + std::to_string(GetParam().priority) +
                               ">1 2026-11-04T00:20:42.831204Z ws-42 lilith 4711 decision - {"))
       << out.substr(0, 120);
@@ -56,11 +61,64 @@ TEST(SyslogFormat, TakesNoHeaderFieldFromOutsideValues) {
   event.process_exe = R"(x","host":"evil","time":"1999)";
   event.reason = R"(","action":"allowed")";
   event.host = "a b\n";
-  std::string out;
-  append_message(out, audit::encode(event), SinkConfig());
+  const std::string out = message(audit::encode(event));
   EXPECT_TRUE(out.starts_with(
       "<108>1 2026-11-04T00:20:42.831204Z a_b\\n lilith 4711 decision - {\"lilith\":{"))
       << out.substr(0, 120);
+}
+
+// The header's unchanged part is kept from line to line; it must never be kept too long.
+TEST(SyslogFormat, ALongRunOfLinesGivesWhatEachLineGivesAlone) {
+  std::vector<std::string> lines;
+  for (const int host : {1, 1, 2, 2, 1}) {
+    for (const auto action : {audit::Action::kDenied, audit::Action::kAllowed}) {
+      for (const std::int64_t pid : {7, 7, 8}) {
+        audit::Event event = event_of(action);
+        event.host = "ws-" + std::to_string(host);
+        event.process_pid = pid;
+        event.seq = lines.size();
+        event.time += std::chrono::seconds(lines.size());
+        lines.push_back(audit::encode(event));
+        lines.push_back(R"({"other":"layout"})");
+      }
+    }
+  }
+  MessageWriter writer{SinkConfig()};
+  for (const std::string& line : lines) {
+    std::string framed;
+    writer.append_frame(framed, {line, line});
+    const std::string alone = message(line);
+    EXPECT_EQ(framed, std::to_string(alone.size()) + " " + alone);
+  }
+}
+
+TEST(LineFields, AreThoseOfTheCodec) {
+  audit::Event event = event_of(audit::Action::kWouldDeny);
+  event.category = audit::Category::kEgress;
+  event.seq = 77;
+  event.id = "019ab337-0d5f-7cc3-98c4-dc0c0c07398f";
+  event.agent = "claude_code";
+  event.operation.kind = audit::OperationKind::kEgress;
+  event.operation.host = "inner.example";
+  const std::string line = audit::encode(event);
+  const LineFields fields = scan_line(line);
+  EXPECT_EQ(fields.event, "decision");
+  EXPECT_EQ(fields.host, "ws-42");
+  EXPECT_EQ(fields.pid, "4711");
+  EXPECT_EQ(fields.seq, "77");
+  EXPECT_EQ(fields.time, "2026-11-04T00:20:42.831204Z");
+  EXPECT_EQ(fields.id, event.id);
+  EXPECT_EQ(fields.agent, "claude_code");
+  EXPECT_EQ(fields.action, "would_deny");
+  EXPECT_EQ(fields.category, "egress");
+}
+
+TEST(LineFields, OfAnotherLayoutAreEmptyAndNeverGuessed) {
+  for (const char* line : {"", "{", "{\"lilith\":{", R"({"a":"{\"lilith\":{\"host\":\"x\""})",
+                           R"({"lilith":{"schema":1)", R"({"lilith":{"k":"\)"}) {
+    const LineFields fields = scan_line(line);
+    EXPECT_TRUE(fields.host.empty() && fields.action.empty()) << line;
+  }
 }
 
 }  // namespace

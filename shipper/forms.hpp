@@ -1,0 +1,25 @@
+#pragma once
+// Events in the forms of other systems: Elastic Common Schema and OCSF. docs/mappings.md has the
+// table; tests/golden/forms-*.ndjson has one line for each kind of event.
+
+#include "audit/codec.hpp"
+#include "shipper/config.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace lilith::shipper {
+
+class FormWriter {
+ public:
+  explicit FormWriter(Form form) : form_(form) {}
+  // Appends the event of `line` as one JSON object. kInvalidInput when it is no event.
+  [[nodiscard]] Result<void> append(std::string& out, std::string_view line);
+
+ private:
+  Form form_;
+  audit::Decoder decoder_;
+  audit::Event event_;
+};
+
+}  // namespace lilith::shipper

@@ -1,0 +1,375 @@
+#include "shipper/worker.hpp"
+
+#include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
+#include "audit/base/sha256.hpp"
+#include "audit/base/text.hpp"
+#include "audit/json/writer.hpp"
+#include "shipper/line.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace lilith::shipper {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBackoffFirst{500}, kBackoffMax{60'000};
+constexpr milliseconds kCheckpointInterval{
+    50};  // at most this much delivery is repeated after kill -9
+// Where the kernel does not tell of changes, and where it does (a change may yet be missed: mmap).
+constexpr milliseconds kPollInterval{1'000}, kSafetyInterval{15'000};
+constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
+constexpr std::size_t kBatchLines = 4096;
+// Read but not yet done. Above it nothing is read: the log is the buffer.
+constexpr std::size_t kWindowBytesMax = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t kSpareBatchesMax = 4;
+
+}  // namespace
+
+void Shared::say(const std::string& line) {
+  if (!options.say) return;
+  const std::scoped_lock lock(say_mutex);
+  options.say(line);
+}
+
+Worker::Worker(Shared& shared, const SinkConfig& config, std::unique_ptr<Sink> sink)
+    : shared_(shared),
+      config_(config),
+      sink_(std::move(sink)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      checkpoint_(CheckpointFile(shared.config.state_dir, config.name),
+                  [this](const Error& error) {
+                    shared_.say("sink " + config_.name + ": " + error.message +
+                                "; events will come twice after a restart");
+                  }),
+      forms_(config.form),
+      random_(std::random_device{}()),
+      resend_bytes_max_(sink_->resend_bytes_max()) {
+  shared_.watcher.tell(wake_.get());
+}
+
+Worker::~Worker() { shared_.watcher.forget(wake_.get()); }
+
+Result<void> Worker::open(const std::vector<std::string>& sources) {
+  CheckpointLoad loaded = checkpoint_.file().load();
+  if (!loaded.problem.empty()) {
+    shared_.say("sink " + config_.name + ": " + loaded.problem);
+    auto noted = shared_.own_log.loss("a checkpoint was damaged; events may come twice",
+                                      {{"sink", config_.name}, {"problem", loaded.problem}});
+    if (!noted) return noted;
+  }
+  cursors_ = std::move(loaded.cursors);
+  for (const std::string& path : sources) {
+    audit::FollowOptions options;
+    options.path = path;
+    options.batch_bytes_max = kBatchBytes;
+    options.batch_lines_max = kBatchLines;
+    auto follower = audit::Follower::open(options, cursors_[path]);
+    if (!follower) return pass_error(follower);
+    sources_.push_back({path, std::move(*follower)});
+  }
+  return {};
+}
+
+bool Worker::out_of_time() const { return deadline_ && shared_.clock.monotonic() >= *deadline_; }
+
+void Worker::dead_letter(std::string_view line, const std::string& reason,
+                         const std::string& file) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.member("time", format_time(shared_.clock.now())).member("sink", config_.name);
+  writer.member("reason", reason).member("file", file);
+  writer.member("bytes", static_cast<std::uint64_t>(line.size()))
+      .member("sha256", sha256_hex(line));
+  writer.member("line", utf8_prefix(to_valid_utf8(line), limits::kEventLineBytesMax)).end_object();
+  out.push_back('\n');
+  const std::string path = shared_.config.state_dir + "/" + config_.name + ".dead-letter.ndjson";
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  const bool kept =
+      fd.valid() && write_all(fd.get(), out).has_value() && ::fdatasync(fd.get()) == 0;
+  auto noted = shared_.own_log.loss("a line could not be delivered and was set aside",
+                                    {{"sink", config_.name},
+                                     {"reason", reason},
+                                     {"file", file},
+                                     {"sha256", sha256_hex(line)},
+                                     {"dead_letter", kept ? path : ""}});
+  if (!kept || !noted)
+    shared_.say("sink " + config_.name + ": cannot keep a dead letter in " + path);
+}
+
+// Parts the batch into lines that the sink may have and lines that are no events.
+void Worker::sort_lines(Batch& batch) {
+  batch.good.clear();
+  batch.good_index.clear();
+  batch.bodies.clear();
+  batch.done = 0;
+  const std::string_view bytes = batch.lines.bytes;
+  const bool may_have_nul = bytes.find('\0') != std::string_view::npos;
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < batch.lines.ends.size(); ++i) {
+    const std::string_view line = bytes.substr(from, batch.lines.ends[i] - 1 - from);
+    from = batch.lines.ends[i];
+    if (const auto why = why_no_event(line, may_have_nul)) {
+      dead_letter(line, *why, batch.lines.file);
+      continue;
+    }
+    if (config_.form != Form::kNative) {
+      batch.bodies.emplace_back();
+      if (auto made = forms_.append(batch.bodies.back(), line); !made) {
+        dead_letter(line, made.error().message, batch.lines.file);
+        continue;
+      }
+    }
+    batch.good.push_back({line, config_.form == Form::kNative ? line : batch.bodies.back()});
+    batch.good_index.push_back(i);
+  }
+}
+
+std::size_t Worker::window_lines() const {
+  std::size_t lines = 0;
+  for (const auto& batch : window_) lines += batch->good.size() - batch->done;
+  return lines;
+}
+
+Worker::Read Worker::read_source(std::size_t index) {
+  std::unique_ptr<Batch> batch;
+  if (spare_.empty()) {
+    batch = std::make_unique<Batch>();
+  } else {
+    batch = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  Source& source = sources_[index];
+  std::string gap;
+  auto read = source.follower->read(batch->lines, gap);
+  if (!read) last_error_ = std::move(read.error().message);
+  if (!gap.empty()) {
+    shared_.say("sink " + config_.name + ": " + gap);
+    auto noted = shared_.own_log.loss(gap, {{"sink", config_.name}, {"source", source.path}});
+    if (!noted) shared_.say(noted.error().message);
+  }
+  if (!read || batch->lines.ends.empty()) {
+    spare_.push_back(std::move(batch));
+    return read ? Read::kNothing : Read::kFailed;
+  }
+  batch->source = index;
+  sort_lines(*batch);
+  window_.push_back(std::move(batch));
+  return Read::kLines;
+}
+
+// At most one batch, from the sources in turn.
+Worker::Read Worker::fill(const std::stop_token& stop) {
+  std::size_t bytes = 0;
+  for (const auto& batch : window_) bytes += batch->lines.bytes.size();
+  if (bytes >= kWindowBytesMax) return Read::kNothing;
+  for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
+    const std::size_t index = next_source_;
+    next_source_ = (next_source_ + 1) % sources_.size();
+    const Read read = read_source(index);
+    if (read == Read::kNothing) continue;
+    if (read == Read::kFailed && !stop.stop_requested() && !out_of_time()) {
+      const std::string error = std::exchange(last_error_, {});
+      back_off(error, milliseconds(0), stop);
+    }
+    return read;
+  }
+  return Read::kNothing;
+}
+
+void Worker::back_off(const std::string& error, milliseconds pause_min,
+                      const std::stop_token& stop) {
+  if (error != last_error_) shared_.say("sink " + config_.name + ": " + error + "; trying again");
+  last_error_ = error;
+  backoff_ = backoff_.count() == 0 ? kBackoffFirst : std::min(backoff_ * 2, kBackoffMax);
+  // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+  std::uniform_int_distribution<milliseconds::rep> between(backoff_.count() / 10, backoff_.count());
+  auto pause = std::max(milliseconds(between(random_)), pause_min);
+  if (deadline_) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(*deadline_ - shared_.clock.monotonic());
+    pause = std::clamp(pause, milliseconds(0), std::max(left, milliseconds(0)));
+  }
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, pause, [] { return false; });
+}
+
+void Worker::save(bool now) {
+  dirty_ = dirty_ || checkpoint_.owes();
+  if (dirty_) {
+    const MonotonicTime time = shared_.clock.monotonic();
+    if (!now && time - saved_at_ < kCheckpointInterval) return;
+    Cursors cursors = cursors_;
+    if (!window_.empty() && window_.front()->done > 0) {
+      const Batch& first = *window_.front();
+      cursors[sources_[first.source].path] =
+          audit::position_after(first.lines, first.good_index[first.done - 1]);
+    }
+    checkpoint_.post(std::move(cursors));
+    dirty_ = false;
+    saved_at_ = time;
+  }
+  if (now) checkpoint_.flush();
+}
+
+// A batch whose lines are all done: the cursor moves behind it.
+void Worker::retire(std::unique_ptr<Batch> batch) {
+  audit::Position& cursor = cursors_[sources_[batch->source].path];
+  if (resend_bytes_max_ > 0) {
+    past_.push_back({batch->source, cursor, batch->lines.bytes.size()});
+    past_bytes_ += batch->lines.bytes.size();
+    while (past_bytes_ - past_.front().bytes >= resend_bytes_max_) {
+      past_bytes_ -= past_.front().bytes;
+      past_.pop_front();
+    }
+  }
+  cursor = batch->lines.positions.back();
+  dirty_ = true;
+  if (spare_.size() < kSpareBatchesMax) spare_.push_back(std::move(batch));
+}
+
+// The oldest `lines` of the window are done.
+void Worker::finish(std::size_t lines, const std::vector<Refused>& refused) {
+  std::size_t index = 0;
+  auto next = refused.begin();
+  while (!window_.empty()) {
+    Batch& first = *window_.front();
+    const std::size_t here = std::min(lines - index, first.good.size() - first.done);
+    for (; next != refused.end() && next->index < index + here; ++next) {
+      dead_letter(first.good[first.done + next->index - index].event, next->reason,
+                  first.lines.file);
+    }
+    first.done += here;
+    index += here;
+    if (here > 0) dirty_ = true;
+    if (first.done < first.good.size()) break;
+    auto whole = std::move(window_.front());
+    window_.pop_front();
+    retire(std::move(whole));
+  }
+}
+
+// The receiver may have lost the last `bytes` of what was done: reads them again.
+void Worker::go_back(std::size_t bytes) {
+  for (std::size_t have = 0; have < bytes && !past_.empty();) {
+    Past& last = past_.back();
+    have += last.bytes;
+    past_bytes_ -= last.bytes;
+    cursors_[sources_[last.source].path] = std::move(last.before);
+    past_.pop_back();
+  }
+  window_.clear();
+  dirty_ = true;
+  for (Source& source : sources_) {
+    if (auto placed = source.follower->seek(cursors_[source.path]); !placed)
+      shared_.say("sink " + config_.name + ": " + placed.error().message);
+  }
+}
+
+// What a sink said; false to end the worker.
+bool Worker::advance(const Delivery& delivery, const std::stop_token& stop) {
+  given_ += delivery.taken;
+  given_ -= delivery.done;
+  finish(delivery.done, delivery.refused);
+  if (delivery.done > 0) backoff_ = milliseconds(0);
+  if (delivery.outcome == Outcome::kGood) {
+    if (delivery.done > 0 && !last_error_.empty()) {
+      shared_.say("sink " + config_.name + ": delivering again");
+      last_error_.clear();
+    }
+    if (delivery.done == 0 && !delivery.error.empty() && delivery.error != last_error_) {
+      shared_.say("sink " + config_.name + ": " + delivery.error + "; waiting");
+      last_error_ = delivery.error;
+    }
+    return true;
+  }
+  given_ = 0;
+  if (delivery.outcome == Outcome::kFailed) {
+    shared_.say("sink " + config_.name + ": " + delivery.error);
+    failed_ = true;
+    return false;
+  }
+  if (delivery.resend_bytes > 0) go_back(delivery.resend_bytes);
+  if (stop.stop_requested() || out_of_time()) {
+    shared_.say("sink " + config_.name + ": " + delivery.error + "; giving up for now");
+    return false;
+  }
+  save(true);
+  back_off(delivery.error, delivery.pause_min, stop);
+  return true;
+}
+
+// Gives the sink what it does not have yet, as far as it takes it; false to end the worker.
+bool Worker::send(const std::stop_token& stop) {
+  for (;;) {
+    std::size_t skip = given_;
+    Batch* next = nullptr;
+    for (const auto& batch : window_) {
+      const std::size_t left = batch->good.size() - batch->done;
+      if (skip < left) {
+        next = batch.get();
+        break;
+      }
+      skip -= left;
+    }
+    if (next == nullptr) return true;
+    const Delivery delivery = sink_->deliver(std::span(next->good).subspan(next->done + skip));
+    if (!advance(delivery, stop)) return false;
+    if (delivery.taken == 0 || delivery.outcome != Outcome::kGood) return true;
+  }
+}
+
+// Until a source changes, the sink's connection ends, or a stop is asked for.
+void Worker::wait_for_work() {
+  const milliseconds at_most = shared_.watcher.complete() ? kSafetyInterval : kPollInterval;
+  pollfd wait[] = {{wake_.get(), POLLIN, 0}, {sink_->watched_fd(), POLLRDHUP, 0}};
+  (void)::poll(wait, 2, static_cast<int>(at_most.count()));
+}
+
+ShipResult Worker::run(const std::stop_token& stop) {
+  const std::stop_callback wake_up(stop, [this] {
+    const std::uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof one);
+  });
+  if (shared_.options.once) deadline_ = shared_.clock.monotonic() + shared_.options.once_timeout;
+  bool complete = true;
+  while (complete && !out_of_time()) {
+    // Taken back before anything is looked at: a change or a stop after this wakes us again.
+    std::uint64_t changes = 0;
+    (void)!::read(wake_.get(), &changes, sizeof changes);
+    const bool stopping = stop.stop_requested();
+    if (stopping && !deadline_)
+      deadline_ = shared_.clock.monotonic() + shared_.config.stop_deadline;
+    const Read read = fill(stop);
+    finish(0, {});  // a batch without any event is done at once
+    if (read == Read::kFailed && (stopping || out_of_time())) complete = false;
+    complete = complete && send(stop);
+    if (!complete) break;
+    save(false);
+    if (read != Read::kNothing) continue;
+    const bool idle = window_.empty();
+    const Delivery delivery = sink_->settle();
+    complete = advance(delivery, stop);
+    if (!idle || delivery.outcome != Outcome::kGood) continue;
+    save(true);
+    // Asked before reading, so that what was written before the stop is still delivered.
+    if (shared_.options.once || stopping) break;
+    wait_for_work();
+  }
+  save(true);
+  if (failed_) return ShipResult::kFailed;
+  const bool late = shared_.options.once && out_of_time();
+  return complete && window_lines() == 0 && !late ? ShipResult::kDone : ShipResult::kIncomplete;
+}
+
+}  // namespace lilith::shipper

@@ -1,0 +1,113 @@
+#pragma once
+// One sink, its thread, and its own cursors in the logs.
+
+#include "audit/base/clock.hpp"
+#include "audit/base/result.hpp"
+#include "audit/base/unique_fd.hpp"
+#include "audit/read/reader.hpp"
+#include "shipper/checkpoint.hpp"
+#include "shipper/config.hpp"
+#include "shipper/forms.hpp"
+#include "shipper/own_log.hpp"
+#include "shipper/ship.hpp"
+#include "shipper/sink.hpp"
+#include "shipper/watcher.hpp"
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace lilith::shipper {
+
+// What all workers share.
+struct Shared {
+  const Config& config;
+  const ShipOptions& options;
+  const Clock& clock;
+  OwnLog& own_log;
+  Watcher& watcher;
+  std::mutex say_mutex{};
+
+  void say(const std::string& line);
+};
+
+class Worker {
+ public:
+  Worker(Shared& shared, const SinkConfig& config, std::unique_ptr<Sink> sink);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  [[nodiscard]] Result<void> open(const std::vector<std::string>& sources);
+  // Returns when there is nothing left to do, or no way to do it.
+  ShipResult run(const std::stop_token& stop);
+
+ private:
+  struct Source {
+    std::string path;
+    std::unique_ptr<audit::Follower> follower;
+  };
+  // Lines of one read() on their way to being done. The window's batches stand in the order in
+  // which they were read; only the first one may be done in part.
+  struct Batch {
+    std::size_t source = 0;
+    audit::FollowedLines lines;
+    std::vector<Line> good;               // what the sink gets
+    std::vector<std::size_t> good_index;  // their places among all lines
+    std::deque<std::string> bodies;       // of `good`, in another form than the log's
+    std::size_t done = 0;                 // of `good`
+  };
+  // Where a done batch began, for receivers that may have lost it.
+  struct Past {
+    std::size_t source;
+    audit::Position before;
+    std::size_t bytes;
+  };
+
+  [[nodiscard]] bool out_of_time() const;
+  enum class Read { kLines, kNothing, kFailed };
+  Read fill(const std::stop_token& stop);
+  Read read_source(std::size_t index);
+  void sort_lines(Batch& batch);
+  void dead_letter(std::string_view line, const std::string& reason, const std::string& file);
+  bool send(const std::stop_token& stop);
+  bool advance(const Delivery& delivery, const std::stop_token& stop);
+  void finish(std::size_t lines, const std::vector<Refused>& refused);
+  void retire(std::unique_ptr<Batch> batch);
+  void go_back(std::size_t bytes);
+  void back_off(const std::string& error, std::chrono::milliseconds pause_min,
+                const std::stop_token& stop);
+  [[nodiscard]] std::size_t window_lines() const;
+  void wait_for_work();
+  void save(bool now);
+
+  Shared& shared_;
+  const SinkConfig& config_;
+  std::unique_ptr<Sink> sink_;
+  UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
+  CheckpointWriter checkpoint_;
+  FormWriter forms_;
+  std::mt19937_64 random_;
+  std::size_t resend_bytes_max_;
+  std::vector<Source> sources_;
+  std::size_t next_source_ = 0;
+  std::deque<std::unique_ptr<Batch>> window_;
+  std::vector<std::unique_ptr<Batch>> spare_;  // their memory is used again
+  std::size_t given_ = 0;  // lines of the window that the sink has, beyond those that are done
+  std::deque<Past> past_;
+  std::size_t past_bytes_ = 0;
+  Cursors cursors_;
+  bool dirty_ = false, failed_ = false;
+  MonotonicTime saved_at_{};
+  std::chrono::milliseconds backoff_{0};
+  std::optional<MonotonicTime> deadline_;
+  std::string last_error_;
+};
+
+}  // namespace lilith::shipper

@@ -1,0 +1,99 @@
+#include "tests/kafka/consumer.hpp"
+
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <memory>
+
+namespace lilith::test {
+namespace {
+
+constexpr int kRequestMs = 5'000;
+
+struct Destroy {
+  void operator()(rd_kafka_t* client) const { ::rd_kafka_destroy(client); }
+};
+using Client = std::unique_ptr<rd_kafka_t, Destroy>;
+
+Client connect(rd_kafka_type_t type, const std::string& broker) {
+  rd_kafka_conf_t* conf = ::rd_kafka_conf_new();
+  char why[256] = "";
+  ::rd_kafka_conf_set(conf, "bootstrap.servers", broker.c_str(), why, sizeof why);
+  ::rd_kafka_conf_set(conf, "group.id", "tests", why, sizeof why);
+  ::rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof why);
+  ::rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", why, sizeof why);
+  ::rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
+  return Client(::rd_kafka_new(type, conf, why, sizeof why));
+}
+
+std::string text(const void* bytes, std::size_t size) {
+  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
+}
+
+Message message_of(const rd_kafka_message_t& from) {
+  Message message{text(from.key, from.key_len), text(from.payload, from.len), {}};
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (::rd_kafka_message_headers(&from, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+      ::rd_kafka_header_get_last(headers, "lilith-event-id", &value, &size) ==
+          RD_KAFKA_RESP_ERR_NO_ERROR)
+    message.event_id = text(value, size);
+  return message;
+}
+
+}  // namespace
+
+bool answers(const std::string& broker) {
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (::rd_kafka_metadata(client.get(), 0, nullptr, &metadata, 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return false;
+  const bool any = metadata->broker_cnt > 0;
+  ::rd_kafka_metadata_destroy(metadata);
+  return any;
+}
+
+void create_topic(const std::string& broker, const std::string& topic,
+                  const std::map<std::string, std::string>& settings) {
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  char why[256] = "";
+  rd_kafka_NewTopic_t* wanted = ::rd_kafka_NewTopic_new(topic.c_str(), 1, 1, why, sizeof why);
+  ASSERT_NE(wanted, nullptr) << why;
+  for (const auto& [name, value] : settings)
+    ::rd_kafka_NewTopic_set_config(wanted, name.c_str(), value.c_str());
+  rd_kafka_queue_t* queue = ::rd_kafka_queue_new(client.get());
+  ::rd_kafka_CreateTopics(client.get(), &wanted, 1, nullptr, queue);
+  rd_kafka_event_t* event = ::rd_kafka_queue_poll(queue, kRequestMs);
+  ASSERT_NE(event, nullptr) << "no answer to CreateTopics";
+  const rd_kafka_CreateTopics_result_t* result = ::rd_kafka_event_CreateTopics_result(event);
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t** topics = ::rd_kafka_CreateTopics_result_topics(result, &count);
+  ASSERT_EQ(count, 1U);
+  EXPECT_EQ(::rd_kafka_topic_result_error(topics[0]), RD_KAFKA_RESP_ERR_NO_ERROR)
+      << ::rd_kafka_topic_result_error_string(topics[0]);
+  ::rd_kafka_event_destroy(event);
+  ::rd_kafka_queue_destroy(queue);
+  ::rd_kafka_NewTopic_destroy(wanted);
+}
+
+std::vector<Message> consume(const std::string& broker, const std::string& topic) {
+  std::vector<Message> out;
+  const Client client = connect(RD_KAFKA_CONSUMER, broker);
+  rd_kafka_topic_partition_list_t* from = ::rd_kafka_topic_partition_list_new(1);
+  ::rd_kafka_topic_partition_list_add(from, topic.c_str(), 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  ::rd_kafka_assign(client.get(), from);
+  ::rd_kafka_topic_partition_list_destroy(from);
+  for (;;) {
+    rd_kafka_message_t* message = ::rd_kafka_consumer_poll(client.get(), kRequestMs);
+    if (message == nullptr) break;
+    const rd_kafka_resp_err_t error = message->err;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) out.push_back(message_of(*message));
+    ::rd_kafka_message_destroy(message);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;  // RD_KAFKA_RESP_ERR__PARTITION_EOF: the end
+  }
+  ::rd_kafka_consumer_close(client.get());
+  return out;
+}
+
+}  // namespace lilith::test

@@ -1,0 +1,22 @@
+#pragma once
+// What the tests ask a broker for, by librdkafka.
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lilith::test {
+
+// Whether the broker answers a request for its metadata.
+[[nodiscard]] bool answers(const std::string& broker);
+// A topic with one partition; `settings` as in max.message.bytes.
+void create_topic(const std::string& broker, const std::string& topic,
+                  const std::map<std::string, std::string>& settings = {});
+
+struct Message {
+  std::string key, value, event_id;  // of the header lilith-event-id
+};
+// Everything in the topic's partition 0 from its beginning to its present end.
+[[nodiscard]] std::vector<Message> consume(const std::string& broker, const std::string& topic);
+
+}  // namespace lilith::test

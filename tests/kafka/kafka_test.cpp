@@ -1,0 +1,162 @@
+// The kafka sink against a real Apache Kafka broker.
+
+#include "audit/codec.hpp"
+#include "tests/kafka/broker.hpp"
+#include "tests/kafka/consumer.hpp"
+#include "tests/shipper/certificates.hpp"
+#include "tests/shipper/ship_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+namespace lilith::test {
+namespace {
+
+using testing::HasSubstr;
+
+// A broker takes seconds to start: one for all tests of this program that do not kill it.
+class Kafka : public ShipProcess {
+ protected:
+  static void SetUpTestSuite() {
+    if (!Broker::missing().empty()) return;
+    home_ = new TempDir;
+    make_certificates(home_->path());
+    broker_ = new Broker(home_->path());
+    broker_->start();
+  }
+  static void TearDownTestSuite() {
+    delete broker_;
+    delete home_;
+  }
+  void SetUp() override {
+    if (!Broker::missing().empty()) GTEST_SKIP() << "no Kafka broker here: " << Broker::missing();
+    ASSERT_NE(broker_, nullptr);
+  }
+  void configure_topic(const std::string& topic, const std::string& more = "") {
+    configure("type: kafka, brokers: \"" + broker_->plain() + "\", topic: " + topic + more);
+  }
+  static std::vector<std::string> values(const std::string& topic) {
+    std::vector<std::string> out;
+    for (Message& message : consume(broker_->plain(), topic)) out.push_back(message.value);
+    return out;
+  }
+
+  static TempDir* home_;
+  static Broker* broker_;
+};
+TempDir* Kafka::home_ = nullptr;
+Broker* Kafka::broker_ = nullptr;
+
+TEST_F(Kafka, GetsEveryEventUnderItsHostAndIdInEachCompression) {
+  append_events(log_options(log()), 300);
+  const auto written = all_lines(log());
+  for (const std::string compression : {"none", "lz4", "zstd"}) {
+    create_topic(broker_->plain(), "audit-" + compression);
+    configure_topic("audit-" + compression, ", compression: " + compression);
+    std::filesystem::remove_all(dir_.file("state"));
+    const auto shipped = once();
+    ASSERT_EQ(shipped.exit_code, 0) << shipped.err;
+    const auto messages = consume(broker_->plain(), "audit-" + compression);
+    ASSERT_EQ(messages.size(), written.size()) << compression;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      EXPECT_EQ(messages[i].value, written[i]);
+      EXPECT_EQ(messages[i].key, "ws-42");
+      EXPECT_EQ(messages[i].event_id, audit::decode(written[i]).value().id);
+    }
+  }
+}
+
+TEST_F(Kafka, TakesTlsWithSaslAndRefusesAWrongPasswordOrAuthority) {
+  create_topic(broker_->plain(), "secure");
+  append_events(log_options(log()), 20);
+  write_text(dir_.file("good"), "s3cret\n");
+  write_text(dir_.file("bad"), "guess\n");
+  const auto secure = [&](const std::string& password, const std::string& ca) {
+    configure("type: kafka, brokers: \"" + broker_->secure() + "\", topic: secure, tls: {ca: " +
+              home_->file(ca) + "}, sasl: {mechanism: PLAIN, username: lilith, password: {file: " +
+              dir_.file(password) + "}}");
+  };
+  secure("bad", "ca.pem");
+  EXPECT_EQ(once(3).exit_code, 1);
+  secure("good", "other.pem");
+  EXPECT_EQ(once(3).exit_code, 1);
+  EXPECT_TRUE(values("secure").empty());
+  secure("good", "ca.pem");
+  const auto shipped = once();
+  EXPECT_EQ(shipped.exit_code, 0) << shipped.err;
+  EXPECT_EQ(values("secure"), all_lines(log()));
+}
+
+TEST_F(Kafka, T41_AMessageThatTheBrokerCallsTooLargeStopsNoOther) {
+  create_topic(broker_->plain(), "small", {{"max.message.bytes", "3000"}});
+  append_events(log_options(log()), 20);
+  {
+    auto appender = audit::open_log(log_options(log()));
+    ASSERT_TRUE(appender.has_value());
+    audit::Event event;
+    event.host = "ws-42";
+    event.process_key = "ws-42/1/2";
+    event.reason = std::string(5000, 'x');
+    ASSERT_TRUE((*appender)->append(event).has_value());
+  }
+  append_events(log_options(log()), 20);
+  configure_topic("small", ", compression: none");
+  const auto shipped = once();
+  EXPECT_EQ(shipped.exit_code, 0) << shipped.err;
+  auto written = all_lines(log());
+  std::erase_if(written, [](const std::string& line) { return line.size() > 4000; });
+  auto got = values("small");
+  std::erase_if(got, [&](const std::string& line) {
+    return std::find(written.begin(), written.end(), line) == written.end();
+  });
+  (void)expect_at_least_once_in_order(got, written);
+  ASSERT_EQ(dead_letters().size(), 1U);
+  EXPECT_THAT(dead_letters()[0], HasSubstr("too large"));
+}
+
+TEST_F(Kafka, WaitsForATopicThatIsNotThereYet) {
+  append_events(log_options(log()), 20);
+  configure_topic("later");
+  const auto failed = once(8);
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("topic later"));
+  create_topic(broker_->plain(), "later");
+  const auto shipped = once();
+  EXPECT_EQ(shipped.exit_code, 0) << shipped.err;
+  EXPECT_EQ(values("later"), all_lines(log()));
+}
+
+// Last in this suite, since it ends the broker: broker and shipper are both killed under way.
+TEST_F(Kafka, T38_NothingIsLostWhenBrokerAndShipperAreKilled) {
+  create_topic(broker_->plain(), "crash");
+  append_events(log_options(log()), 300);
+  configure_topic("crash");
+  {
+    Process shipper(command());
+    EXPECT_TRUE(eventually([&] { return !values("crash").empty(); }));
+    broker_->kill();
+    append_events(log_options(log()), 300);
+    shipper.signal(SIGKILL);
+    (void)shipper.wait();
+  }
+  Process shipper(command());  // with the broker down
+  append_events(log_options(log()), 300);
+  broker_->start();
+  const auto written = all_lines(log());
+  std::vector<std::string> got;
+  EXPECT_TRUE(eventually(
+      [&] {
+        got = values("crash");
+        return !got.empty() && got.back() == written.back();
+      },
+      std::chrono::seconds(60)));
+  shipper.signal(SIGTERM);
+  EXPECT_EQ(shipper.wait().exit_code, 0);
+  (void)expect_at_least_once_in_order(got, written);
+}
+
+}  // namespace
+}  // namespace lilith::test
