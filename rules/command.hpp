@@ -31,6 +31,7 @@ struct Hazard {
 struct Argument {
   std::string text;
   bool constant = true;
+  bool splits = false;  // holds an expansion outside of quotes: may become several words, or none
 };
 
 // One simple command anywhere in the line: in lists, pipes, subshells, substitutions, expanding
@@ -53,6 +54,11 @@ enum class PathAccess {
   kRead,      // redirection <, here: judged by read_file
   kWrite,     // redirection >, >>, <>, &>: judged by write_file
   kArgument,  // a word of argv that may be a path: only block lists are asked
+  // A word of argv that names what its program writes (tables.hpp, write_operands): judged by
+  // write_file where the place is known, by block lists and protect_agent_config where it is not.
+  kWriteArgument,
+  // The same for what is only made or marked (mkdir, touch): block lists and protect_agent_config.
+  kTouchArgument,
 };
 
 // A path that the line names. Directory changes by a constant `cd` are followed.

@@ -78,6 +78,26 @@ std::optional<std::string> absolute_of(const PathUse& use, std::string_view home
   return join_path(use.text, base);
 }
 
+// The words that the shell makes of one with {a,b}, where each is judged like a word of its own.
+std::vector<PathUse> words_of(const PathUse& use) {
+  const bool operand =
+      use.access == PathAccess::kWriteArgument || use.access == PathAccess::kTouchArgument;
+  if (!operand || !use.glob || use.text.find('{') == std::string::npos) return {use};
+  std::vector<PathUse> out;
+  for (std::string& word : expand_braces(use.text, kBraceWordsMax)) {
+    PathUse one = use;
+    if (one.base == PathUse::Base::kCwd && word.starts_with('/')) {
+      one.base = PathUse::Base::kAbsolute;
+    } else if (one.base == PathUse::Base::kCwd && word.starts_with("~/")) {
+      one.base = PathUse::Base::kHome;
+      word.erase(0, 2);
+    }
+    one.text = std::move(word);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::string_view code_of(std::string_view reason) { return reason.substr(0, reason.find(": ")); }
 std::string_view sentence_of(std::string_view reason) {
   const std::size_t colon = reason.find(": ");
@@ -274,6 +294,8 @@ class Judge {
   void judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule& rule);
   void judge_path_use(const PathUse& use);
   bool judge_argument_path(const PathUse& use, OperationKind kind);
+  void judge_operand(const PathUse& use);
+  bool judge_protected(const KnownPath& path, Judged& one);
   void judge_url(const std::string& url);
   void judge_host_use(const HostUse& use);
   void judge_host(const CanonicalHost& host, Operation op);
@@ -379,6 +401,23 @@ bool Judge::is_protected(const KnownPath& path) const {
   });
 }
 
+// Writing what configures an agent or runs later. Takes `one` when that closes the path.
+bool Judge::judge_protected(const KnownPath& path, Judged& one) {
+  if (!is_protected(path)) return false;
+  one.deny = true;
+  one.section = "protect_agent_config";
+  one.tool = {};
+  one.line = p_.protect_line;
+  one.code = "path.agent_config";
+  one.technique = "T1562.001";
+  one.tell = [](const Judged& j, std::string_view by) {
+    return tell_of("path ", j.path, " configures an agent or runs later; writing it is blocked by ",
+                   by);
+  };
+  add(std::move(one));
+  return true;
+}
+
 void Judge::judge_path(OperationKind kind, std::string_view given, std::string_view cwd,
                        bool of_shell) {
   const bool is_write = kind == OperationKind::kWriteFile;
@@ -398,20 +437,8 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
     judge_blocked(hit, spelling, std::move(one));
     return;
   }
+  if (is_write && judge_protected(path, one)) return;
   one.deny = true;
-  if (is_write && is_protected(path)) {
-    one.section = "protect_agent_config";
-    one.tool = {};
-    one.line = p_.protect_line;
-    one.code = "path.agent_config";
-    one.technique = "T1562.001";
-    one.tell = [](const Judged& j, std::string_view by) {
-      return tell_of("path ", j.path,
-                     " configures an agent or runs later; writing it is blocked by ", by);
-    };
-    add(std::move(one));
-    return;
-  }
   if (path.resolved.empty()) {
     one.code = code_of(path.reason);
     one.said = sentence_of(path.reason);
@@ -596,7 +623,33 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
   return false;
 }
 
+// A word that names what its program writes: `tee f` is `> f`. Where the place is not known, it is
+// not held against the line, as a word of argv; what its text says is.
+void Judge::judge_operand(const PathUse& use) {
+  for (const PathUse& one : words_of(use)) {
+    if (std::find(kHarmlessDevices.begin(), kHarmlessDevices.end(), one.text) !=
+        kHarmlessDevices.end()) {
+      continue;
+    }
+    const auto absolute = absolute_of(one, facts_.home, facts_.cwd);
+    if (absolute && use.access == PathAccess::kWriteArgument) {
+      judge_path(OperationKind::kWriteFile, *absolute, {}, true);
+      continue;
+    }
+    if (judge_argument_path(one, OperationKind::kWriteFile)) continue;
+    const KnownPath path(absolute ? std::string_view(*absolute) : std::string_view(one.text),
+                         absolute ? "" : "/", path_facts_);
+    Judged judged;
+    judged.kind = OperationKind::kWriteFile;
+    judged.path = absolute ? path.shown() : std::string_view(one.text);
+    judge_protected(path, judged);
+  }
+}
+
 void Judge::judge_path_use(const PathUse& use) {
+  if (use.access == PathAccess::kWriteArgument || use.access == PathAccess::kTouchArgument) {
+    return judge_operand(use);
+  }
   if (use.access == PathAccess::kArgument) {
     judge_argument_path(use, OperationKind::kReadFile);
     return;
@@ -1141,7 +1194,9 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
     for (const std::string& path : analysis.call->paths) look_both_ways(path, cwd);
   }
   for (const PathUse& use : analysis.command.paths) {
-    if (const auto absolute = absolute_of(use, user.home, cwd)) look_both_ways(*absolute, {});
+    for (const PathUse& one : words_of(use)) {
+      if (const auto absolute = absolute_of(one, user.home, cwd)) look_both_ways(*absolute, {});
+    }
   }
   for (const CommandUse& use : analysis.command.commands) {
     if (use.name.starts_with('/') && (user.uid != 0 || in_system_directory(use.name)) &&

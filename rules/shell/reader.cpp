@@ -2,7 +2,9 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "rules/shell/programs.hpp"
 #include "rules/shell/tables.hpp"
+#include "rules/shell/values.hpp"
 
 #include <algorithm>
 #include <array>
@@ -84,12 +86,40 @@ struct HereDoc {
   std::string delimiter;
   bool quoted = false;
   bool strip_tabs = false;
+  bool script = false;  // a shell reads it as its script
+  bool names = false;   // xargs reads it as words of argv
+  bool look_through = false;
+  Directories directories;  // of that program
+};
+
+// What a program finds on its standard input, as far as it matters whose words those are.
+struct Input {
+  enum class Kind { kInherited, kNull, kFile, kHereDoc, kText } kind = Kind::kInherited;
+  std::size_t here_doc = 0;  // kHereDoc: index of those not read yet
+  Word text;                 // kText
+};
+
+// What is looked at again when the whole line is known, because its words are not.
+struct Dynamic {
+  static constexpr std::size_t kNoCommand = static_cast<std::size_t>(-1);
+  std::vector<Word> argv;
+  Directories directories;
+  std::size_t command = kNoCommand;  // index in CommandAnalysis::commands
+  bool appended = false;             // xargs puts words behind them
+};
+
+// One for the line, shared by the readers of its parts.
+struct Line {
+  LineValues values;
+  std::vector<Dynamic> dynamic;
+  std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
 };
 
 class Reader {
  public:
-  Reader(std::string_view text, CommandAnalysis& out, std::size_t base, std::size_t depth)
-      : s_(text), out_(out), base_(base), depth_(depth) {}
+  Reader(std::string_view text, CommandAnalysis& out, Line& line, std::size_t base,
+         std::size_t depth)
+      : s_(text), out_(out), line_(line), base_(base), depth_(depth) {}
 
   void run() {
     list({});
@@ -97,6 +127,8 @@ class Reader {
     if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
     if (saw_cd_) forget_directories(function_uses_);
   }
+  // Behind run() of the outermost reader: what depends on values that stand anywhere in the line.
+  void finish();
 
   // State that nested readers share with the outer one.
   Directories directories_{Directory{}};
@@ -219,8 +251,9 @@ class Reader {
   void conditional();
   void simple_command();
   bool assignment(std::vector<Assignment>& out);
-  void array_value();
-  bool redirection(bool& any);
+  void array_value(const std::string& name);
+  bool redirection(Input& input);
+  void read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from);
   void redirections_after();
   void expect(std::string_view reserved);
   [[nodiscard]] std::string_view reserved_word() const;
@@ -229,11 +262,18 @@ class Reader {
   // ---- meaning ----
   void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
               bool here_doc_only);
+  void script_input(const std::vector<Argument>& argv, CommandUse& use);
+  void enter(const Word& target);
+  void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
+  void into_directory(const std::vector<Word>& argv, std::size_t at, const std::string& target);
+  void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
+  void script_paths(const std::vector<Word>& argv, const ScriptUse& script);
+  void note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args);
   enum class Binding { kStays, kAppends, kForOneCommand };
   void note_assignment(const std::string& name, const Word& value, std::size_t offset,
                        Binding binding = Binding::kStays);
   void evaluates_subscript(const std::vector<Word>& argv, CommandUse& use);
-  void xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
+  bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
   void wrapper(const std::vector<Word>& argv, CommandUse& use);
@@ -252,6 +292,7 @@ class Reader {
 
   std::string_view s_;
   CommandAnalysis& out_;
+  Line& line_;
   std::size_t at_ = 0;
   std::size_t base_;
   std::size_t depth_;
@@ -259,6 +300,11 @@ class Reader {
   bool saw_cd_ = false;
   bool in_function_ = false;
   bool last_here_doc_quoted_ = false;
+  Input input_;                   // of the simple command that is read
+  std::optional<Input> piped_;    // what the command behind a pipe will find
+  std::optional<Input> printed_;  // what the last simple command surely prints
+  bool captured_ = false;         // in $(...) or `...`: what is printed becomes a word
+  bool appended_ = false;         // the next simple command is xargs's, which appends words
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
   bool in_substitution_ = false;  // of the forms $( and <(
@@ -650,8 +696,9 @@ void Reader::backticks(Word& out, bool in_quotes) {
     ++at_;
   }
   ++at_;
-  Reader nested(inner, out_, base_ + from, depth_);
+  Reader nested(inner, out_, line_, base_ + from, depth_);
   nested.inherit(*this);
+  nested.captured_ = true;
   nested.run();
   give_back(nested, false);
   out.constant = false;
@@ -666,9 +713,15 @@ void Reader::substitution(Word& out) {
   std::vector<HereDoc> outer;
   outer.swap(here_docs_);
   const bool was_in_substitution = std::exchange(in_substitution_, true);
+  const bool was_captured = std::exchange(captured_, true);
+  const Input input = std::exchange(input_, {});
+  const std::optional<Input> piped = std::exchange(piped_, std::nullopt);
   const bool was_behind = std::exchange(here_doc_behind_, false);
   list({")"});
   in_substitution_ = was_in_substitution;
+  captured_ = was_captured;
+  input_ = input;
+  piped_ = piped;
   here_doc_behind_ = was_behind;
   if (peek() != ')' || end()) refuse("command.unparsable", "a ( is not closed");
   if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
@@ -741,8 +794,35 @@ void Reader::read_here_docs() {
       body += line;
       body.push_back('\n');
     }
-    if (!doc.quoted) expand_here_doc(body, from);
+    read_here_doc(doc, body, from);
   }
+}
+
+void Reader::read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from) {
+  const bool constant = doc.quoted || body.find_first_of("$`\\") == std::string::npos;
+  if (!doc.quoted) expand_here_doc(body, from);
+  if (doc.names) {
+    const Directories directories = std::exchange(directories_, doc.directories);
+    for (std::size_t at = 0; at < body.size();) {
+      const std::size_t end = std::min(body.find_first_of(" \t\n", at), body.size());
+      Word word;
+      word.text = body.substr(at, end - at);
+      word.offset = base_ + from;
+      if (!word.text.empty() && word.text.size() <= limits::kPathBytesMax) {
+        add_path(word, word.text, PathAccess::kArgument);
+      }
+      at = end + 1;
+    }
+    directories_ = directories;
+  }
+  if (!doc.script) return;
+  Word text;
+  text.text = body;
+  text.constant = constant;
+  text.offset = base_ + from;
+  const Directories directories = std::exchange(directories_, doc.directories);
+  nested_text(text, doc.look_through, false);
+  directories_ = directories;
 }
 
 // One line of a here-document. In an unquoted one a backslash joins lines before anything else, the
@@ -764,7 +844,7 @@ std::string Reader::here_doc_line(bool quoted) {
 
 // The expansions of an unquoted body run; quotes in it mean nothing.
 void Reader::expand_here_doc(std::string_view body, std::size_t offset) {
-  Reader nested(body, out_, base_ + offset, depth_);
+  Reader nested(body, out_, line_, base_ + offset, depth_);
   nested.inherit(*this);
   Word sink;
   while (!nested.end()) {
@@ -831,6 +911,7 @@ void Reader::inherit(const Reader& outer) {
   in_function_ = outer.in_function_;
   look_through_ = outer.look_through_;
   subscript_seen_ = outer.subscript_seen_;
+  captured_ = outer.captured_;
 }
 
 void Reader::give_back(const Reader& nested, bool same_shell) {
@@ -944,6 +1025,8 @@ void Reader::pipeline() {
   }
   const Directories start = directories_;
   const Names before = names();
+  piped_.reset();
+  const std::size_t printed = line_.printed.size();
   command();
   blanks();
   bool piped = false;
@@ -951,12 +1034,24 @@ void Reader::pipeline() {
     piped = true;
     meet(before);
     at_ += peek(1) == '&' ? 2U : 1U;
+    std::optional<Input> text = std::exchange(printed_, std::nullopt);
     newlines();
+    // A here-document that was read just now is not the next command's script any more.
+    if (text && text->kind == Input::Kind::kHereDoc && text->here_doc >= here_docs_.size()) {
+      text.reset();
+    }
     directories_ = start;  // every part of a pipeline has a shell of its own
     if (end()) refuse("command.unparsable", "nothing follows |");
+    // What echo prints into a pipe may name files: echo FILE | xargs cat.
+    for (; line_.printed.size() > printed; line_.printed.pop_back()) {
+      const Word& word = line_.printed.back();
+      add_path(word, word.text, PathAccess::kArgument);
+    }
+    piped_ = std::move(text);
     command();
     blanks();
   }
+  piped_.reset();
   if (piped) {
     directories_ = start;
     meet(before);
@@ -967,6 +1062,9 @@ void Reader::command() {
   const Deeper deeper(*this);
   step();
   blanks();
+  input_ = piped_.value_or(Input());
+  piped_.reset();
+  printed_.reset();
   if (end()) refuse("command.unparsable", "a command is missing");
   if (in_substitution_ && here_doc_behind_) {
     // bash 5.2 prints a $(...) from its tree and reads that again, and loses the `;` between
@@ -978,6 +1076,8 @@ void Reader::command() {
     arithmetic("))");
     return redirections_after();
   }
+  const Input input = input_;
+  if (peek() == '(' || !reserved_word().empty()) input_ = Input();
   if (peek() == '(') {
     ++at_;
     const Directories saved = directories_;
@@ -985,12 +1085,17 @@ void Reader::command() {
     if (end() || peek() != ')') refuse("command.unparsable", "a ( is not closed");
     ++at_;
     directories_ = saved;
+    printed_.reset();
     return redirections_after();
   }
   if (const std::string_view reserved = reserved_word(); !reserved.empty()) {
-    if (compound(reserved)) return;
-    refuse("command.unparsable", "unexpected '" + std::string(reserved) + "'");
+    if (!compound(reserved)) {
+      refuse("command.unparsable", "unexpected '" + std::string(reserved) + "'");
+    }
+    printed_.reset();
+    return;
   }
+  input_ = input;
   simple_command();
 }
 
@@ -1105,7 +1210,10 @@ void Reader::for_clause() {
   if (integers && !values.empty() && !in_function_ && !unsteady_.contains(name)) {
     integers_.insert(name);
   }
+  for (const Word& one : values) line_.values.note(name, one.text, one.constant, true);
+  if (values.empty()) line_.values.note(name, {}, false, true);
   argument_paths(values);
+  line_.dynamic.push_back({values, directories_});
   blanks();
   if (peek() == ';' && !end()) ++at_;
   newlines();
@@ -1279,7 +1387,7 @@ bool Reader::assignment(std::vector<Assignment>& out) {
   Assignment one{name, append, {}};
   one.value.offset = base_ + at_;
   if (peek() == '(' && !end()) {
-    array_value();
+    array_value(name);
     one.value.constant = false;
     one.value.text = "(...)";
   } else {
@@ -1289,7 +1397,7 @@ bool Reader::assignment(std::vector<Assignment>& out) {
   return true;
 }
 
-void Reader::array_value() {
+void Reader::array_value(const std::string& name) {
   ++at_;
   std::vector<Word> values;
   for (;;) {
@@ -1305,12 +1413,15 @@ void Reader::array_value() {
   }
   ++at_;
   if (!at_word_end()) refuse("command.unparsable", "text right after the ) of an array");
-  argument_paths(values);
+  for (const Word& value : values) {
+    line_.values.note(name, value.text, value.constant);
+    add_path(value, value.text, PathAccess::kArgument);
+  }
 }
 
-// One redirection at the current place, if there is one. `any_here_doc` is set for << with a quoted
-// delimiter.
-bool Reader::redirection(bool& any_here_doc) {
+// One redirection at the current place, if there is one. `input` becomes what it makes of the
+// standard input.
+bool Reader::redirection(Input& input) {
   std::size_t to = at_;
   while (to < s_.size() && is_digit(s_[to])) ++to;
   const std::string_view rest = s_.substr(to);
@@ -1322,6 +1433,8 @@ bool Reader::redirection(bool& any_here_doc) {
   const auto op = std::find_if(kOperators.begin(), kOperators.end(),
                                [&](std::string_view one) { return rest.starts_with(one); });
   if (op == kOperators.end()) return false;
+  const std::string_view number = s_.substr(at_, to - at_);
+  const bool is_input = (*op)[0] == '<' ? number.empty() || number == "0" : number == "0";
   at_ = to + op->size();
   blanks();
   Word target;
@@ -1332,12 +1445,26 @@ bool Reader::redirection(bool& any_here_doc) {
     if (!target.constant || s_.substr(from, at_ - from).find('$') != std::string_view::npos) {
       refuse("command.unparsable", "a here-document with '$' in its delimiter");
     }
-    here_docs_.push_back({target.text, target.quoted, *op == "<<-"});
+    HereDoc doc;
+    doc.delimiter = target.text;
+    doc.quoted = target.quoted;
+    doc.strip_tabs = *op == "<<-";
+    here_docs_.push_back(std::move(doc));
     last_here_doc_quoted_ = target.quoted;
-    any_here_doc = true;
+    if (is_input) input = {Input::Kind::kHereDoc, here_docs_.size() - 1, {}};
     return true;
   }
-  if (*op == "<<<") return true;
+  if (*op == "<<<") {
+    if (target.text.size() <= limits::kPathBytesMax) {
+      add_path(target, target.text, PathAccess::kArgument);
+    }
+    if (is_input) input = {Input::Kind::kText, 0, std::move(target)};
+    return true;
+  }
+  if (is_input) {
+    input = {};
+    input.kind = target.text == "/dev/null" ? Input::Kind::kNull : Input::Kind::kFile;
+  }
   if (*op == "<&" || *op == ">&") {
     const bool descriptor =
         target.constant &&
@@ -1363,7 +1490,7 @@ bool Reader::redirection(bool& any_here_doc) {
 }
 
 void Reader::redirections_after() {
-  bool ignored = false;
+  Input ignored;
   for (;;) {
     blanks();
     if (!redirection(ignored)) return;
@@ -1374,11 +1501,11 @@ void Reader::simple_command() {
   const std::size_t from = at_;
   std::vector<Word> argv;
   std::vector<Assignment> assignments;
-  bool here_doc = false;
+  Input input = std::exchange(input_, {});
   for (;;) {
     blanks();
     if (end() || peek() == '\n') break;
-    if (redirection(here_doc)) continue;
+    if (redirection(input)) continue;
     if (is_meta(peek()) && !starts("<(") && !starts(">(")) {
       if (peek() == '(' && argv.size() == 1 && assignments.empty()) {
         const std::size_t open = at_;
@@ -1418,7 +1545,9 @@ void Reader::simple_command() {
     argv.push_back(std::move(next));
   }
   if (at_ == from) refuse("command.unparsable", "a command is missing at '" + near() + "'");
-  const bool only_here_doc = here_doc && argv.size() == 1 && last_here_doc_quoted_;
+  const bool only_here_doc =
+      input.kind == Input::Kind::kHereDoc && argv.size() == 1 && last_here_doc_quoted_;
+  input_ = std::move(input);
   simple(std::move(argv), assignments, from, only_here_doc);
 }
 
@@ -1447,17 +1576,26 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   use.text = std::move(text);
   use.glob = word.glob || word.brace;
   const bool whole = use.text.size() == word.text.size();
-  if (word.home && whole) {
-    const std::string rest = use.text.substr(word.home_bytes);
+  const bool operand = access == PathAccess::kWriteArgument || access == PathAccess::kTouchArgument;
+  const bool fixed = !use.glob || operand;
+  // --output=$HOME/x, of=~/x: some of these the shell expands, others the program.
+  std::size_t home = word.home && whole ? word.home_bytes : 0;
+  if (!whole || (!word.home && !word.constant)) {
+    for (const std::string_view prefix : {"$HOME/", "${HOME}/", "~/"}) {
+      if (use.text.starts_with(prefix)) home = prefix.size() - 1;
+    }
+  }
+  if (home > 0) {
+    const std::string rest = use.text.substr(home);
     const bool known = rest.find('$') == std::string::npos && rest.find('`') == std::string::npos &&
                        (rest.empty() || rest.starts_with('/'));
-    use.base = known && !use.glob ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.base = known && fixed ? PathUse::Base::kHome : PathUse::Base::kUnknown;
     use.text = rest.starts_with('/') ? rest.substr(1) : rest;
   } else if (word.tilde && whole && (use.text == "~" || use.text.starts_with("~/"))) {
-    use.base = word.constant && !use.glob ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.base = word.constant && fixed ? PathUse::Base::kHome : PathUse::Base::kUnknown;
     use.text = use.text.size() > 2 ? use.text.substr(2) : "";
   } else if (!word.constant || (word.tilde && whole) ||
-             (use.glob && access != PathAccess::kArgument)) {
+             (use.glob && access != PathAccess::kArgument && !operand)) {
     use.base = PathUse::Base::kUnknown;
   } else if (use.text.starts_with('/')) {
     use.base = PathUse::Base::kAbsolute;
@@ -1481,6 +1619,16 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
                 "setting " + name + " changes what later commands run or where they connect",
                 offset);
   }
+  const bool itself = value.text == "$" + name;  // of a loop: its words are noted one by one
+  if (!itself && binding == Binding::kAppends) {
+    line_.values.append(name, value.text, value.constant);
+  } else if (!itself) {
+    line_.values.note(name, value.text, value.constant);
+  }
+  if (!itself && !value.text.empty() && value.text.size() <= limits::kPathBytesMax &&
+      !is_integer(value.text) && value.text.find('\n') == std::string::npos) {
+    add_path(value, value.text, PathAccess::kArgument);
+  }
   const bool integer =
       is_whole_arithmetic(value) || (value.constant && is_integer(value.text)) || is_count(value);
   if (!integer) {
@@ -1497,7 +1645,7 @@ std::vector<Argument> arguments_of(const std::vector<Word>& words) {
   std::vector<Argument> out;
   out.reserve(words.size());
   for (const Word& word : words)
-    out.push_back({word.text, word.constant && !word.glob && !word.brace});
+    out.push_back({word.text, word.constant && !word.glob && !word.brace, word.splits});
   return out;
 }
 
@@ -1509,6 +1657,7 @@ bool short_option_has(std::string_view word, char letter) {
 void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
                     std::size_t from, bool here_doc_only) {
   const bool skips_functions = std::exchange(skips_functions_, false);
+  const bool appended = std::exchange(appended_, false);
   for (const Assignment& one : assignments) {
     // `IFS= read` splits its own line by it and nothing else.
     if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
@@ -1532,6 +1681,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
   if (functions_.contains(first.text) && !skips_functions) {
     argument_paths(argv);
+    line_.dynamic.push_back({std::move(argv), directories_});
     return;
   }
   CommandUse use;
@@ -1546,6 +1696,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (here_doc_only && use.name == "cat") {
     use.needs_entry = false;
     out_.commands.push_back(std::move(use));
+    printed_ = input_;
     return;
   }
   if (builtin(argv, use)) {
@@ -1554,10 +1705,15 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
     use.needs_entry = false;
   }
   const std::size_t index = out_.commands.size();
-  const std::vector<Hazard> options = exec_hazards(use.argv, use.offset);
+  std::vector<Argument> argv_seen = use.argv;
+  if (appended) argv_seen.push_back({"$(xargs)", false, true});
+  const std::vector<Hazard> options = exec_hazards(argv_seen, use.offset);
   use.hazards.insert(use.hazards.end(), options.begin(), options.end());
+  const ScriptUse script = script_use(use.argv, use.offset);
+  use.hazards.insert(use.hazards.end(), script.hazards.begin(), script.hazards.end());
   out_.commands.push_back(use);
   CommandUse& kept = use;
+  script_input(argv_seen, kept);
   if (is_transparent_wrapper(use.name) || is_listed_wrapper(use.name)) wrapper(argv, kept);
   if (use.name == "find") find_actions(argv, kept);
   if (is_shell(use.name.substr(use.name.rfind('/') + 1)) || use.name == "eval")
@@ -1565,7 +1721,126 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (use.name == "trap") trap_text(argv);
   out_.commands[index].hazards = kept.hazards;
   argument_paths(argv);
+  write_paths(argv, use.argv);
+  script_paths(argv, script);
   hosts(argv);
+  note_printed(argv, use.argv);
+  const bool fixed = std::all_of(argv.begin(), argv.end(),
+                                 [](const Word& one) { return one.constant && !one.splits; });
+  if (!fixed || appended) {
+    line_.dynamic.push_back({std::move(argv), directories_, index, appended});
+  }
+}
+
+// A script that comes in by standard input is read where the line holds it.
+void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
+  const ScriptSource source = script_source(argv);
+  const auto hazard = [&](std::string_view what) {
+    use.hazards.push_back(
+        {"command.dynamic_text", "'" + use.name + "' would run " + std::string(what), use.offset});
+  };
+  const bool shell = is_shell(use.name.substr(use.name.rfind('/') + 1));
+  if (source == ScriptSource::kUnknown) {
+    const bool pipe = std::any_of(argv.begin(), argv.end(),
+                                  [](const Argument& one) { return one.text.starts_with('('); });
+    // Of $X the whole line tells more: finish().
+    if (pipe) hazard("a script that is not known before the line runs");
+    return;
+  }
+  if (source != ScriptSource::kInput) return;
+  switch (input_.kind) {
+    case Input::Kind::kNull:
+      return;
+    case Input::Kind::kInherited:
+      return hazard("whatever comes in by its standard input");
+    case Input::Kind::kFile:
+      if (shell) hazard("what a file holds, by its standard input");
+      return;
+    case Input::Kind::kText:
+      if (shell) nested_text(input_.text, look_through_, false);
+      return;
+    case Input::Kind::kHereDoc:
+      if (!shell) return;
+      if (input_.here_doc >= here_docs_.size()) return hazard("a here-document that is not known");
+      here_docs_[input_.here_doc].script = true;
+      here_docs_[input_.here_doc].look_through = look_through_;
+      here_docs_[input_.here_doc].directories = directories_;
+      return;
+  }
+}
+
+// Words that name what the program writes.
+void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args) {
+  for (const WriteOperand& one : write_operands(args)) {
+    const Word& word = argv[one.argument];
+    const PathAccess access = one.touches ? PathAccess::kTouchArgument : PathAccess::kWriteArgument;
+    const Directories here = directories_;
+    if (one.base == WriteOperand::kUnknownBase) {
+      directories_ = {Directory{.known = false, .text = {}}};
+    } else if (one.base != 0) {
+      enter(argv[one.base]);
+    }
+    const std::string target = word.text.substr(one.from);
+    add_path(word, target, access);
+    into_directory(argv, one.argument, target);
+    directories_ = here;
+  }
+}
+
+// Copied into a directory, a file keeps its name: `cp x/settings.json .claude/`.
+void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
+                            const std::string& target) {
+  constexpr std::array<std::string_view, 6> kCopies{"cp", "mv", "ln", "install", "rsync", "scp"};
+  constexpr std::array<std::string_view, 9> kDirectories{".git",     ".claude", ".vscode",
+                                                         ".cursor",  ".github", ".gemini",
+                                                         ".copilot", ".cargo",  ".config"};
+  const std::string& name = argv[0].text;
+  if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
+  const std::string last = target.substr(target.rfind('/') + 1);
+  const bool directory =
+      last.empty() || last == "." || last == ".." || argv[at].text.starts_with('-') ||
+      std::find(kDirectories.begin(), kDirectories.end(), last) != kDirectories.end();
+  if (!directory || (name == "mv" && at + 1 != argv.size())) return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    std::string source = argv[i].text;
+    while (source.ends_with('/')) source.pop_back();
+    source.erase(0, source.rfind('/') + 1);
+    if (i == at || argv[i].text.starts_with('-') || source.empty() || source == ".") continue;
+    add_path(argv[at], target + "/" + source, PathAccess::kTouchArgument);
+  }
+}
+
+// What the scripts of sed and awk, and string literals in others, name.
+void Reader::script_paths(const std::vector<Word>& argv, const ScriptUse& script) {
+  for (const ScriptFile& one : script.files) {
+    if (one.path.empty() || one.path.size() > limits::kPathBytesMax) continue;
+    Word word;
+    word.text = one.path;
+    word.offset = argv[one.argument].offset;
+    word.constant = one.path.find('$') == std::string::npos;
+    add_path(word, word.text, one.writes ? PathAccess::kWriteArgument : PathAccess::kArgument);
+  }
+}
+
+// echo TEXT and printf TEXT with constant words: what a pipe behind them carries.
+void Reader::note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args) {
+  printed_.reset();
+  const std::string& name = args[0].text;
+  if ((name != "echo" && name != "printf") || functions_.contains(name)) return;
+  Word text;
+  text.offset = argv[0].offset;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    const std::string& word = args[i].text;
+    if (!args[i].constant || word.find('\\') != std::string::npos ||
+        (i == 1 && word.starts_with('-') && word != "-n") ||
+        (name == "printf" && (args.size() != 2 || word.find('%') != std::string::npos))) {
+      return;
+    }
+    if (i == 1 && word == "-n") continue;
+    if (!text.text.empty()) text.text.push_back(' ');
+    text.text += word;
+  }
+  printed_ = Input{Input::Kind::kText, 0, std::move(text)};
 }
 
 // Builtins that need no entry; their effect on the rest of the line is taken into account here.
@@ -1711,7 +1986,12 @@ void Reader::change_directory(const std::vector<Word>& argv) {
     directories_ = {Directory{.home = true, .text = {}}};
     return;
   }
-  const Word& target = *operands[0];
+  enter(*operands[0]);
+}
+
+// What relative paths are relative to behind `cd TARGET`.
+void Reader::enter(const Word& target) {
+  const Directory unknown{.known = false, .text = {}};
   std::string text = target.text;
   Directories next;
   if (target.home && text.find('$', target.home_bytes) == std::string::npos && !target.glob) {
@@ -1768,9 +2048,19 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
   if (at >= argv.size()) return;
   const bool outer = look_through_;
   look_through_ = outer || !is_transparent_wrapper(use.name);
-  if (use.name == "xargs") xargs_replacement(argv, at, use);
+  if (use.name == "xargs") {
+    const bool replaces = xargs_replacement(argv, at, use);
+    appended_ = !replaces;
+    // The command itself reads nothing (POSIX xargs).
+    if (input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+      here_docs_[input_.here_doc].names = true;
+      here_docs_[input_.here_doc].directories = directories_;
+    }
+    input_ = {Input::Kind::kNull, 0, {}};
+  }
   if (use.name == "xargs" && !argv[at].constant) {
     use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
+    appended_ = false;
   } else {
     skips_functions_ = true;
     simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
@@ -1793,7 +2083,8 @@ bool reaches_shell_text(const std::vector<Word>& argv, std::string_view name) {
 }
 
 // xargs -I NAME puts what it reads in the place of NAME, in the name of the program too.
-void Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {
+bool Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {
+  bool replaces = false;
   for (std::size_t i = 1; i < at; ++i) {
     const std::string& word = argv[i].text;
     std::string name;
@@ -1804,12 +2095,14 @@ void Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, Co
     } else if (word.starts_with("--replace=")) {
       name = word.substr(word.find('=') + 1);
     }
+    replaces = replaces || !name.empty();
     if (!name.empty() &&
         (argv[at].text.find(name) != std::string::npos ||
          reaches_shell_text({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, name))) {
       use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
     }
   }
+  return replaces;
 }
 
 void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
@@ -1848,7 +2141,7 @@ void Reader::nested_text(const Word& text, bool look_through, bool same_shell) {
                   "the text that a shell would run is not known before the line runs", text.offset};
   }
   const Deeper deeper(*this);
-  Reader nested(text.text, out_, text.offset, depth_);
+  Reader nested(text.text, out_, line_, text.offset, depth_);
   nested.inherit(*this);
   nested.look_through_ = look_through;
   if (!same_shell) {
@@ -1926,7 +2219,10 @@ void Reader::trap_text(const std::vector<Word>& argv) {
 void Reader::argument_paths(const std::vector<Word>& argv) {
   if (argv.empty()) return;
   const std::string& name = argv[0].text;
-  if (name == "echo" || name == "printf") return;
+  if ((name == "echo" || name == "printf") && !captured_) {
+    line_.printed.insert(line_.printed.end(), argv.begin() + 1, argv.end());
+    return;
+  }
   bool skip_pattern = takes_pattern_first(name);
   const bool is_git = name == "git";
   for (std::size_t i = 1; i < argv.size(); ++i) {
@@ -1968,6 +2264,103 @@ void Reader::argument_paths(const std::vector<Word>& argv) {
     }
     if (text.starts_with('@')) add_path(word, text.substr(1), PathAccess::kArgument);
     add_path(word, text, PathAccess::kArgument);
+  }
+}
+
+// A word as it is read where a value stands in its place.
+Word word_of_value(const Word& from, std::string text) {
+  Word word;
+  word.offset = from.offset;
+  word.constant = text.find_first_of("$`") == std::string::npos;
+  word.tilde = text.starts_with('~');
+  word.glob = text.find_first_of("*?[") != std::string::npos && (from.splits || from.glob);
+  word.brace = from.brace;
+  word.text = std::move(text);
+  return word;
+}
+
+void Reader::finish() {
+  for (std::size_t at = 0; at < line_.dynamic.size(); ++at) {
+    const Dynamic one = line_.dynamic[at];
+    std::vector<std::vector<std::string>> values;
+    std::size_t variants = 0;
+    for (const Word& word : one.argv) {
+      values.push_back(word.constant ? std::vector<std::string>() : line_.values.words(word.text));
+      variants = std::max(variants, values.back().size());
+    }
+    for (std::size_t variant = 0; variant < variants; ++variant) {
+      step();
+      std::vector<Word> argv;
+      for (std::size_t i = 0; i < one.argv.size(); ++i) {
+        const Word& word = one.argv[i];
+        if (values[i].empty()) {
+          argv.push_back(word);
+          continue;
+        }
+        const std::string& text = values[i][std::min(variant, values[i].size() - 1)];
+        if (!word.splits) {
+          argv.push_back(word_of_value(word, text));
+          continue;
+        }
+        for (std::size_t from = 0; from < text.size();) {
+          const std::size_t end = std::min(text.find_first_of(" \t\n", from), text.size());
+          if (end > from) argv.push_back(word_of_value(word, text.substr(from, end - from)));
+          from = end + 1;
+        }
+      }
+      finish_variant(one, argv);
+    }
+    if (one.command == Dynamic::kNoCommand) continue;
+    CommandUse& use = out_.commands[one.command];
+    std::vector<bool> begins, nothing;
+    for (const Word& word : one.argv) {
+      const bool whole = word.text.starts_with('$') || word.text.starts_with('`');
+      const auto doubtful = [&](LineValues::Doubt doubt) {
+        return !word.constant && word.splits && line_.values.doubtful(word.text, doubt);
+      };
+      begins.push_back(doubtful(whole ? LineValues::Doubt::kBegins : LineValues::Doubt::kBlank));
+      nothing.push_back(whole ? doubtful(LineValues::Doubt::kNothing) : begins.back());
+    }
+    std::vector<Argument> argv = arguments_of(one.argv);
+    if (one.appended) {
+      argv.push_back({"$(xargs)", false, true});
+      begins.push_back(false);
+      nothing.push_back(true);
+    }
+    for (Hazard& hazard : unknown_option_hazards(argv, nothing, begins, use.offset)) {
+      use.hazards.push_back(std::move(hazard));
+    }
+  }
+}
+
+// The line's own values in the place of its variables: what the words are then must be as good.
+void Reader::finish_variant(const Dynamic& one, const std::vector<Word>& argv) {
+  if (argv.empty()) return;
+  directories_ = one.directories;
+  argument_paths(argv);
+  if (one.command == Dynamic::kNoCommand || !argv[0].constant) return;
+  const std::vector<Argument> args = arguments_of(argv);
+  write_paths(argv, args);
+  const ScriptUse script = script_use(args, argv[0].offset);
+  script_paths(argv, script);
+  hosts(argv);
+  std::vector<Hazard> hazards = exec_hazards(args, argv[0].offset);
+  if (is_shell(args[0].text.substr(args[0].text.rfind('/') + 1))) {
+    CommandUse use = out_.commands[one.command];
+    shell_text(argv, use);
+    if (script_source(args) == ScriptSource::kInput) {
+      hazards.push_back({"command.dynamic_text",
+                         "'" + use.name + "' would run what comes in by its standard input",
+                         use.offset});
+    }
+  }
+  hazards.insert(hazards.end(), script.hazards.begin(), script.hazards.end());
+  for (Hazard& hazard : hazards) {
+    std::vector<Hazard>& known = out_.commands[one.command].hazards;
+    const bool seen = std::any_of(known.begin(), known.end(), [&](const Hazard& other) {
+      return other.code == hazard.code && other.message == hazard.message;
+    });
+    if (!seen) known.push_back(std::move(hazard));
   }
 }
 
@@ -2033,8 +2426,10 @@ void read_line(std::string_view text, CommandAnalysis& out) {
     return;
   }
   try {
-    Reader reader(text, out, 0, 0);
+    Line line;
+    Reader reader(text, out, line, 0, 0);
     reader.run();
+    reader.finish();
     // Defined functions take the place of programs of the same name; a shadowed name says another
     // thing than it does.
     for (const std::string& name : reader.defined_) {

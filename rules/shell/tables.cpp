@@ -1,5 +1,7 @@
 #include "rules/shell/tables.hpp"
 
+#include "rules/shell/values.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -206,6 +208,11 @@ constexpr std::array<std::string_view, 7> kMergeStrategies{
 // Sub-commands in which a word that turns out to be an option runs or reads something else.
 constexpr std::array<std::string_view, 10> kStrictSubcommands{
     "clone", "fetch", "pull", "push", "ls-remote", "diff", "archive", "rebase", "grep", "config"};
+// These and the ones that write what --output names: a word that splits may bring such an option.
+constexpr std::array<std::string_view, 20> kOptionSubcommands{
+    "clone",     "fetch",      "pull",       "push",      "ls-remote",    "diff",    "archive",
+    "rebase",    "grep",       "config",     "log",       "show",         "merge",   "whatchanged",
+    "diff-tree", "diff-index", "diff-files", "submodule", "format-patch", "shortlog"};
 constexpr std::array<std::string_view, 8> kRemoteSubcommands{
     "clone", "fetch", "pull", "push", "ls-remote", "remote", "submodule", "archive"};
 constexpr std::array<std::string_view, 9> kTransports{"http", "https", "ssh",     "git",    "file",
@@ -470,7 +477,8 @@ void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
         (word.starts_with("$(") && !word.starts_with("$((")) || word.starts_with('`');
     const bool in_option = word.starts_with('-') && (word.find("$(") != std::string::npos ||
                                                      word.find('`') != std::string::npos);
-    if (!argv_[i].constant && among(kStrictSubcommands, sub) && (substitution || in_option)) {
+    if (!argv_[i].constant && among(kStrictSubcommands, sub) &&
+        ((substitution && !begins_tame(word)) || in_option)) {
       unknown("a word that may be an option");
     } else if (!argv_[i].constant && word.starts_with('$') &&
                (sub == "clone" || sub == "fetch" || sub == "pull" || sub == "ls-remote")) {
@@ -642,39 +650,80 @@ void Options::cargo() {
 
 struct SimpleRow {
   std::string_view program;
-  std::string_view option;  // exact word, or its beginning before '='
+  std::string_view option;  // "--long", any abbreviation of which counts; "-x", also in a bundle;
+                            // "-word", exact; "word" without dashes, the sub-command or operand
+  std::string_view value;   // short options with a value, which end a bundle
 };
 // GTFOBins and the programs' manuals.
 constexpr std::array kSimpleRows{
-    SimpleRow{"tar", "--to-command"},
-    SimpleRow{"tar", "--checkpoint-action"},
-    SimpleRow{"tar", "-I"},
-    SimpleRow{"tar", "--use-compress-program"},
-    SimpleRow{"tar", "--rsh-command"},
-    SimpleRow{"tar", "--info-script"},
-    SimpleRow{"go", "-exec"},
-    SimpleRow{"go", "-toolexec"},
-    SimpleRow{"go", "-vettool"},
-    SimpleRow{"rsync", "-e"},
-    SimpleRow{"rsync", "--rsh"},
-    SimpleRow{"rsync", "--rsync-path"},
-    SimpleRow{"scp", "-S"},
-    SimpleRow{"ssh", "-o"},
-    SimpleRow{"scp", "-o"},
-    SimpleRow{"rg", "--pre"},
-    SimpleRow{"sort", "--compress-program"},
-    SimpleRow{"zip", "-TT"},
-    SimpleRow{"zip", "--unzip-command"},
-    SimpleRow{"wget", "--use-askpass"},
-    SimpleRow{"curl", "-K"},
-    SimpleRow{"curl", "--config"},
-    SimpleRow{"make", "-f"},
-    SimpleRow{"man", "-P"},
-    SimpleRow{"man", "--pager"},
-    SimpleRow{"split", "--filter"},
-    SimpleRow{"node", "-r"},
-    SimpleRow{"node", "--require"},
+    SimpleRow{"tar", "--to-command", ""},
+    SimpleRow{"tar", "--checkpoint-action", ""},
+    SimpleRow{"tar", "-I", "fCbgHKLNTVXF"},
+    SimpleRow{"tar", "-F", "fCbgHKLNTVXI"},
+    SimpleRow{"tar", "--use-compress-program", ""},
+    SimpleRow{"tar", "--rsh-command", ""},
+    SimpleRow{"tar", "--rmt-command", ""},
+    SimpleRow{"tar", "--info-script", ""},
+    SimpleRow{"tar", "--new-volume-script", ""},
+    SimpleRow{"go", "-exec", ""},
+    SimpleRow{"go", "-toolexec", ""},
+    SimpleRow{"go", "-vettool", ""},
+    SimpleRow{"rsync", "-e", "fTBM"},
+    SimpleRow{"rsync", "--rsh", ""},
+    SimpleRow{"rsync", "--rsync-path", ""},
+    SimpleRow{"scp", "-S", "cDFiJlPX"},
+    SimpleRow{"scp", "-o", "cDFiJlPX"},
+    SimpleRow{"sftp", "-S", "BbcDFiJlPRs"},
+    SimpleRow{"ssh", "-o", "BbcDEeFIiJLlmpQRSWw"},
+    SimpleRow{"rg", "--pre", ""},
+    SimpleRow{"rg", "--hostname-bin", ""},
+    SimpleRow{"fd", "--exec", ""},
+    SimpleRow{"fd", "--exec-batch", ""},
+    SimpleRow{"fd", "-x", "deEtSogc"},
+    SimpleRow{"fd", "-X", "deEtSogc"},
+    SimpleRow{"sort", "--compress-program", ""},
+    SimpleRow{"zip", "-TT", ""},
+    SimpleRow{"zip", "--unzip-command", ""},
+    SimpleRow{"wget", "--use-askpass", ""},
+    SimpleRow{"wget", "-e", "oaiBtOTwQPUlARDIX"},
+    SimpleRow{"wget", "--execute", ""},
+    SimpleRow{"curl", "-K", "AbcCdDeEFHmoPQrtTuUwxXyYz"},
+    SimpleRow{"curl", "--config", ""},
+    SimpleRow{"make", "-f", "CIoWjl"},
+    SimpleRow{"make", "--file", ""},
+    SimpleRow{"make", "--makefile", ""},
+    SimpleRow{"make", "--eval", ""},
+    SimpleRow{"make", "-E", ""},
+    SimpleRow{"make", "SHELL", ""},
+    SimpleRow{"make", ".SHELLFLAGS", ""},
+    SimpleRow{"man", "-P", "CRLmMSserEHp"},
+    SimpleRow{"man", "-H", "CRLmMSserEPp"},
+    SimpleRow{"man", "--pager", ""},
+    SimpleRow{"man", "--html", ""},
+    SimpleRow{"split", "--filter", ""},
+    SimpleRow{"node", "-r", ""},
+    SimpleRow{"node", "--require", ""},
+    SimpleRow{"node", "--import", ""},
+    SimpleRow{"node", "--loader", ""},
+    SimpleRow{"node", "--experimental-loader", ""},
+    SimpleRow{"gcc", "-wrapper", ""},
+    SimpleRow{"g++", "-wrapper", ""},
 };
+
+// Whether this word of argv is the row's option.
+bool is_row_option(const SimpleRow& row, std::string_view word, std::size_t at) {
+  const std::string_view name = word.substr(0, word.find('='));
+  if (row.option.starts_with("--")) {
+    // One letter is ambiguous in each of these programs.
+    return name.size() >= 4 && row.option.starts_with(name);
+  }
+  if (row.option.size() == 2 && row.option[0] == '-') {
+    return has_short(word, row.option[1], row.value);
+  }
+  if (row.option[0] == '-') return name == row.option || name == "-" + std::string(row.option);
+  const bool assigns = row.program == "make";
+  return assigns ? name == row.option && word.size() > name.size() : at == 1 && word == row.option;
+}
 
 // An entry for these does not cover what their options do.
 void Options::builtins(std::string_view name) {
@@ -694,10 +743,24 @@ void Options::builtins(std::string_view name) {
 }
 
 void Options::simple() {
-  for (const Argument& argument : argv_) {
-    const std::string word = argument.text.substr(0, argument.text.find('='));
-    for (const SimpleRow& row : kSimpleRows) {
-      if (row.program == argv_[0].text && row.option == word) hazard(word);
+  std::string_view program = argv_[0].text;
+  program.remove_prefix(program.rfind('/') + 1);
+  for (const SimpleRow& row : kSimpleRows) {
+    if (row.program != program) continue;
+    for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
+      if (is_row_option(row, argv_[i].text, i)) {
+        hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
+        break;
+      }
+    }
+  }
+  // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
+  constexpr std::array<std::string_view, 3> kByName{"tar", "rsync", "zip"};
+  for (std::size_t i = 1; among(kByName, program) && i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "--") break;
+    if (!argv_[i].constant && (word[0] == '*' || word[0] == '?' || word[0] == '[')) {
+      unknown("what '" + word + "' finds may begin with a dash (write ./" + word + "), and");
     }
   }
 }
@@ -713,6 +776,7 @@ struct WriteRow {
   std::string_view long_value;  // long options with a value in the next word
   std::string_view long_write;  // long options whose value is written, abbreviated or not
   Operands operands = Operands::kNone;
+  bool touches = false;
 };
 // The programs' manuals. A long option of `long_write` takes precedence.
 constexpr std::array kWriteRows{
@@ -728,10 +792,10 @@ constexpr std::array kWriteRows{
              Operands::kLast},
     WriteRow{"install -d", "tSgmo", "t", "group mode owner", "", Operands::kAll},
     WriteRow{"tee", "", "", "", "", Operands::kAll},
-    WriteRow{"touch", "tdr", "", "date reference time", "", Operands::kAll},
-    WriteRow{"mkdir", "m", "", "mode", "", Operands::kAll},
+    WriteRow{"touch", "tdr", "", "date reference time", "", Operands::kAll, true},
+    WriteRow{"mkdir", "m", "", "mode", "", Operands::kAll, true},
     WriteRow{"rm", "", "", "", "", Operands::kAll},
-    WriteRow{"rmdir", "", "", "", "", Operands::kAll},
+    WriteRow{"rmdir", "", "", "", "", Operands::kAll, true},
     WriteRow{"truncate", "sr", "", "size reference", "", Operands::kAll},
     WriteRow{"rsync", "efTBM", "T", "rsh exclude include exclude-from include-from filter",
              "temp-dir backup-dir log-file partial-dir write-batch", Operands::kLast},
@@ -739,6 +803,18 @@ constexpr std::array kWriteRows{
              "output temporary-directory"},
     WriteRow{"sed -i", "efl", "", "expression file", "", Operands::kAllButFirst},
     WriteRow{"sed -i -e", "efl", "", "expression file", "", Operands::kAll},
+    WriteRow{"unzip", "dxP", "d", "", ""},
+    WriteRow{"zip", "binPtx", "b", "", "", Operands::kFirst},
+    WriteRow{"chmod", "", "", "reference", "", Operands::kAllButFirst},
+    WriteRow{"chown", "", "", "reference from", "", Operands::kAllButFirst},
+    WriteRow{"chgrp", "", "", "reference", "", Operands::kAllButFirst},
+    WriteRow{"shred", "ns", "", "iterations size random-source", "", Operands::kAll},
+    WriteRow{"unlink", "", "", "", "", Operands::kAll},
+    WriteRow{"gcc", "oIDLlUx", "o", "", ""},
+    WriteRow{"g++", "oIDLlUx", "o", "", ""},
+    WriteRow{"cc", "oIDLlUx", "o", "", ""},
+    WriteRow{"clang", "oIDLlUx", "o", "", ""},
+    WriteRow{"ssh-keygen", "ftbCNPmIns", "f", "", ""},
     WriteRow{"npm", "", "", "", "pack-destination"},
     WriteRow{"cargo", "", "", "", "root target-dir artifact-dir out-dir"},
     WriteRow{"git", "", "", "", "output"},
@@ -792,7 +868,8 @@ class Writes {
  private:
   void add(std::size_t argument, std::size_t from = 0) {
     if (argument < argv_.size() && from < argv_[argument].text.size()) {
-      found_.push_back({argument, from, base_});
+      if (argv_[argument].text.substr(from) == "-") return;  // standard output
+      found_.push_back({argument, from, base_, touches_});
     }
   }
   void by_row(const WriteRow& row, std::size_t from);
@@ -816,6 +893,7 @@ class Writes {
   const std::vector<Argument>& argv_;
   std::vector<WriteOperand> found_;
   std::size_t base_ = 0;
+  bool touches_ = false;
 };
 
 // Returns the index of the last word that belongs to the bundle at `i`.
@@ -835,6 +913,7 @@ std::size_t Writes::short_options(const WriteRow& row, std::size_t i) {
 }
 
 void Writes::by_row(const WriteRow& row, std::size_t from) {
+  touches_ = row.touches;
   std::vector<std::size_t> operands;
   bool ended = false;
   bool target = false;
@@ -880,7 +959,11 @@ void Writes::by_row(const WriteRow& row, std::size_t from) {
       break;
     case Operands::kLast:
       // With -t DIR every operand is a source, and one operand alone writes nothing it names.
-      if (operands.size() > 1 && (!target || row.program == "rsync")) add(operands.back());
+      // `cp f{,.bak}` is one word here and two for cp.
+      if ((operands.size() > 1 || argv_[operands.back()].text.find('{') != std::string::npos) &&
+          (!target || row.program == "rsync")) {
+        add(operands.back());
+      }
       break;
   }
 }
@@ -980,6 +1063,22 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       if (argv_[i].text.starts_with("of=")) add(i, 3);
     }
+  } else if (name == "go") {
+    // go's options are long ones behind one dash.
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      if (argv_[i].text == "-o") add(i + 1);
+      if (argv_[i].text.starts_with("-o=")) add(i, 3);
+    }
+  } else if (name == "find") {
+    // -delete removes what lies below the starting points.
+    const bool removes = std::any_of(argv_.begin(), argv_.end(),
+                                     [](const Argument& one) { return one.text == "-delete"; });
+    for (std::size_t i = 1; removes && i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word == "-H" || word == "-L" || word == "-P") continue;
+      if (word.starts_with('-') || word == "(" || word == "!") break;
+      add(i);
+    }
   } else if (name == "sed") {
     if (any_short('i', "efl") || any_long("in-place")) {
       const bool script = any_short('e', "fli") || any_short('f', "eli") ||
@@ -1024,6 +1123,40 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   options.builtins(name);
   options.simple();
   return std::move(options.found);
+}
+
+std::vector<Hazard> unknown_option_hazards(const std::vector<Argument>& argv,
+                                           const std::vector<bool>& nothing_known,
+                                           const std::vector<bool>& put_in, std::size_t offset) {
+  std::vector<Hazard> found;
+  std::string_view name = argv[0].text;
+  name.remove_prefix(name.rfind('/') + 1);
+  const bool shell = is_shell(name);
+  const bool own_row = name == "git" || name == "npm" || name == "cargo" || shell;
+  const bool simple_row =
+      name == "find" || std::any_of(kSimpleRows.begin(), kSimpleRows.end(),
+                                    [&](const SimpleRow& row) { return row.program == name; });
+  if (!own_row && !simple_row) return found;
+  std::size_t at = 1;
+  if (name == "git") {
+    while (at < argv.size() && argv[at].text.starts_with('-')) {
+      at += argv[at].text == "-C" || argv[at].text == "-c" ? 2U : 1U;
+    }
+    if (at >= argv.size() || !among(kOptionSubcommands, argv[at].text)) return found;
+    ++at;
+  }
+  for (; at < argv.size() && !(argv[at].constant && argv[at].text == "--"); ++at) {
+    // The script of a shell: what follows it is data.
+    if (shell && argv[at].constant && !argv[at].text.starts_with('-')) break;
+    if (!(own_row ? nothing_known[at] : put_in[at])) continue;
+    found.push_back(
+        {shell ? "command.dynamic_text" : "command.dynamic_option",
+         "'" + argv[0].text + "': what '" + argv[at].text +
+             "' becomes is not known, and may be an option; put it in quotes, behind -- where '" +
+             argv[0].text + "' knows that",
+         offset});
+  }
+  return found;
 }
 
 std::vector<WriteOperand> write_operands(const std::vector<Argument>& argv) {

@@ -32,6 +32,13 @@ namespace lilith::rules::shell {
 // Options and sub-commands of listed programs that run other programs. argv[0] included.
 [[nodiscard]] std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv,
                                                std::size_t offset);
+// The same for words that may hold such an option because what they become is not known. One value
+// for each word of argv: whether nothing in the line says what it is, and whether the line itself
+// puts something unknown into it.
+[[nodiscard]] std::vector<Hazard> unknown_option_hazards(const std::vector<Argument>& argv,
+                                                         const std::vector<bool>& nothing_known,
+                                                         const std::vector<bool>& put_in,
+                                                         std::size_t offset);
 
 // A word of argv that names a file or directory that the program writes, removes or creates.
 struct WriteOperand {
@@ -42,6 +49,7 @@ struct WriteOperand {
   // A relative path is relative to the directory that argv[base] names (git -C DIR); 0: to the
   // directory the command runs in; kUnknownBase: to one that can't be told.
   std::size_t base = 0;
+  bool touches = false;  // nothing is written into it: mkdir, rmdir, touch
 
   friend bool operator==(const WriteOperand&, const WriteOperand&) = default;
 };

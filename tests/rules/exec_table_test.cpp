@@ -368,7 +368,7 @@ TEST(ExecTable, WriteOperands) {
       {"wget -O F U", {"F"}},
       {"wget -qO F U", {"F"}},
       {"wget -P D U", {"D"}},
-      {"wget -qO- U", {"-"}},
+      {"wget -qO- U", {}},
       {"tar -cf F x", {"F"}},
       {"tar czf F x", {"F"}},
       {"tar -xf F", {}},

@@ -1,9 +1,11 @@
 // The real bash as judge: what runs must be among the commands that the reader names, whenever the
 // reader lets a line pass. Every program that a line can reach is a shim that leaves its name.
 
-#include "rules/command.hpp"
+#include "audit/json/reader.hpp"
+#include "rules/decide.hpp"
 #include "tests/shell/line_generator.hpp"
 #include "tests/shell/rows.hpp"
+#include "tests/shell/verdict_rows.hpp"
 #include "tests/support/support.hpp"
 
 #include <gtest/gtest.h>
@@ -41,9 +43,7 @@ class Oracle : public testing::Test {
     fs::create_directory(folder_.file("bin"));
     fs::copy_file(SHELL_SHIM, folder_.file("shim"));
     std::set<std::string> names{"githack"};
-    for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
-      for (const test::ShellRow& row : rows) collect(std::string(row.line), names);
-    }
+    for (const std::string& line : all_lines()) collect(line, names);
     for (int i = 1; i <= 9; ++i) names.insert("p" + std::to_string(i));
     for (const char* name : kReal) {
       names.erase(name);
@@ -56,6 +56,17 @@ class Oracle : public testing::Test {
     for (const std::string& name : names) {
       if (name != "." && name != "..") fs::create_symlink("../shim", folder_.file("bin/") + name);
     }
+  }
+
+  static std::vector<std::string> all_lines() {
+    std::vector<std::string> lines;
+    for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
+      for (const test::ShellRow& row : rows) lines.emplace_back(row.line);
+    }
+    for (const auto rows : {test::verdict_rows(), test::daily_rows()}) {
+      for (const test::VerdictRow& row : rows) lines.emplace_back(row.line);
+    }
+    return lines;
   }
 
   static void collect(const std::string& line, std::set<std::string>& names) {
@@ -162,37 +173,21 @@ bool safe_to_run(std::string_view line) {
   return !std::regex_search(line.begin(), line.end(), outside);
 }
 
-// A shell without -c reads its script from a file or its input: listing one allows that, see
-// docs/commands.md.
-bool reads_a_script(const CommandAnalysis& analysis) {
-  return std::any_of(
-      analysis.commands.begin(), analysis.commands.end(), [](const rules::CommandUse& one) {
-        return (one.name == "sh" || one.name == "bash") &&
-               std::none_of(one.argv.begin(), one.argv.end(), [](const rules::Argument& word) {
-                 return word.text.size() > 1 && (word.text[0] == '-' || word.text[0] == '+') &&
-                        word.text[1] != '-' && word.text.find('c') != std::string::npos;
-               });
-      });
-}
-
 TEST_F(Oracle, RowsRunNothingThatTheReaderDidNotName) {
   std::size_t run = 0, refused = 0, unsafe = 0;
-  for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
-    for (const test::ShellRow& row : rows) {
-      const std::string line(row.line);
-      if (!safe_to_run(line) || reads_a_script(rules::analyse_command(line))) {
-        ++unsafe;
-      } else if (check(line)) {
-        ++run;
-      } else {
-        ++refused;
-      }
+  for (const std::string& line : all_lines()) {
+    if (!safe_to_run(line)) {
+      ++unsafe;
+    } else if (check(line)) {
+      ++run;
+    } else {
+      ++refused;
     }
   }
   std::cout << run << " rows run, " << refused << " refused by the reader, " << unsafe
             << " not safe to run; " << programs_ << " programs seen\n";
-  EXPECT_GT(run, 200U);
-  EXPECT_GT(programs_, 300U);
+  EXPECT_GT(run, 400U);
+  EXPECT_GT(programs_, 600U);
 }
 
 // In parts, so that the long run stays below the time limit of one test.
@@ -216,6 +211,52 @@ TEST_P(OracleGenerated, LinesRunNothingThatTheReaderDidNotName) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, OracleGenerated, testing::Range(0U, 10U));
+
+// The 100 attack scripts of the shared sample: what the sample policy allows of them is run, and
+// runs nothing that the policy does not list.
+TEST_F(Oracle, AttackScriptsThatAreAllowedRunListedProgramsOnly) {
+  LILITH_NEEDS_SHARED(path, "data/attack_commands_sample.ndjson");
+  const rules::PolicyLoad loaded = rules::load_policy(
+      test::read_text(LILITH_SOURCE_DIR "/rules/policies/lilith-policy.yaml"), "p.yaml");
+  ASSERT_NE(loaded.policy, nullptr);
+  const std::set<std::string> listed{"git", "npm", "cargo", "python3"};
+  std::size_t allowed = 0, scripts = 0;
+  for (const std::string& text : test::lines_of(test::read_text(path))) {
+    json::Document document;
+    const auto root = document.parse(text);
+    ASSERT_TRUE(root.has_value());
+    const auto input = root->find("input");
+    ASSERT_TRUE(input.has_value());
+    audit::Call call;
+    call.kind = audit::OperationKind::kRunCommand;
+    call.command = input->text("command");
+    ++scripts;
+    const rules::CallAnalysis analysis = rules::analyse(call);
+    const audit::Facts facts = rules::observe(analysis, {"dev", 1000, "/home/dev"},
+                                              "/home/dev/projects/x", rules::lexical_file_system());
+    const rules::Decision decision =
+        rules::decide(*loaded.policy, {"claude_code", "Bash", ""}, analysis, facts);
+    if (decision.verdict != audit::Verdict::kAllow) continue;
+    ++allowed;
+    // Programs of these names must be there to be seen.
+    std::set<std::string> names;
+    collect(call.command, names);
+    for (const std::string& name : names) {
+      const std::string shim = folder_.file("bin/") + name;
+      if (name != "." && name != ".." && !fs::exists(fs::symlink_status(shim))) {
+        fs::create_symlink("../shim", shim);
+      }
+    }
+    for (const int status : {0, 1}) {
+      for (const std::string& name : ran(call.command, status)) {
+        EXPECT_TRUE(listed.contains(name)) << name << " ran in " << call.command;
+      }
+    }
+  }
+  EXPECT_EQ(scripts, 100U);
+  std::cout << allowed << " of " << scripts
+            << " attack scripts are allowed and were run; no program outside of the list ran\n";
+}
 
 // Without this a broken shim would make both of the above pass.
 TEST_F(Oracle, SeesWhatRuns) {

@@ -1,0 +1,279 @@
+#include "rules/shell/values.hpp"
+
+#include "audit/base/limits.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace lilith::rules::shell {
+namespace {
+
+constexpr std::size_t kTextsMax = 16;
+constexpr int kNestedMax = 4;
+constexpr int kExpansionsMax = 256;
+
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_name(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
+
+// One expansion at a '$': its source is rest.substr(0, bytes).
+struct Expansion {
+  std::string_view name;      // empty: no variable
+  std::string_view fallback;  // of ${NAME:-fallback}, ${NAME:=fallback}
+  bool has_fallback = false;
+  bool plain = false;  // gives the value itself, not a part of it
+  bool cuts = false;   // may begin with what stands inside of the value
+  std::size_t bytes = 1;
+};
+
+// Where the substitution ends that begins at `open`, a parenthesis or a brace.
+std::size_t end_of(std::string_view text, std::size_t open) {
+  const char opens = text[open];
+  const char closes = opens == '(' ? ')' : '}';
+  int depth = 0;
+  for (std::size_t at = open; at < text.size(); ++at) {
+    if (text[at] == opens) ++depth;
+    if (text[at] == closes && --depth == 0) return at + 1;
+  }
+  return text.size();
+}
+
+Expansion expansion_at(std::string_view rest) {
+  Expansion out;
+  if (rest.size() < 2) return out;
+  if (is_name_start(rest[1])) {
+    std::size_t to = 1;
+    while (to < rest.size() && is_name(rest[to])) ++to;
+    out.name = rest.substr(1, to - 1);
+    out.plain = true;
+    out.bytes = to;
+  } else if (rest[1] == '(') {
+    out.bytes = end_of(rest, 1);
+  } else if (rest[1] == '{') {
+    out.bytes = end_of(rest, 1);
+    std::size_t to = 2;
+    while (to < rest.size() && is_name(rest[to])) ++to;
+    if (to == 2 || !is_name_start(rest[2])) return out;
+    out.name = rest.substr(2, to - 2);
+    std::string_view op = rest.substr(to, out.bytes - to);
+    if (op.starts_with("[@]") || op.starts_with("[*]")) op.remove_prefix(3);
+    out.plain = op == "}";
+    out.cuts = op.starts_with('#') || op.starts_with('/') ||
+               (op.starts_with(':') && op.size() > 1 && op[1] >= '0' && op[1] <= '9');
+    if (op.starts_with(':')) op.remove_prefix(1);
+    if (op.starts_with('-') || op.starts_with('=')) {
+      out.has_fallback = out.plain = true;
+      out.fallback = op.substr(1, op.size() - 2);
+    }
+  } else {
+    out.bytes = 2;  // $1, $@, $?
+  }
+  return out;
+}
+
+// Programs whose output has a shape of its own. A row with options allows only those, or words
+// without a dash where `words` is set.
+struct Tame {
+  std::string_view program;
+  std::string_view options;  // each option word that may stand there
+  bool words;                // and words that are no options
+};
+constexpr std::array kTame{
+    Tame{"git rev-parse", "--short --verify --show-toplevel --abbrev-ref -q --git-dir", true},
+    Tame{"git merge-base", "--all --fork-point", true},
+    Tame{"git symbolic-ref", "--short -q", true},
+    Tame{"git branch", "--show-current", false},
+    Tame{"git rev-list", "--max-count --max-parents=0 --all --count -n -1 -n1 --reverse", true},
+    Tame{"git describe", "--tags --abbrev=0 --always --long --all", true},
+    Tame{"git log",
+         "--format=%H --format=%h --pretty=%H --pretty=%h --pretty=format:%H"
+         " --pretty=format:%h --format=format:%H --oneline -1 -n -2 -3 -5 -10 -20 --all --reverse",
+         true},
+    Tame{"git tag", "-l --list --sort=-creatordate --sort=-v:refname --points-at", true},
+    Tame{"git stash", "", true},
+    Tame{"pwd", "-P -L", false},
+    Tame{"nproc", "--all", false},
+    Tame{"whoami", "", false},
+    Tame{"hostname", "-s -f", false},
+    Tame{"uname", "-a -s -m -r -n", false},
+    Tame{"mktemp", "-d", false},
+    Tame{"id", "-u -g -un -gn", false},
+    Tame{"which", "", true},
+    Tame{"wc", "-l -c -w", true},
+    Tame{"date", "-u -I", false},
+    Tame{"head", "-1 -n -n1 -2 -3 -5 -10 -20", true},
+    Tame{"tail", "-1 -n -n1 -2 -3 -5 -10 -20", true},
+    Tame{"sort", "-u -r -n -V", false},
+    Tame{"uniq", "-c", false},
+};
+
+bool has_word(std::string_view list, std::string_view word) {
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find(' ', at), list.size());
+    if (list.substr(at, end - at) == word) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
+    if (end > at) out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+// One command of a pipe. `filters`: behind another command, whose lines it passes on.
+bool is_tame_command(std::string_view text, bool filters) {
+  std::vector<std::string_view> words = words_of(text);
+  if (!words.empty() && words.back() == "2>/dev/null") words.pop_back();
+  if (words.empty()) return false;
+  if (filters && (words[0] == "awk" || words[0] == "cut")) {
+    const std::string_view rest = text.substr(text.find(words[0]) + words[0].size());
+    return rest.find("'{print $1}'") != std::string_view::npos ||
+           rest.find("-f1") != std::string_view::npos || rest.find("-c1") != std::string_view::npos;
+  }
+  std::size_t from = 1;
+  std::string program(words[0]);
+  if (program == "git") {
+    if (words.size() > 3 && words[1] == "-C") from = 3;
+    if (from >= words.size()) return false;
+    program += " " + std::string(words[from++]);
+  }
+  const auto* const row = std::find_if(kTame.begin(), kTame.end(),
+                                       [&](const Tame& one) { return one.program == program; });
+  if (row == kTame.end()) return false;
+  // These pass on what they read.
+  const bool passes =
+      program == "head" || program == "tail" || program == "sort" || program == "uniq";
+  if (passes && !filters) return false;
+  // `git log` prints messages unless it is told a format, and a hash at first with --oneline.
+  bool shaped = program != "git log";
+  for (std::size_t i = from; i < words.size(); ++i) {
+    std::string word(words[i]);
+    std::erase_if(word, [](char c) { return c == '"' || c == '\''; });
+    if (word.starts_with("+%") && program == "date") continue;
+    if (word.starts_with('-') ? !has_word(row->options, word) : !row->words) return false;
+    shaped = shaped || word.starts_with("--format=") || word.starts_with("--pretty=") ||
+             word == "--oneline";
+  }
+  return shaped;
+}
+
+}  // namespace
+
+bool is_tame_substitution(std::string_view text) {
+  if (text.find_first_of(";&<`(){}\\\n$") != std::string_view::npos) {
+    // What remains of the shell's grammar here is the pipe, 2>/dev/null and awk's '{print $1}'.
+    std::string plain(text);
+    for (const std::string_view known : {"'{print $1}'"}) {
+      const std::size_t at = plain.find(known);
+      if (at != std::string::npos) plain.erase(at, known.size());
+    }
+    if (plain.find_first_of(";&<`(){}\\\n$") != std::string::npos) return false;
+  }
+  bool filters = false;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('|', at), text.size());
+    if (!is_tame_command(text.substr(at, end - at), filters)) return false;
+    filters = true;
+    at = end + 1;
+  }
+  return true;
+}
+
+bool begins_tame(std::string_view word) {
+  if (!word.starts_with("$(")) return false;
+  const std::size_t end = end_of(word, 1);
+  return end > 3 && is_tame_substitution(word.substr(2, end - 3));
+}
+
+void LineValues::note(const std::string& name, std::string_view value, bool constant, bool split) {
+  Values& values = names_[name];
+  const bool lost = value.size() > limits::kPathBytesMax || values.texts.size() >= kTextsMax;
+  values.unknown = values.unknown || lost || (value.empty() && !constant);
+  values.blank = values.blank || (!split && !constant) || lost;
+  if (!lost && !value.empty()) values.texts.emplace_back(value);
+}
+
+void LineValues::append(const std::string& name, std::string_view value, bool constant) {
+  const std::vector<std::string> before = names_[name].texts;
+  for (const std::string& text : before) note(name, text + std::string(value), constant);
+  note(name, value, constant);
+}
+
+// `budget` ends what a word of many expansions would cost.
+void LineValues::expand(std::string_view rest, std::string made, bool changed, int depth,
+                        int& budget, std::vector<std::string>& out) const {
+  while (!rest.empty() && out.size() < kWordsMax) {
+    if (rest[0] != '$') {
+      const std::size_t plain = std::min(rest.find('$'), rest.size());
+      made += rest.substr(0, plain);
+      rest.remove_prefix(plain);
+      continue;
+    }
+    if (--budget < 0) return;
+    const Expansion one = expansion_at(rest);
+    const auto found = one.plain ? names_.find(one.name) : names_.end();
+    const bool known = found != names_.end() && depth < kNestedMax;
+    for (std::size_t i = 0; known && i < found->second.texts.size(); ++i) {
+      std::vector<std::string> inner;
+      expand(found->second.texts[i], {}, true, depth + 1, budget, inner);
+      for (const std::string& value : inner) {
+        expand(rest.substr(one.bytes), made + value, true, depth, budget, out);
+      }
+    }
+    if (one.has_fallback) {
+      expand(rest.substr(one.bytes), made + std::string(one.fallback), true, depth, budget, out);
+    }
+    if (known && !found->second.texts.empty() && !found->second.unknown) return;
+    made += rest.substr(0, one.bytes);
+    rest.remove_prefix(one.bytes);
+  }
+  if (changed && out.size() < kWordsMax) out.push_back(std::move(made));
+}
+
+std::vector<std::string> LineValues::words(std::string_view word) const {
+  std::vector<std::string> out;
+  if (word.size() > limits::kPathBytesMax || word.find('$') == std::string_view::npos) return out;
+  int budget = kExpansionsMax;
+  expand(word, {}, false, 0, budget, out);
+  return out;
+}
+
+bool LineValues::doubtful(std::string_view word, Doubt doubt, int depth) const {
+  if (word.starts_with('`') || depth > kNestedMax) return true;
+  for (std::size_t at = word.find('$'); at != std::string_view::npos; at = word.find('$', at)) {
+    const Expansion one = expansion_at(word.substr(at));
+    const std::string_view source = word.substr(at, one.bytes);
+    at += one.bytes;
+    if (source.starts_with("$((") || source.starts_with("${#") || source == "$?" ||
+        source == "$#" || source == "$$") {
+      continue;
+    }
+    if (source.starts_with("$(")) {
+      if (!is_tame_substitution(source.substr(2, source.size() - 3))) return true;
+      continue;
+    }
+    const auto found = names_.find(one.name);
+    if (one.name.empty() || found == names_.end()) {
+      if (doubt == Doubt::kNothing && !one.has_fallback) return true;
+      continue;
+    }
+    const Values& values = found->second;
+    if (doubt == Doubt::kBlank ? values.unknown && values.blank : values.unknown || one.cuts) {
+      return true;
+    }
+    for (const std::string& text : values.texts) {
+      const bool nested =
+          text.find('$') != std::string::npos || text.find('`') != std::string::npos;
+      const bool counts = doubt != Doubt::kBlank || values.blank;
+      if (nested && counts && text != word && doubtful(text, doubt, depth + 1)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace lilith::rules::shell
