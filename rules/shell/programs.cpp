@@ -66,24 +66,12 @@ ScriptSource source_of_operand(const Argument& word) {
 }
 
 ScriptSource shell_source(const std::vector<Argument>& argv) {
-  for (std::size_t i = 1; i < argv.size(); ++i) {
-    const std::string& word = argv[i].text;
-    if (word == "-" || word == "--") {
-      return i + 1 < argv.size() ? source_of_operand(argv[i + 1]) : ScriptSource::kInput;
-    }
-    if (!argv[i].constant || word.empty() || (word[0] != '-' && word[0] != '+')) {
-      return source_of_operand(argv[i]);
-    }
-    if (word == "--version" || word == "--help") return ScriptSource::kNone;
-    if (word == "--rcfile" || word == "--init-file") ++i;
-    if (word.starts_with("--")) continue;
-    if (word.find('c') != std::string::npos) {
-      return i + 1 < argv.size() ? ScriptSource::kGiven : ScriptSource::kUnknown;
-    }
-    if (word.find('s') != std::string::npos) return ScriptSource::kInput;
-    if (word.ends_with('o') || word.ends_with('O')) ++i;
-  }
-  return ScriptSource::kInput;
+  const ShellCall call = shell_call(argv);
+  if (call.prints) return ScriptSource::kNone;
+  const bool operand = call.operand < argv.size();
+  if (call.text) return operand ? ScriptSource::kGiven : ScriptSource::kUnknown;
+  if (call.input || !operand) return ScriptSource::kInput;
+  return source_of_operand(argv[call.operand]);
 }
 
 // Of one option: whether it gives the script; `skip` is how many further words are its value.
@@ -474,6 +462,36 @@ void interpreter_use(const Interpreter& program, const std::vector<Argument>& ar
 }
 
 }  // namespace
+
+ShellCall shell_call(const std::vector<Argument>& argv) {
+  ShellCall call;
+  std::size_t values = 0;  // words that belong to -o and -O
+  std::size_t i = 1;
+  for (; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (values > 0) {
+      --values;
+      continue;
+    }
+    if (word == "-" || word == "--") {
+      ++i;
+      break;
+    }
+    if (!argv[i].constant || word.empty() || (word[0] != '-' && word[0] != '+')) break;
+    if (word.starts_with("--")) {
+      call.prints = call.prints || word == "--version" || word == "--help";
+      if (word == "--rcfile" || word == "--init-file") ++values;
+      continue;
+    }
+    for (const char letter : std::string_view(word).substr(1)) {
+      call.text = call.text || letter == 'c';
+      call.input = call.input || letter == 's';
+      values += letter == 'o' || letter == 'O' ? 1U : 0U;
+    }
+  }
+  call.operand = std::min(i, argv.size());
+  return call;
+}
 
 bool is_interpreter(std::string_view name) { return interpreter(name) != nullptr; }
 

@@ -20,6 +20,14 @@ enum class ScriptSource {
   kUnknown,  // a word that may be anything: $X, <(...)
 };
 [[nodiscard]] ScriptSource script_source(const std::vector<Argument>& argv);
+// How a shell is called (bash manual 6.1, POSIX sh).
+struct ShellCall {
+  bool text = false;        // -c: the first operand is the script itself
+  bool input = false;       // -s
+  bool prints = false;      // --version, --help
+  std::size_t operand = 0;  // index of the first operand; argv.size() when there is none
+};
+[[nodiscard]] ShellCall shell_call(const std::vector<Argument>& argv);
 // python3, node, perl, ruby, php, lua: their scripts are not read.
 [[nodiscard]] bool is_interpreter(std::string_view name);
 

@@ -2166,21 +2166,13 @@ void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
     directories_ = {Directory{.known = false, .text = {}}};
     return nested_text(joined, look_through_, true);
   }
-  for (std::size_t i = 1; i < argv.size(); ++i) {
-    const std::string& word = argv[i].text;
-    if (!argv[i].constant) break;
-    if (word == "--rcfile" || word == "--init-file" || word == "-O" || word == "-o") {
-      if (word.starts_with("--")) use.hazards.push_back({"command.exec_option", word, use.offset});
-      ++i;
-      continue;
-    }
-    if (!word.starts_with('-') && !word.starts_with('+')) break;
-    if (!word.starts_with("--") && word.find('c') != std::string::npos && i + 1 < argv.size()) {
-      std::size_t at = i + 1;
-      while (at + 1 < argv.size() && argv[at].text.starts_with('-')) ++at;
-      return nested_text(argv[at], true, false);
+  for (const Word& word : argv) {
+    if (word.text == "--rcfile" || word.text == "--init-file") {
+      use.hazards.push_back({"command.exec_option", word.text, use.offset});
     }
   }
+  const ShellCall call = shell_call(arguments_of(argv));
+  if (call.text && call.operand < argv.size()) nested_text(argv[call.operand], true, false);
 }
 
 // trap TEXT SIGNAL...: runs at any time, like a function that is called everywhere.

@@ -440,6 +440,19 @@ constexpr VerdictRow kRows[] = {
     // ---- python3 -c
     VerdictRow{"python3 -c", "allowed where python3 is listed: docs/commands.md", "python3 -c 'import os; os.system(\"id\")'", ""},
     VerdictRow{"python3 -c", "allowed where python3 is listed: docs/commands.md", "npm run anything", ""},
+    // ---- shell options
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -euo pipefail -c 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -o pipefail -c 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -euoc pipefail 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -c -x 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -xc -- 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash +O extglob -c 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "sh -o errexit -c 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -c -o pipefail 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash --norc -c 'nmap x'", "command.not_listed"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -euo pipefail < x", "command.dynamic_text"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "cat x | bash -euo pipefail", "command.dynamic_text"},
+    VerdictRow{"shell options", "bash manual 6.1; found by the oracle", "bash -c 'ls' nmap", ""},
 };
 // clang-format on
 }  // namespace
