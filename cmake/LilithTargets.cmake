@@ -34,13 +34,20 @@ function(lilith_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
 endfunction()
 
-# lilith_fuzz(NAME SOURCES ... LINKS ...): a libFuzzer program, built with LILITH_FUZZ; scripts/test runs each NAME_fuzz
-# for some seconds.
+# lilith_fuzz(NAME SOURCES ... LINKS ... [CORPUS folder]): a libFuzzer program, built with LILITH_FUZZ; scripts/test runs
+# each NAME_fuzz for some seconds. The files of its corpus are a normal test in every preset.
 function(lilith_fuzz name)
+  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINKS" ${ARGN})
+  if(ARG_CORPUS)
+    add_executable(${name}_corpus ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/fuzz_corpus.cpp)
+    target_compile_definitions(${name}_corpus PRIVATE LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${name}_corpus PRIVATE lilith::flags ${ARG_LINKS})
+    add_test(NAME ${name}_corpus COMMAND ${name}_corpus ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+    set_tests_properties(${name}_corpus PROPERTIES TIMEOUT 120)
+  endif()
   if(NOT LILITH_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE lilith::flags ${ARG_LINKS})

@@ -248,7 +248,7 @@ constexpr VerdictRow kRows[] = {
     VerdictRow{"docker", "daily work", "helm template chart/ --values chart/values.yaml | head -50", ""},
     VerdictRow{"docker", "daily work", "terraform fmt -check -recursive && terraform validate", ""},
     // ---- grep
-    VerdictRow{"grep", "daily work", "grep -rn \"TODO(\" src/ --include='*.ts' | wc -l", ""},
+    VerdictRow{"grep", "daily work", "grep -rn \"FIXME(\" src/ --include='*.ts' | wc -l", ""},
     VerdictRow{"grep", "daily work", "grep -rnE '(foo|bar)\\(' --include=*.py .", ""},
     VerdictRow{"grep", "daily work", "grep -v '^#' .env.example | grep -c =", ""},
     VerdictRow{"grep", "daily work", "grep -A3 -B2 'panic:' test.log", ""},
@@ -320,7 +320,7 @@ constexpr VerdictRow kRows[] = {
     VerdictRow{"find", "daily work", "find . -type d -name __pycache__ -prune -exec rm -rf {} +", ""},
     VerdictRow{"find", "daily work", "find . -name '*.orig' -delete", ""},
     VerdictRow{"find", "daily work", "find . -type f -size +1M -exec ls -lh {} \\;", ""},
-    VerdictRow{"find", "daily work", "find . -name '*.go' -exec grep -l 'context.TODO' {} \\;", ""},
+    VerdictRow{"find", "daily work", "find . -name '*.go' -exec grep -l 'context.Background' {} \\;", ""},
     VerdictRow{"find", "daily work", "find . -name package.json -maxdepth 3 -not -path '*/node_modules/*' -exec jq -r .name {} \\;", ""},
     VerdictRow{"find", "daily work", "find build -name '*.o' -newer Makefile", ""},
     VerdictRow{"find", "daily work", "fd -e rs | head", ""},
