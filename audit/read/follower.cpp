@@ -54,11 +54,12 @@ class TailFile {
   [[nodiscard]] Result<void> read_at(std::uint64_t offset, std::size_t size, std::string& out) {
     if (compressed_) return decompress_at(offset, size, out);
     int error = 0;
-    out.resize_and_overwrite(size, [&](char* into, std::size_t room) {
+    // By `size` and not by what the library passes: libstdc++ 12 passes the capacity it grew to.
+    out.resize_and_overwrite(size, [&](char* into, std::size_t) {
       std::size_t have = 0;
-      while (have < room) {
+      while (have < size) {
         const ssize_t got =
-            ::pread(fd_.get(), into + have, room - have, static_cast<off_t>(offset + have));
+            ::pread(fd_.get(), into + have, size - have, static_cast<off_t>(offset + have));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) error = errno;
         if (got <= 0) break;
