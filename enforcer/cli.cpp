@@ -50,6 +50,7 @@ constexpr std::array kCommands{
                nullptr},
     CommandRow{"ship", "follow a log and deliver it to syslog or files", "lilith-ship"},
     CommandRow{"replay", "decide recorded events again under candidate policies", "lilith-replay"},
+    CommandRow{"wazuh", "test: which Wazuh rule fires on which event", "lilith-wazuh"},
     CommandRow{"import", "make events of the history that agents keep", "lilith-replay"},
 };
 

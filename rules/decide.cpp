@@ -275,6 +275,32 @@ std::string_view technique_of(std::string_view pattern) {
   return "T1552.001";
 }
 
+// Does this command send data along with its request? curl(1), wget(1).
+bool sends_body(const CommandUse& use) {
+  const bool is_curl = use.name == "curl";
+  if (!is_curl && use.name != "wget") return false;
+  constexpr std::array<std::string_view, 4> kCurl{"--data", "--form", "--json", "--upload-file"};
+  constexpr std::array<std::string_view, 2> kWget{"--post-", "--body-"};
+  const auto among = [](std::string_view word, const auto& options) {
+    return std::any_of(options.begin(), options.end(),
+                       [word](std::string_view option) { return word.starts_with(option); });
+  };
+  return std::any_of(use.argv.begin() + 1, use.argv.end(), [&](const Argument& argument) {
+    const std::string_view word = argument.text;
+    if (!is_curl || word.starts_with("--"))
+      return is_curl ? among(word, kCurl) : among(word, kWget);
+    if (!word.starts_with('-')) return false;
+    // A bundle ends at the first option that takes a value: -sd@x, but not -odata.
+    const std::size_t end = word.find_first_of("AbcCDdeEFhHKmoPQrtTuUwxXyYz");
+    return end != std::string_view::npos &&
+           std::string_view("dFT").find(word[end]) != std::string_view::npos;
+  });
+}
+
+// The most telling first: of several denials in one call an alert is raised for the worst.
+constexpr std::array<std::string_view, 8> kTelling{"T1071.001", "T1560", "T1552.004", "T1552.001",
+                                                   "T1562.001", "T1190", "T1048",     "T1059"};
+
 class Judge {
  public:
   Judge(const PolicyModel& policy, const Caller& caller, const CallAnalysis& analysis,
@@ -315,6 +341,7 @@ class Judge {
   void tool_default(Judged one, std::string_view code);
   void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
   [[nodiscard]] Mode mode_of(const Judged& one) const;
+  [[nodiscard]] std::string_view technique_of_call(const Judged& chosen) const;
   [[nodiscard]] Operation take_operation(Judged& one) const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
@@ -763,7 +790,10 @@ void Judge::egress_denied(std::unique_ptr<Operation> op, std::string_view code,
   one.section = "egress";
   one.line = p_.egress.line;
   one.code = code;
-  one.technique = "T1048";
+  const auto& commands = analysis_.command.commands;
+  const bool web = op->protocol == "http" || op->protocol == "https";
+  one.technique =
+      web && std::any_of(commands.begin(), commands.end(), sends_body) ? "T1071.001" : "T1048";
   one.operation = std::move(op);
   one.said = messages_.emplace_front(std::move(message));
   one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
@@ -1021,6 +1051,20 @@ Mode Judge::mode_of(const Judged& one) const {
   return p_.audit_mode || (logs && !one.always_block) ? Mode::kAudit : Mode::kEnforce;
 }
 
+// Of all denials with the effect of the deciding one.
+std::string_view Judge::technique_of_call(const Judged& chosen) const {
+  const auto rank = [](std::string_view technique) {
+    return std::find(kTelling.begin(), kTelling.end(), technique);
+  };
+  std::string_view best = chosen.technique;
+  for (const Judged& one : judged_) {
+    if (one.deny && mode_of(one) == mode_of(chosen) && rank(one.technique) < rank(best)) {
+      best = one.technique;
+    }
+  }
+  return best;
+}
+
 // What was judged; `one` is of no use afterwards.
 Operation Judge::take_operation(Judged& one) const {
   if (one.operation != nullptr) return std::move(*one.operation);
@@ -1096,7 +1140,7 @@ Decision Judge::conclude() {
   decision.line = chosen->line;
   if (chosen->deny) {
     decision.reason_code = chosen->code;
-    decision.technique = chosen->technique;
+    decision.technique = technique_of_call(*chosen);
     decision.reason = chosen->tell(*chosen, decision.rule);
     if (chosen->line != 0) {
       const std::string line = std::to_string(chosen->line);

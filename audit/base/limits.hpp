@@ -79,5 +79,7 @@ inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 
 // Replay: distinct calls whose decisions are remembered; more begin anew.
 inline constexpr std::size_t kReplayMemoMax = 500'000;
+// The same, for `--alerts`: text of lines kept for rules that look at whole lines.
+inline constexpr std::size_t kForecastTextBytesMax = std::size_t{1} << 30U;
 
 }  // namespace lilith::limits

@@ -30,7 +30,7 @@ MAIN = 40
 THIRD_PARTY = [
     (r"simdjson(\.h|/)", r"audit/"),
     (r"yaml-cpp/", r"audit/yaml/"),
-    (r"CLI/", r"(enforcer/cli|shipper/main|replay/[a-z_]+_command)\.cpp"),
+    (r"CLI/", r"(enforcer/cli|shipper/main|replay/[a-z_]+_command|wazuh/main)\.cpp"),
     (r"ada(/ada)?\.h", r"rules/host\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
@@ -63,7 +63,7 @@ def include_faults(path, text):
     room, floor = room_of(path)
     if room is None:
         return []
-    if re.fullmatch(r"(enforcer|shipper|replay)/(.*_)?main\.cpp", path):
+    if re.fullmatch(r"(enforcer|shipper|replay|wazuh)/(.*_)?main\.cpp", path):
         floor = MAIN
     faults = []
     for bracket, header in INCLUDE.findall(text):

