@@ -2,10 +2,12 @@
 
 #include "audit/base/text.hpp"
 #include "audit/base/unique_fd.hpp"
+#include "audit/burst.hpp"
 #include "audit/codec.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
@@ -115,6 +117,7 @@ class Recorder {
   UniqueFd socket_;
   std::vector<Client> clients_;
   Decoder decoder_;
+  BurstCounter bursts_;
   Event event_;
   std::string buffer_;
 };
@@ -133,6 +136,14 @@ std::string Recorder::record(std::string_view line, const ucred& peer) {
   event_.peer_uid = peer.uid;
   auto appended = log_->append(event_);
   if (!appended) return std::string(kError) + appended.error().message;
+  if (auto burst = bursts_.after(event_)) {
+    burst->via = Via::kRecorder;
+    // The denials themselves are in the log, and the SIEM counts them by itself.
+    if (auto said = log_->append(*burst); !said) {
+      std::fprintf(stderr, "lilith recorder: a burst was seen and not recorded: %s\n",
+                   said.error().message.c_str());
+    }
+  }
   return std::string(kOk) + std::to_string(appended->seq) + " " + appended->chain_hash;
 }
 

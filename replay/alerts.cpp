@@ -67,6 +67,7 @@ class SeenTable {
 struct Entry {
   WallTime time;
   std::uint32_t host = 0;
+  bool is_call = false;
   std::vector<std::uint32_t> seen;  // of each candidate and of the record; kNotWritten: no line
 };
 
@@ -99,6 +100,8 @@ std::optional<Event> rewritten(const Event& event, const rules::Policy& policy,
   out.detail.clear();
   return out;
 }
+
+std::string day_of(WallTime time) { return format_time(time).substr(0, 10); }
 
 std::int64_t seconds_of(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -160,7 +163,7 @@ struct AlertForecast::Impl {
       ++out.by_level[outcome.level];
       ++out.by_rule[outcome.rule];
       out.level_of[outcome.rule] = outcome.level;
-      ++out.by_day[format_time(entry.time).substr(0, 10)][outcome.rule];
+      ++out.by_day[day_of(entry.time)][outcome.rule];
     }
     return out;
   }
@@ -179,8 +182,8 @@ Result<void> AlertForecast::add(const Event& event) {
     ++impl_->left_out;
     return {};
   }
-  Entry entry{event.time, impl_->host_of(event.host), {}};
   const bool is_call = event.type == EventType::kDecision || event.type == EventType::kImported;
+  Entry entry{event.time, impl_->host_of(event.host), is_call, {}};
   if (!is_call) {
     entry.seen.assign(impl_->engines.size(), impl_->see(event));
   } else if (was_rejected(event) || !why_unknown(event).empty()) {
@@ -203,16 +206,19 @@ AlertReport AlertForecast::finish() {
                    [](const Entry& a, const Entry& b) { return a.time < b.time; });
   AlertReport out;
   out.left_out = impl_->left_out;
-  if (!impl_->entries.empty()) {
-    const WallTime first = impl_->entries.front().time, last = impl_->entries.back().time;
-    out.first_day = format_time(first).substr(0, 10);
-    out.last_day = format_time(last).substr(0, 10);
-    out.days = static_cast<std::uint64_t>((std::chrono::floor<std::chrono::days>(last) -
-                                           std::chrono::floor<std::chrono::days>(first))
-                                              .count()) +
-               1;
-    std::set<std::string> days;
-    for (const Entry& entry : impl_->entries) days.insert(format_time(entry.time).substr(0, 10));
+  // Days of work: an imported log was opened on another day than its calls were made.
+  std::set<std::chrono::sys_days> days;
+  for (const bool calls_only : {true, false}) {
+    if (!days.empty()) break;
+    for (const Entry& entry : impl_->entries) {
+      if (entry.is_call || !calls_only)
+        days.insert(std::chrono::floor<std::chrono::days>(entry.time));
+    }
+  }
+  if (!days.empty()) {
+    out.first_day = day_of(WallTime(*days.begin()));
+    out.last_day = day_of(WallTime(*days.rbegin()));
+    out.days = static_cast<std::uint64_t>((*days.rbegin() - *days.begin()).count()) + 1;
     out.days_with_events = days.size();
   }
   for (std::size_t i = 0; i < impl_->policies.size(); ++i) out.candidates.push_back(impl_->run(i));

@@ -77,6 +77,12 @@ inline constexpr std::chrono::seconds kRotateIntervalMin{120};
 // How far back a writer looks for the last event in a log whose end is no event of ours.
 inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 
+// egress_burst, in agreement with rule 100802 of wazuh/lilith_rules.xml; and processes counted at
+// once.
+inline constexpr std::size_t kBurstDenials = 5;
+inline constexpr std::chrono::seconds kBurstSpan{60};
+inline constexpr std::size_t kBurstProcessesMax = 10'000;
+
 // Replay: distinct calls whose decisions are remembered; more begin anew.
 inline constexpr std::size_t kReplayMemoMax = 500'000;
 // The same, for `--alerts`: text of lines kept for rules that look at whole lines.

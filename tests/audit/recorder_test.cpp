@@ -83,6 +83,23 @@ TEST(Recorder, WritesStampsThePeerAndAcknowledges) {
   EXPECT_EQ(events[1].via, Via::kRecorder);
 }
 
+TEST(Recorder, AddsABurstAfterTheFifthEgressDenialOfOneProcess) {
+  const test::TempDir dir;
+  RunningRecorder recorder(dir.path());
+  auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+  for (int i = 0; i < 6; ++i) {
+    Event event = test::denied_egress();
+    event.id.clear();
+    ASSERT_TRUE(client->append(event).has_value());
+  }
+  const auto events = recorder.events();
+  ASSERT_EQ(events.size(), 8U) << "log_opened, six denials, one burst";
+  EXPECT_EQ(events[6].type, EventType::kEgressBurst);
+  EXPECT_EQ(events[6].process_key, events[5].process_key);
+  EXPECT_EQ(events[6].chain_prev, events[5].chain_hash);
+  EXPECT_FALSE(events[6].id.empty());
+}
+
 TEST(Recorder, ServesThreeHundredProcessesInOneChain) {
   const test::TempDir dir;
   RunningRecorder recorder(dir.path());
