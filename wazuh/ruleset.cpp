@@ -563,8 +563,8 @@ std::set<std::string, std::less<>> list_keys(std::string_view text) {
 RuleFile stock_rules() {
   return {"stock rules of Wazuh", R"(<group name="syslog,errors,">
   <rule id="1002" level="2">
-    <match>core_dumped|failure|error|attack| bad |illegal |denied|refused|unauthorized|fatal|</match>
-    <match>failed|Segmentation Fault|Corrupted</match>
+    <match>core_dumped|failure|error|attack| bad |illegal |denied|refused|</match>
+    <match>unauthorized|fatal|failed|Segmentation Fault|Corrupted</match>
     <description>Unknown problem somewhere in the system.</description>
   </rule>
   <rule id="1003" level="13" maxsize="1025" noalert="1">

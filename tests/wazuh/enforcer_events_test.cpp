@@ -36,7 +36,7 @@ tool_invocations:
       command_blocklist: [wget]
       path_blocklist: ["**/.ssh/**"]
     - {name: read_file, path_allowlist: ["/**"], path_blocklist: ["**/.ssh/**", "**/.env"]}
-    - {name: write_file, path_allowlist: ["/**"]}
+    - {name: write_file, path_allowlist: ["/home/**"]}
 protect_agent_config: true
 audit:
   enabled: true

@@ -171,8 +171,8 @@ TEST(Forecast, RulesThatLookAtTheLineSeeTheWholeLine) {
                  "<group name=\"local,\"><rule id=\"100900\" level=\"14\"><if_sid>100801</if_sid>"
                  "<match>/secret</match><description>d</description></rule></group>"}});
   EXPECT_EQ(report.candidates[0].by_rule.at(100900), 1U);
-  EXPECT_EQ(report.candidates[0].by_rule.at(100801), 5U)
-      << "and its event is lost to 100802, which has counted four others";
+  EXPECT_EQ(report.candidates[0].by_rule.at(100801), 4U)
+      << "its event is lost to 100802, which counts the five others";
 }
 
 // ---- the command
@@ -215,6 +215,23 @@ TEST(ForecastCommand, JsonHasOneMemberMore) {
   EXPECT_TRUE(with.out.starts_with(plain.out.substr(0, plain.out.size() - 2)));
   EXPECT_THAT(with.out, HasSubstr(R"(,"alerts":{"first_day":"2026-11-24")"));
   EXPECT_THAT(with.out, HasSubstr(R"({"rule":100802,"level":15,"alerts":1,"per_day":1})"));
+}
+
+// The first row of the table in docs/replay.md.
+TEST(ForecastCommand, RecordedBaselineUnderTheSamplePolicyGivesTheDocumentedLoad) {
+  LILITH_NEEDS_SHARED(history, "data/claude_code_baseline.ndjson");
+  const TempDir folder;
+  const std::string log = folder.file("baseline.log");
+  ASSERT_EQ(
+      run({std::string(LILITH_BIN_DIR) + "/lilith", "import", "neutral", history, "--output", log})
+          .exit_code,
+      0);
+  const auto result = replay_alerts({log, "--policy", kSample, "--alerts", kRules, "--json"});
+  EXPECT_THAT(result.out, HasSubstr(R"("days":18,"days_with_events":16,"left_out":52)"));
+  EXPECT_THAT(result.out,
+              HasSubstr(R"("by_rule":[{"rule":100800,"level":10,"alerts":6206,"per_day":387.875},)"
+                        R"({"rule":100801,"level":13,"alerts":9,"per_day":0.5625},)"
+                        R"({"rule":100812,"level":12,"alerts":37,"per_day":2.3125}])"));
 }
 
 TEST(ForecastCommand, RefusesRulesThatAManagerWouldRefuse) {
