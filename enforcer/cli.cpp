@@ -3,15 +3,12 @@
 #include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
 #include "audit/base/unique_fd.hpp"
-#include "audit/json/reader.hpp"
-#include "audit/json/writer.hpp"
 #include "audit/read/verify.hpp"
 #include "audit/recorder.hpp"
+#include "enforcer/cli_text.hpp"
 #include "enforcer/hook_main.hpp"
 #include "enforcer/policy_place.hpp"
 #include "enforcer/show.hpp"
-#include "rules/agents/agents.hpp"
-#include "rules/decide.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -29,9 +26,6 @@
 namespace lilith::enforcer {
 namespace {
 
-// docs/exit-codes.md
-constexpr int kGood = 0, kFound = 1, kUsage = 2, kIncomplete = 3;
-
 struct CommandRow {
   const char* name;
   const char* does;
@@ -42,8 +36,8 @@ constexpr std::array kCommands{
                "one agent hook event on standard input -> verdict; the event is logged first",
                nullptr},
     CommandRow{"policy",
-               "check, explain, schema: is a policy right, and what does it say of a call",
-               nullptr},
+               "check, explain, diff, schema: is a policy right, and what does it say of a call",
+               "lilith-policy"},
     CommandRow{"verify", "the chain of audit logs: nothing missing, changed or twice", nullptr},
     CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
     CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
@@ -53,21 +47,6 @@ constexpr std::array kCommands{
     CommandRow{"wazuh", "test: which Wazuh rule fires on which event", "lilith-wazuh"},
     CommandRow{"import", "make events of the history that agents keep", "lilith-replay"},
 };
-
-void print(std::string_view text) {
-  // A reader that went away (head, less) is no error of ours.
-  if (auto ignored = write_all(STDOUT_FILENO, text); !ignored) return;
-}
-
-int complain(const std::string& message, int code) {
-  const std::string text = "lilith: " + message + "\n";
-  if (auto ignored = write_all(STDERR_FILENO, text); !ignored) return code;
-  return code;
-}
-
-int code_of(const Error& error) {
-  return error.code == ErrorCode::kInvalidInput ? kUsage : kIncomplete;
-}
 
 std::string help() {
   std::string out =
@@ -101,140 +80,6 @@ int run_sibling(const CommandRow& row, int argc, char** argv) {
   return complain("lilith " + std::string(row.name) + " needs the program " + program + ": " +
                       std::strerror(errno),
                   kUsage);
-}
-
-// ---- policy ----
-
-struct CheckOptions {
-  std::vector<std::string> files;
-  bool json = false;
-};
-
-void append_json(json::Writer& writer, const rules::Diagnostic& diagnostic) {
-  writer.begin_object();
-  writer.member("severity", diagnostic.severity == rules::Severity::kError ? "error" : "warning");
-  writer.member("file", diagnostic.file).member("line", diagnostic.line);
-  writer.member("column", diagnostic.column).member("message", diagnostic.message);
-  writer.end_object();
-}
-
-int check_policies(const CheckOptions& options) {
-  int code = kGood;
-  std::string text, out;
-  json::Writer writer(out);
-  writer.begin_object().key("files").begin_array();
-  for (const std::string& file : options.files) {
-    const bool readable = ::access(file.c_str(), R_OK) == 0;
-    const rules::PolicyLoad load = rules::load_policy_file(file);
-    if (!load.policy) code = std::max(code, readable ? kFound : kIncomplete);
-    writer.begin_object().member("file", file).member("valid", load.policy != nullptr);
-    if (load.policy) writer.member("sha256", load.policy->sha256());
-    writer.key("diagnostics").begin_array();
-    for (const rules::Diagnostic& diagnostic : load.diagnostics) {
-      append_json(writer, diagnostic);
-      text += printable(rules::to_string(diagnostic)) + "\n";
-    }
-    writer.end_array().end_object();
-    if (load.policy) text += printable(file) + ": valid, sha256 " + load.policy->sha256() + "\n";
-  }
-  writer.end_array().end_object();
-  print(options.json ? out + "\n" : text);
-  return code;
-}
-
-struct ExplainOptions {
-  std::string file;
-  std::string agent = "claude_code";
-  std::string tool, server, command, path, url, cwd;
-  bool json = false;
-};
-
-// The tool that stands for the kind of call, where none is named.
-std::string usual_tool(const ExplainOptions& options) {
-  const bool command = !options.command.empty(), url = !options.url.empty();
-  if (options.agent == "vscode_copilot") {
-    return command ? "run_in_terminal" : url ? "fetch_webpage" : "read_file";
-  }
-  if (options.agent == "gh_copilot_cli") return command ? "bash" : url ? "web_fetch" : "view";
-  return command ? "Bash" : url ? "WebFetch" : "Read";
-}
-
-Result<std::string> tool_input(const ExplainOptions& options) {
-  if (options.command.empty() && options.path.empty() && options.url.empty()) {
-    return read_all(STDIN_FILENO, limits::kHookInputBytesMax);
-  }
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_object();
-  if (!options.command.empty()) writer.member("command", options.command);
-  if (!options.path.empty()) writer.member("path", options.path);
-  if (!options.url.empty()) writer.member("url", options.url);
-  writer.end_object();
-  return out;
-}
-
-void print_decision(const rules::Decision& decision, const audit::Call& call, bool as_json) {
-  std::string out;
-  const std::string operation = audit::describe(decision.operation);
-  if (as_json) {
-    json::Writer writer(out);
-    writer.begin_object();
-    writer.member("decision", audit::name(decision.verdict));
-    writer.member("action", audit::name(decision.action));
-    writer.member("mode", audit::name(decision.mode));
-    writer.member("rule", decision.rule).member("line", decision.line);
-    writer.member("reason_code", decision.reason_code).member("reason", decision.reason);
-    writer.member("technique", decision.technique).member("operation", operation);
-    writer.member("operations", static_cast<std::uint64_t>(decision.operations));
-    writer.key("also").begin_array();
-    for (const audit::Operation& other : decision.others) writer.value(audit::describe(other));
-    writer.end_array().member("call", audit::name(call.kind)).end_object();
-    return print(out + "\n");
-  }
-  out += std::string(audit::name(decision.action)) + ": " + printable(operation) + "\n";
-  if (!decision.reason.empty()) out += "  why   " + printable(decision.reason) + "\n";
-  if (!decision.rule.empty()) {
-    out += "  rule  " + printable(decision.rule);
-    if (decision.line > 0) out += " (line " + std::to_string(decision.line) + ")";
-    out += "\n";
-  }
-  for (const audit::Operation& other : decision.others) {
-    out += "  also  " + printable(audit::describe(other)) + "\n";
-  }
-  print(out);
-}
-
-int explain(ExplainOptions options) {
-  const auto agent = agents::agent_from_name(options.agent);
-  if (agent) options.agent = agents::name(*agent);
-  const rules::PolicyLoad load = rules::load_policy_file(options.file);
-  if (!load.policy) {
-    std::string text;
-    for (const auto& diagnostic : load.diagnostics) text += printable(to_string(diagnostic)) + "\n";
-    print(text);
-    return complain("the policy is not usable", kUsage);
-  }
-  if (options.tool.empty()) options.tool = usual_tool(options);
-  if (options.cwd.empty()) options.cwd = std::filesystem::current_path().string();
-  const auto input = tool_input(options);
-  if (!input) return complain(input.error().message, kIncomplete);
-  json::Document document;
-  const auto arguments = document.parse(*input);
-  if (!arguments) {
-    return complain("the tool's arguments on standard input: " + arguments.error().message, kUsage);
-  }
-  const auto user = rules::current_user();
-  if (!user) return complain(user.error().message, kUsage);
-  agents::MappedCall mapped =
-      agents::map_call(options.agent, options.tool, *arguments, options.cwd);
-  if (!options.server.empty()) mapped.server = options.server;
-  const rules::CallAnalysis analysis = rules::analyse(mapped.call);
-  const audit::Facts facts =
-      rules::observe(analysis, *user, options.cwd, rules::real_file_system());
-  const rules::Decision decision =
-      rules::decide(*load.policy, {options.agent, options.tool, mapped.server}, analysis, facts);
-  print_decision(decision, mapped.call, options.json);
-  return decision.verdict == audit::Verdict::kAllow ? kGood : kFound;
 }
 
 // ---- verify, audit, recorder ----
@@ -318,7 +163,6 @@ class CommandLine {
  public:
   CommandLine() : app_("", "lilith") {
     app_.require_subcommand(1);
-    add_policy();
     add_verify();
     add_audit();
     add_recorder();
@@ -341,31 +185,6 @@ class CommandLine {
     CLI::App* added = parent.add_subcommand(name, does);
     added->callback([this, action = std::move(action)] { action_ = action; });
     return added;
-  }
-  void add_policy() {
-    CLI::App* policy = app_.add_subcommand("policy", "check, explain and describe policies");
-    policy->require_subcommand(1);
-    auto* check = command(*policy, "check", "validate: 0 valid, 1 errors, 3 a file can't be read",
-                          [this] { return check_policies(check_); });
-    check->add_option("FILE", check_.files, "policies")->required();
-    check->add_flag("--json", check_.json, "diagnostics as JSON");
-    auto* one = command(*policy, "explain",
-                        "what the policy says of one call: 0 allowed, 1 denied. The tool's "
-                        "arguments come as JSON on standard input, or by --command, --path, --url",
-                        [this] { return explain(explain_); });
-    one->add_option("FILE", explain_.file, "policy")->required();
-    one->add_option("--agent", explain_.agent, "agent (claude_code)");
-    one->add_option("--tool", explain_.tool, "the agent's own tool name");
-    one->add_option("--server", explain_.server, "MCP server");
-    one->add_option("--command", explain_.command, "a shell line");
-    one->add_option("--path", explain_.path, "a file");
-    one->add_option("--url", explain_.url, "a URL");
-    one->add_option("--cwd", explain_.cwd, "the session's directory (the current one)");
-    one->add_flag("--json", explain_.json, "the decision as JSON");
-    command(*policy, "schema", "the grammar of the file as JSON Schema", [] {
-      print(rules::policy_json_schema());
-      return kGood;
-    });
   }
   void add_verify() {
     auto* added =
@@ -411,8 +230,6 @@ class CommandLine {
 
   CLI::App app_;
   std::function<int()> action_;
-  CheckOptions check_;
-  ExplainOptions explain_;
   ShowOptions show_;
   RecorderArguments recorder_;
   std::vector<std::string> logs_;

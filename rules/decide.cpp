@@ -2,6 +2,8 @@
 
 #include "audit/base/text.hpp"
 #include "audit/json/reader.hpp"
+#include "rules/advice.hpp"
+#include "rules/decide_trace.hpp"
 #include "rules/policy_model.hpp"
 
 #include <algorithm>
@@ -226,8 +228,10 @@ class Shown {
   std::string made_;
   std::string_view view_;
 };
-// Room for " (FILE:LINE)" behind a sentence.
-constexpr std::size_t kPlaceBytes = 96;
+// A path or name in a sentence; of longer ones the beginning is told.
+constexpr std::size_t kShownBytesMax = 300;
+// Room for " (FILE:LINE); ADVICE" behind a sentence.
+constexpr std::size_t kPlaceBytes = 192;
 
 std::string rule_of(const Judged& one) {
   const bool entry = one.entry.has_value();
@@ -238,8 +242,10 @@ std::string rule_of(const Judged& one) {
 // "PREFIX'WHAT'SUFFIX", and the rule behind it.
 std::string tell_of(std::string_view prefix, std::string_view what, std::string_view suffix,
                     std::string_view rule = {}, std::string_view end = {}) {
-  const Shown shown(what);
-  return joined({prefix, "'", shown.view(), "'", suffix, rule, end}, kPlaceBytes);
+  const bool is_long = what.size() > kShownBytesMax;
+  const Shown shown(is_long ? utf8_prefix(what, kShownBytesMax) : what);
+  return joined({prefix, "'", shown.view(), is_long ? "...'" : "'", suffix, rule, end},
+                kPlaceBytes);
 }
 
 // Names of `member` in the arguments that a rule asks for.
@@ -304,8 +310,13 @@ constexpr std::array<std::string_view, 8> kTelling{"T1071.001", "T1560", "T1552.
 class Judge {
  public:
   Judge(const PolicyModel& policy, const Caller& caller, const CallAnalysis& analysis,
-        const Facts& facts)
-      : p_(policy), caller_(caller), analysis_(analysis), facts_(facts), path_facts_(facts) {}
+        const Facts& facts, DecisionTrace* trace = nullptr)
+      : p_(policy),
+        caller_(caller),
+        analysis_(analysis),
+        facts_(facts),
+        path_facts_(facts),
+        trace_(trace) {}
 
   Decision run();
   Decision run_connection(std::string_view host, int port, std::string_view protocol);
@@ -313,6 +324,7 @@ class Judge {
  private:
   void judge_call(OperationKind kind, const Call& call);
   void judge_path(OperationKind kind, std::string_view given, std::string_view cwd, bool of_shell);
+  void judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged one);
   void judge_command(const Call& call);
   void judge_line(const ToolRule& lists, bool listed);
   void judge_use(const CommandUse& use, const ToolRule& rule);
@@ -325,6 +337,7 @@ class Judge {
   void judge_url(const std::string& url);
   void judge_host_use(const HostUse& use);
   void judge_host(const CanonicalHost& host, Operation op);
+  void judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operation> op);
   void judge_mcp(const Call& call);
   void judge_other(const Call& call);
   void judge_blocked_tool(OperationKind kind, const Call& call);
@@ -335,14 +348,34 @@ class Judge {
   [[nodiscard]] bool is_protected(const KnownPath& path) const;
 
   Judged& add(Judged one) {
+    if (trace_ != nullptr) trace_->operations.emplace_back().consulted = std::move(consulted_);
+    consulted_.clear();
     judged_.push_back(std::move(one));
     return judged_.back();
   }
+  // For explain: a rule was asked, and `entry` of it (or it as a whole) applied.
+  void note(std::string_view section, std::string_view tool, std::string_view list, int line,
+            bool met, std::optional<std::string_view> entry = {}) {
+    if (trace_ == nullptr || line == 0) return;
+    Judged one;
+    one.section = section;
+    one.tool = tool;
+    one.list = list;
+    one.entry = entry;
+    consulted_.push_back({rule_of(one), line, met});
+  }
+  void note_hit(std::string_view fallback_tool, const PathBlockList::Hit* hit);
+  void tell_trace(const Judged& chosen);
   void tool_default(Judged one, std::string_view code);
   void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
   [[nodiscard]] Mode mode_of(const Judged& one) const;
   [[nodiscard]] std::string_view technique_of_call(const Judged& chosen) const;
-  [[nodiscard]] Operation take_operation(Judged& one) const;
+  [[nodiscard]] Operation operation_of(const Judged& one, std::string path) const;
+  [[nodiscard]] Operation take_operation(Judged& one) const {
+    if (one.operation != nullptr) return std::move(*one.operation);
+    return operation_of(one, std::move(one.path));
+  }
+  [[nodiscard]] std::string reason_of(const Judged& one, std::string_view rule) const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
     const auto found = p_.tools.allowed.find(name);
@@ -362,6 +395,8 @@ class Judge {
   const PathFacts path_facts_;
   std::vector<Judged> judged_;
   std::forward_list<std::string> messages_;  // the few that are made at once; `said` views them
+  DecisionTrace* trace_;
+  std::vector<DecisionTrace::Rule> consulted_;  // since the last operation was judged
 };
 
 // What no list names: the section's default decides.
@@ -371,6 +406,7 @@ void Judge::tool_default(Judged one, std::string_view code) {
   one.entry.reset();
   one.line = p_.tools.default_line;
   one.deny = !tools_default_allow();
+  note(kToolsDefault, {}, {}, one.line, true);
   if (one.deny) {
     one.code = p_.tools.line == 0 ? "tool.no_section" : code;
     one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view) {
@@ -399,6 +435,21 @@ const PathBlockList::Hit* Judge::blocked(const PathBlockList& list, const KnownP
     spelling = one;
   }
   return best;
+}
+
+void Judge::note_hit(std::string_view fallback_tool, const PathBlockList::Hit* hit) {
+  if (trace_ == nullptr) return;
+  if (hit != nullptr) {
+    return note(kTools, hit->rule->name, "path_blocklist", hit->entry->line, true,
+                hit->entry->text);
+  }
+  // A shell line asks the lists of every tool.
+  for (const char* name : {"read_file", "write_file", "run_command"}) {
+    const ToolRule* rule = tool(name);
+    const bool asked = fallback_tool.empty() || fallback_tool == name;
+    if (rule != nullptr && asked)
+      note(kTools, name, "path_blocklist", rule->path_block.line, false);
+  }
 }
 
 bool Judge::judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one) {
@@ -430,7 +481,9 @@ bool Judge::is_protected(const KnownPath& path) const {
 
 // Writing what configures an agent or runs later. Takes `one` when that closes the path.
 bool Judge::judge_protected(const KnownPath& path, Judged& one) {
-  if (!is_protected(path)) return false;
+  const bool is_guarded = is_protected(path);
+  note("protect_agent_config", {}, {}, p_.protect_line, is_guarded);
+  if (!is_guarded) return false;
   one.deny = true;
   one.section = "protect_agent_config";
   one.tool = {};
@@ -460,8 +513,10 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
                                 : is_write ? p_.tools.write_block
                                            : p_.tools.read_block;
   std::string_view spelling;
-  if (const auto* hit = blocked(closed, path, spelling)) {
-    judge_blocked(hit, spelling, std::move(one));
+  const auto* closing = blocked(closed, path, spelling);
+  note_hit(of_shell ? std::string_view() : one.tool, closing);
+  if (closing != nullptr) {
+    judge_blocked(closing, spelling, std::move(one));
     return;
   }
   if (is_write && judge_protected(path, one)) return;
@@ -475,8 +530,14 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
     add(std::move(one));
     return;
   }
+  judge_path_allow(path, rule, std::move(one));
+}
+
+// What no block list closes: the tool's allow list, and then the section's default.
+void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged one) {
   if (rule == nullptr) {
-    one.said = is_write ? "the operation write_file" : "the operation read_file";
+    one.said = one.kind == OperationKind::kWriteFile ? "the operation write_file"
+                                                     : "the operation read_file";
     return tool_default(std::move(one), "tool.not_listed");
   }
   one.list = "path_allowlist";
@@ -486,8 +547,10 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
     hit = PathPatternSet::npos;
     one.path = path.by_text;
   }
+  if (hit == PathPatternSet::npos) note(kTools, one.tool, one.list, rule->path_allow.line, false);
   if (hit != PathPatternSet::npos) {
     const Entry& entry = rule->path_allow.entries[hit];
+    note(kTools, one.tool, one.list, entry.line, true, entry.text);
     one.deny = false;
     one.entry = entry.text;
     one.line = entry.line;
@@ -511,6 +574,7 @@ void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const Tool
     if (entry != rule.command_allow.end()) {
       const auto& accepted = entry->second.allow_hazards;
       if (std::find(accepted.begin(), accepted.end(), hazard.code) != accepted.end()) return;
+      note(kTools, "run_command", "command_allowlist", entry->second.entry.line, false, use->name);
     }
   }
   Judged one;
@@ -548,6 +612,7 @@ bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, cons
     one.list = "command_blocklist";
     one.entry = blocking.entry.text;
     one.line = blocking.entry.line;
+    note(kTools, one.tool, one.list, one.line, true, one.entry);
     one.code = "command.blocked";
     one.technique = "T1059";
     one.tell = [](const Judged& j, std::string_view by) {
@@ -565,6 +630,9 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
   const std::string_view name =
       slash == std::string::npos ? use.name : std::string_view(use.name).substr(slash + 1);
   if (judge_blocked_use(use, name, rule)) return;
+  if (!rule.command_block.empty()) {
+    note(kTools, "run_command", "command_blocklist", rule.command_block.front().entry.line, false);
+  }
   Judged one;
   one.kind = OperationKind::kRunCommand;
   one.use = &use;
@@ -577,9 +645,13 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
                        std::find(facts_.trusted_programs.begin(), facts_.trusted_programs.end(),
                                  use.name) != facts_.trusted_programs.end();
   const auto entry = trusted ? rule.command_allow.find(name) : rule.command_allow.end();
+  if (entry == rule.command_allow.end()) {
+    note(kTools, one.tool, one.list, rule.command_allow_line, false);
+  }
   if (entry != rule.command_allow.end()) {
     one.entry = entry->first;
     one.line = entry->second.entry.line;
+    note(kTools, one.tool, one.list, one.line, true, one.entry);
   } else if (!use.needs_entry) {
     one.section = "command.builtin";
     one.tool = one.list = {};
@@ -596,7 +668,7 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
     if (!trusted) {
       one.tell = [](const Judged& j, std::string_view) {
         return tell_of("command ", j.use->name,
-                       " is named by a path that others than root may change; call it by its name");
+                       " is named by a path that others than root may change");
       };
     }
   }
@@ -621,6 +693,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
   std::string_view spelling;
   const PathBlockList::Hit* hit = blocked(closed, path, spelling);
   if (hit != nullptr) {
+    note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
     return judge_blocked(hit, absolute ? spelling : std::string_view(use.text), std::move(one));
   }
@@ -640,6 +713,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     hit = closed.find(given, blocked_user());
     if (hit == nullptr) hit = closed.find_possible(given, whole.has_value(), blocked_user());
     if (hit == nullptr) continue;
+    note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
     judge_blocked(hit, use.text, std::move(one));
     judged_.back().tell = [](const Judged& j, std::string_view by) {
@@ -807,10 +881,10 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
   auto op = std::make_unique<Operation>(std::move(named));
   const int port = op->port;
   const std::string protocol = op->protocol;
-  const std::string who = "host '" + printable(host.text) + "'";
+  const auto who = [&host] { return "host '" + printable(host.text) + "'"; };
   if (egress.line == 0) {
     return egress_denied(std::move(op), "egress.no_section",
-                         "the policy has no egress section, so " + who + " is denied");
+                         "the policy has no egress section, so " + who() + " is denied");
   }
   const auto carried = carried_ipv4(host);
   const HostEntry* closed = egress.blocked.find(host, port, protocol);
@@ -818,7 +892,9 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
     const HostEntry* inner = egress.blocked.find(*carried, port, protocol);
     if (closed == nullptr || (inner != nullptr && inner->entry.always_block)) closed = inner;
   }
+  if (closed == nullptr) note("egress", {}, "blocked_destinations", egress.blocked.line, false);
   if (closed != nullptr) {
+    note("egress", {}, "blocked_destinations", closed->entry.line, true, closed->entry.text);
     egress_denied(std::move(op), "egress.blocked", {});
     Judged& one = judged_.back();
     one.list = "blocked_destinations";
@@ -830,13 +906,25 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
     };
     return;
   }
-  if (!egress.private_addresses && (is_private(host) || (carried && is_private(*carried)))) {
+  const bool is_refused =
+      !egress.private_addresses && (is_private(host) || (carried && is_private(*carried)));
+  note("egress", {}, "private", egress.private_line, is_refused);
+  if (is_refused) {
     egress_denied(std::move(op), "egress.private",
-                  who + " is a private address, refused by egress.private: false");
+                  who() + " is a private address, refused by egress.private: false");
     judged_.back().list = "private";
     judged_.back().line = egress.private_line;
     return;
   }
+  judge_host_allow(host, std::move(op));
+}
+
+// What no block entry closes: the allow list, and then the section's default.
+void Judge::judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operation> op) {
+  const EgressSection& egress = p_.egress;
+  const int port = op->port;
+  const std::string protocol = op->protocol;
+  const auto who = [&host] { return "host '" + printable(host.text) + "'"; };
   Judged one;
   one.is_egress = true;
   one.kind = OperationKind::kEgress;
@@ -846,9 +934,12 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
     one.list = "allowed_destinations";
     one.entry = entry->entry.text;
     one.line = entry->entry.line;
+    note("egress", {}, one.list, one.line, true, one.entry);
     add(std::move(one));
     return;
   }
+  note("egress", {}, "allowed_destinations", egress.allowed.line, false);
+  note("egress", {}, "default_action", egress.default_line, true);
   if (egress.default_action == DefaultAction::kAllow) {
     one.operation = std::move(op);
     one.list = "default_action";
@@ -859,11 +950,11 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
   const HostEntry* near = egress.allowed.find_host(host);
   if (near == nullptr) {
     egress_denied(std::move(op), "egress.not_listed",
-                  who + " is not in egress.allowed_destinations");
+                  who() + " is not in egress.allowed_destinations");
   } else {
     egress_denied(
         std::move(op), "egress.port_or_protocol",
-        who + " is listed, but not with " + protocol + " on port " + std::to_string(port));
+        who() + " is listed, but not with " + protocol + " on port " + std::to_string(port));
   }
   judged_.back().list = "default_action";
   judged_.back().line = near == nullptr ? egress.default_line : near->entry.line;
@@ -925,6 +1016,7 @@ void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
     if (own != nullptr && (rule == nullptr || own->always_block)) rule = own;
   }
   if (rule == nullptr) return;
+  note(kTools, {}, "blocked_tools", rule->line, true, rule->name);
   Judged one;
   one.deny = true;
   one.always_block = rule->always_block;
@@ -966,7 +1058,9 @@ void Judge::judge_mcp(const Call& call) {
     if (rule == nullptr) continue;
     const bool server_listed =
         rule->has_servers ? lists_server(*rule, caller_.server) : own && says_server;
-    if (!server_listed || arguments_match(*rule, call) != Match::kYes) continue;
+    const bool met = server_listed && arguments_match(*rule, call) == Match::kYes;
+    note(kTools, rule->name, {}, rule->line, met);
+    if (!met) continue;
     one.tool = rule->name;
     one.line = rule->line;
     add(std::move(one));
@@ -986,7 +1080,10 @@ void Judge::judge_other(const Call& call) {
   // its name.
   const bool is_operation = audit::operation_kind(caller_.tool).has_value();
   const ToolRule* rule = is_operation ? nullptr : tool(caller_.tool);
-  if (rule != nullptr && !rule->has_servers && arguments_match(*rule, call) == Match::kYes) {
+  const bool met =
+      rule != nullptr && !rule->has_servers && arguments_match(*rule, call) == Match::kYes;
+  if (rule != nullptr) note(kTools, rule->name, {}, rule->line, met);
+  if (met) {
     one.tool = rule->name;
     one.line = rule->line;
     add(std::move(one));
@@ -1065,15 +1162,14 @@ std::string_view Judge::technique_of_call(const Judged& chosen) const {
   return best;
 }
 
-// What was judged; `one` is of no use afterwards.
-Operation Judge::take_operation(Judged& one) const {
-  if (one.operation != nullptr) return std::move(*one.operation);
+// What was judged, where no operation of its own says it.
+Operation Judge::operation_of(const Judged& one, std::string path) const {
   Operation op;
   op.kind = one.kind;
   switch (one.kind) {
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile:
-      op.path = std::move(one.path);
+      op.path = std::move(path);
       break;
     case OperationKind::kRunCommand:
       op.command = one.use == nullptr ? analysis_.call->command : one.use->text;
@@ -1089,6 +1185,35 @@ Operation Judge::take_operation(Judged& one) const {
       break;
   }
   return op;
+}
+
+// What the agent reads: what is wrong, where that is written, and what to do instead.
+std::string Judge::reason_of(const Judged& one, std::string_view rule) const {
+  std::string reason = one.tell(one, rule);
+  if (one.line != 0) {
+    const std::string line = std::to_string(one.line);
+    reason += joined({" (", p_.file_name, ":", line, ")"});
+  }
+  const std::string_view advice = advice_of(one.code);
+  if (!advice.empty()) reason += joined({"; ", advice});
+  return reason;
+}
+
+void Judge::tell_trace(const Judged& chosen) {
+  if (trace_ == nullptr) return;
+  for (std::size_t i = 0; i < judged_.size(); ++i) {
+    const Judged& one = judged_[i];
+    DecisionTrace::Operation& told = trace_->operations[i];
+    told.operation = one.operation != nullptr ? *one.operation : operation_of(one, one.path);
+    told.allowed = !one.deny;
+    told.deciding = &one == &chosen;
+    told.mode = mode_of(one);
+    told.rule = rule_of(one);
+    told.line = one.line;
+    if (!one.deny) continue;
+    told.reason_code = one.code;
+    told.reason = reason_of(one, told.rule);
+  }
 }
 
 // The distinct operations, in their order.
@@ -1141,12 +1266,9 @@ Decision Judge::conclude() {
   if (chosen->deny) {
     decision.reason_code = chosen->code;
     decision.technique = technique_of_call(*chosen);
-    decision.reason = chosen->tell(*chosen, decision.rule);
-    if (chosen->line != 0) {
-      const std::string line = std::to_string(chosen->line);
-      decision.reason += joined({" (", p_.file_name, ":", line, ")"});
-    }
+    decision.reason = reason_of(*chosen, decision.rule);
   }
+  tell_trace(*chosen);
   decision.operations = judged_.size();
   if (judged_.size() == 1) {
     decision.operation = take_operation(*chosen);
@@ -1256,6 +1378,12 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
 Decision decide(const Policy& policy, const Caller& caller, const CallAnalysis& analysis,
                 const Facts& facts) {
   return Judge(policy.model(), caller, analysis, facts).run();
+}
+
+Decision decide_traced(const Policy& policy, const Caller& caller, const CallAnalysis& analysis,
+                       const Facts& facts, DecisionTrace& trace) {
+  trace.operations.clear();
+  return Judge(policy.model(), caller, analysis, facts, &trace).run();
 }
 
 Decision decide_connection(const Policy& policy, std::string_view host, int port,

@@ -362,24 +362,10 @@ bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anch
   return (cell(segments_.size(), word.size()) & 2U) != 0;
 }
 
-std::size_t PathPatternSet::Index::bucket(std::string_view key) const {
-  const auto found = patterns.find(key);
-  return found == patterns.end() ? 0 : found->second.size();
-}
-
-namespace {
-
-std::uint64_t filter_bit(std::string_view key) {
-  return std::uint64_t{1} << ((static_cast<unsigned char>(key[0]) * 7U + key.size()) & 63U);
-}
-
-}  // namespace
-
-void PathPatternSet::Index::add(std::string_view key, std::size_t pattern) {
-  patterns[std::string(key)].push_back(pattern);
-  filter |= filter_bit(key);
-  const auto at = std::lower_bound(lengths.begin(), lengths.end(), key.size());
-  if (at == lengths.end() || *at != key.size()) lengths.insert(at, key.size());
+void PathPatternSet::Index::add(std::uint64_t hash, std::size_t length, std::size_t pattern) {
+  patterns.add(hash, static_cast<std::uint32_t>(pattern));
+  if (length >= lengths.size()) lengths.resize(length + 1);
+  lengths[length] = true;
 }
 
 void PathPatternSet::add(PathPattern pattern, std::size_t id) {
@@ -391,12 +377,16 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
            : kind == PathPattern::Key::Kind::kPrefix ? prefix_
                                                      : suffix_;
   };
+  const auto hash_of = [](const PathPattern::Key& key) {
+    return key.kind == PathPattern::Key::Kind::kSuffix ? reverse_hash(key.text)
+                                                       : text_hash(key.text);
+  };
   // The key with the fewest patterns so far; of equal ones a whole component, then the longest.
   const std::vector<PathPattern::Key> keys = patterns_.back().keys();
   const PathPattern::Key* best = nullptr;
   std::size_t best_bucket = 0;
   for (const PathPattern::Key& key : keys) {
-    const std::size_t bucket = index_of(key.kind).bucket(key.text);
+    const std::size_t bucket = index_of(key.kind).patterns.count(hash_of(key));
     const bool longer =
         best != nullptr && key.kind == best->kind && key.text.size() > best->text.size();
     const bool better = best == nullptr || bucket < best_bucket ||
@@ -409,43 +399,40 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
   if (best == nullptr) {
     others_.push_back(index);
   } else {
-    index_of(best->kind).add(best->text, index);
+    index_of(best->kind).add(hash_of(*best), best->text.size(), index);
   }
 }
 
+// Each pattern that is filed under something in the path; one walk over a component gives the
+// hashes of all its beginnings, another one of all its ends.
 template <class Visit>
-void PathPatternSet::each_bucket(std::string_view path, Visit visit) const {
-  const auto look = [&visit](const Index& index, std::string_view key) {
-    const auto found = index.patterns.find(key);
-    if (found != index.patterns.end()) visit(found->second);
-  };
+void PathPatternSet::each_candidate(std::string_view path, Visit visit) const {
   for (std::size_t at = 0; at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
     const std::string_view one = path.substr(at, end - at);
     at = end + 1;
     if (one.empty()) continue;
-    if ((whole_.filter & filter_bit(one)) != 0) look(whole_, one);
-    for (const std::size_t length : prefix_.lengths) {
-      if (length > one.size()) break;
-      look(prefix_, one.substr(0, length));
+    std::uint64_t hash = kTextHashStart;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      hash = hash_step(hash, one[i]);
+      if (prefix_.has_length(i + 1)) prefix_.patterns.each(hash, visit);
     }
-    for (const std::size_t length : suffix_.lengths) {
-      if (length > one.size()) break;
-      look(suffix_, one.substr(one.size() - length));
+    if (whole_.has_length(one.size())) whole_.patterns.each(hash, visit);
+    hash = kTextHashStart;
+    const std::size_t longest = std::min(one.size() + 1, suffix_.lengths.size());
+    for (std::size_t i = 1; i < longest; ++i) {
+      hash = hash_step(hash, one[one.size() - i]);
+      if (suffix_.lengths[i]) suffix_.patterns.each(hash, visit);
     }
   }
-  if (!others_.empty()) visit(others_);
+  for (const std::size_t index : others_) visit(index);
 }
 
 std::size_t PathPatternSet::find(std::string_view path, const PatternUser& user) const {
   std::size_t best = npos;
   if (patterns_.empty()) return best;
-  each_bucket(path, [&](const std::vector<std::size_t>& bucket) {
-    for (const std::size_t candidate : bucket) {
-      if (ids_[candidate] < best && patterns_[candidate].matches(path, user)) {
-        best = ids_[candidate];
-      }
-    }
+  each_candidate(path, [&](std::size_t candidate) {
+    if (ids_[candidate] < best && patterns_[candidate].matches(path, user)) best = ids_[candidate];
   });
   return best;
 }
@@ -466,7 +453,7 @@ std::size_t PathPatternSet::find_possible(std::string_view word, bool anchored,
 
 std::size_t PathPatternSet::candidates(std::string_view path) const {
   std::size_t count = 0;
-  each_bucket(path, [&](const std::vector<std::size_t>& bucket) { count += bucket.size(); });
+  each_candidate(path, [&](std::size_t) { ++count; });
   return count;
 }
 

@@ -4,12 +4,12 @@
 // takes exponential time.
 
 #include "audit/base/result.hpp"
+#include "rules/text_index.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace lilith::rules {
@@ -91,22 +91,18 @@ class PathPatternSet {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
+  // Patterns by a key, and the lengths that keys have.
+  struct Index {
+    TextIndex patterns;
+    std::vector<bool> lengths;
+
+    void add(std::uint64_t hash, std::size_t length, std::size_t pattern);
+    [[nodiscard]] bool has_length(std::size_t length) const {
+      return length < lengths.size() && lengths[length];
     }
   };
-  struct Index {
-    std::unordered_map<std::string, std::vector<std::size_t>, Hash, std::equal_to<>> patterns;
-    std::vector<std::size_t> lengths;  // of the keys, ascending
-    std::uint64_t filter = 0;          // of first byte and length, for whole keys
-
-    [[nodiscard]] std::size_t bucket(std::string_view key) const;
-    void add(std::string_view key, std::size_t pattern);
-  };
   template <class Visit>
-  void each_bucket(std::string_view path, Visit visit) const;
+  void each_candidate(std::string_view path, Visit visit) const;
 
   std::vector<PathPattern> patterns_;
   std::vector<std::size_t> ids_;

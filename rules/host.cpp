@@ -70,6 +70,30 @@ Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parse
   }
 }
 
+// A name that every reader reads alike: ASCII letters, digits, '-', '_' and single dots, no A-label
+// whose Unicode form would have to be checked, and no number at its end, which makes an address
+// (URL Standard 3.5). Of such a name the URL parser makes its lower case and nothing else; a test
+// holds the two together.
+bool is_plain_name(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.size() > limits::kHostBytesMax) return false;
+  std::size_t label = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i == text.size() || text[i] == '.') {
+      if (i == label || i - label > limits::kHostLabelBytesMax) return false;
+      if (i - label >= 4 && ascii_lower(text.substr(label, 4)) == "xn--") return false;
+      label = i + 1;
+      continue;
+    }
+    const char c = text[i];
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!letter && (c < '0' || c > '9') && c != '-' && c != '_') return false;
+  }
+  const std::size_t dot = text.rfind('.');
+  const char first = text[dot == std::string_view::npos ? 0 : dot + 1];
+  return (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
+}
+
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -95,6 +119,12 @@ Result<CanonicalHost> canonical_host(std::string_view host) {
   if (host.empty()) return bad_host(host, "is empty");
   if (has_control(host) || host.find_first_of("/?#@\\% ,*<>^|") != std::string_view::npos) {
     return bad_host(host, "has a character that no host has");
+  }
+  if (is_plain_name(host)) {
+    CanonicalHost plain;
+    plain.text = ascii_lower(host);
+    if (plain.text.ends_with('.')) plain.text.pop_back();
+    return plain;
   }
   std::string address(host);
   if (address.starts_with('[') && address.ends_with(']')) {

@@ -29,10 +29,10 @@ void HostList::add(HostEntry entry) {
   const std::size_t index = entries_.size();
   switch (entry.pattern.kind()) {
     case HostPattern::Kind::kExact:
-      exact_[entry.pattern.name()].push_back(index);
+      exact_.add(reverse_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
       break;
     case HostPattern::Kind::kSuffix:
-      suffix_[entry.pattern.name()].push_back(index);
+      suffix_.add(reverse_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
       break;
     case HostPattern::Kind::kAddress:
       addresses_[entry.pattern.prefix_bits()][entry.pattern.prefix()].push_back(index);
@@ -44,31 +44,34 @@ void HostList::add(HostEntry entry) {
 
 template <class Accept>
 const HostEntry* HostList::search(const CanonicalHost& host, Accept accept) const {
-  const auto among = [&](const StringMap<std::vector<std::size_t>>& map,
-                         std::string_view name) -> const HostEntry* {
-    const auto found = map.find(name);
-    if (found == map.end()) return nullptr;
-    for (const std::size_t index : found->second) {
-      if (accept(entries_[index])) return &entries_[index];
-    }
-    return nullptr;
-  };
   if (host.is_address) {
     for (auto bits = addresses_.rbegin(); bits != addresses_.rend(); ++bits) {
-      const std::string prefix = HostPattern::prefix_of(host.address, bits->first);
-      if (const HostEntry* entry = among(bits->second, prefix)) return entry;
+      const auto found = bits->second.find(HostPattern::prefix_of(host.address, bits->first));
+      if (found == bits->second.end()) continue;
+      for (const std::size_t index : found->second) {
+        if (accept(entries_[index])) return &entries_[index];
+      }
     }
     return nullptr;
   }
-  if (const HostEntry* entry = among(exact_, host.text)) return entry;
-  if (suffix_.empty()) return nullptr;
-  for (std::size_t dot = host.text.find('.'); dot != std::string::npos;
-       dot = host.text.find('.', dot + 1)) {
-    if (const HostEntry* entry = among(suffix_, std::string_view(host.text).substr(dot + 1))) {
-      return entry;
-    }
+  // The exact name before a suffix, a longer suffix before a shorter one, of equal ones the first.
+  std::size_t best = entries_.size();
+  const auto among = [&](const TextIndex& index, std::uint64_t hash, std::string_view name) {
+    std::size_t first = entries_.size();
+    index.each(hash, [&](std::size_t candidate) {
+      const HostEntry& entry = entries_[candidate];
+      if (candidate < first && entry.pattern.name() == name && accept(entry)) first = candidate;
+    });
+    if (first < entries_.size()) best = first;
+  };
+  const std::string_view text = host.text;
+  std::uint64_t hash = kTextHashStart;
+  for (std::size_t at = text.size(); at > 0; --at) {
+    if (text[at - 1] == '.') among(suffix_, hash, text.substr(at));
+    hash = hash_step(hash, text[at - 1]);
   }
-  return nullptr;
+  among(exact_, hash, text);
+  return best == entries_.size() ? nullptr : &entries_[best];
 }
 
 bool HostList::accepts(const HostEntry& entry, int port, std::string_view protocol) const {

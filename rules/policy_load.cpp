@@ -6,6 +6,7 @@
 #include "audit/base/sha256.hpp"
 #include "audit/base/text.hpp"
 #include "audit/yaml/tree.hpp"
+#include "rules/policy_edit.hpp"
 #include "rules/policy_keys.hpp"
 #include "rules/policy_model.hpp"
 
@@ -25,7 +26,9 @@ class Loader {
  public:
   Loader(std::string_view file_name, PolicyLoad& out) : file_name_(file_name), out_(out) {}
 
-  std::unique_ptr<PolicyModel> load(std::string_view text);
+  // `problems` are those of reading `root` from `text`.
+  std::unique_ptr<PolicyModel> load(const Node& root, std::string_view text,
+                                    std::vector<yaml::Problem> problems);
   [[nodiscard]] bool failed() const { return failed_; }
   void error(const Node& at, std::string message) { add(Severity::kError, at, std::move(message)); }
   void warning(const Node& at, std::string message) {
@@ -206,6 +209,7 @@ void Loader::host_entry(const Node& node, HostList::Kind kind, HostList& list) {
   const bool is_block = kind == HostList::Kind::kBlock;
   HostEntry entry{{}, HostPattern(), {}, {}};
   entry.entry.line = node.line;
+  entry.entry.column = node.column;
   const Node* host_node = nullptr;
   if (node.kind == Kind::kScalar) {
     host_node = &node;
@@ -262,10 +266,6 @@ void Loader::check_allowed_host(const Node& node, const HostEntry& entry) {
       }
     }
   }
-  if (entry.pattern.kind() == HostPattern::Kind::kSuffix &&
-      entry.pattern.name().find('.') == std::string::npos) {
-    warning(node, quoted(entry.entry.text) + " allows everything below a top-level name");
-  }
 }
 
 void Loader::egress(const Node& map, EgressSection& section) {
@@ -292,17 +292,6 @@ void Loader::egress(const Node& map, EgressSection& section) {
   if (!has_default && map.kind == Kind::kMap) {
     error(map, "egress needs default_action: deny, log or allow");
   }
-  for (const HostEntry& entry : section.blocked.entries()) {
-    if (entry.pattern.kind() != HostPattern::Kind::kSuffix) continue;
-    const auto apex = canonical_host(entry.pattern.name());
-    if (apex && section.blocked.find_host(*apex) == nullptr) {
-      Node at;
-      at.line = entry.entry.line;
-      at.column = 1;
-      warning(at, quoted(entry.entry.text) + " does not block " + quoted(entry.pattern.name()) +
-                      " itself; add an entry for it if that is meant as well");
-    }
-  }
 }
 
 // ---- tools
@@ -310,6 +299,7 @@ void Loader::egress(const Node& map, EgressSection& section) {
 // A plain string, or {pattern, always_block}.
 bool Loader::block_entry(const Node& node, std::string_view what, Entry& entry) {
   entry.line = node.line;
+  entry.column = node.column;
   if (node.kind != Kind::kMap) return text(node, what, entry.text);
   bool good = false;
   members(node, what, kBlockEntryKeys, [&](const Node& key, const Node& value) {
@@ -329,6 +319,7 @@ void Loader::path_list(const Node& node, std::string_view what, bool is_block, P
   items(node, what, [&](const Node& item) {
     Entry entry;
     entry.line = item.line;
+    entry.column = item.column;
     if (is_block ? !block_entry(item, what, entry) : !text(item, what, entry.text)) return;
     auto pattern = PathPattern::parse(entry.text);
     if (!pattern) return error(item, pattern.error().message);
@@ -347,6 +338,7 @@ void Loader::command_allow(const Node& node, ToolRule& rule) {
   items(node, "command_allowlist", [&](const Node& item) {
     CommandAllowEntry entry;
     entry.entry.line = item.line;
+    entry.entry.column = item.column;
     if (item.kind == Kind::kMap) {
       members(item, "an entry of command_allowlist", kCommandAllowKeys,
               [&](const Node& key, const Node& value) {
@@ -402,6 +394,7 @@ void Loader::arguments(const Node& node, ToolRule& rule) {
     const auto one = [&](const Node& item) {
       Entry entry;
       entry.line = item.line;
+      entry.column = item.column;
       if (text(item, "the value of an argument", entry.text)) argument.values.push_back(entry);
     };
     if (value.kind == Kind::kSequence) {
@@ -481,6 +474,7 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
                 items(value, k, [&](const Node& item) {
                   Entry entry;
                   entry.line = item.line;
+                  entry.column = item.column;
                   if (!text(item, "a server", entry.text)) return;
                   if (entry.text.find_first_of("*?[") != std::string::npos) {
                     error(item, "a server is an exact name; wildcards are not read here");
@@ -496,6 +490,7 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
   }
   if (rule.name.empty()) return;
   rule.line = name_node->line;
+  rule.column = name_node->column;
   for (const Node* key : keys) check_tool_key(*key, rule.name);
   if (!is_block) check_tool_name(*name_node, rule.name);
   const std::string name = rule.name;
@@ -700,12 +695,11 @@ void Loader::top(const Node& root, PolicyModel& model) {
   if (root.kind == Kind::kMap && !has_version) error(root, "the policy needs version: \"1\"");
 }
 
-std::unique_ptr<PolicyModel> Loader::load(std::string_view text) {
+std::unique_ptr<PolicyModel> Loader::load(const Node& root, std::string_view text,
+                                          std::vector<yaml::Problem> problems) {
   auto model = std::make_unique<PolicyModel>();
   model->file_name = file_name_;
   model->sha256 = sha256_hex(text);
-  std::vector<yaml::Problem> problems;
-  const Node root = yaml::read(text, problems);
   for (yaml::Problem& problem : problems) {
     Node at;
     at.line = problem.line;
@@ -726,22 +720,33 @@ PolicyLoad one_problem(std::string_view file_name, std::string message) {
   return out;
 }
 
-}  // namespace
-
-PolicyLoad load_policy(std::string_view yaml, std::string_view file_name) {
-  if (yaml.size() > limits::kPolicyBytesMax) {
-    return one_problem(
-        file_name, "the file is larger than " + std::to_string(limits::kPolicyBytesMax) + " bytes");
-  }
+PolicyLoad load_tree(const Node& root, std::string_view text, std::string_view file_name,
+                     std::vector<yaml::Problem> problems) {
   PolicyLoad out;
   Loader loader(file_name, out);
-  auto model = loader.load(yaml);
+  auto model = loader.load(root, text, std::move(problems));
   std::stable_sort(out.diagnostics.begin(), out.diagnostics.end(),
                    [](const Diagnostic& a, const Diagnostic& b) {
                      return std::pair(a.line, a.column) < std::pair(b.line, b.column);
                    });
   if (!loader.failed()) out.policy = std::make_shared<const Policy>(std::move(model));
   return out;
+}
+
+}  // namespace
+
+PolicyLoad load_policy_tree(const Node& root, std::string_view text, std::string_view file_name) {
+  return load_tree(root, text, file_name, {});
+}
+
+PolicyLoad load_policy(std::string_view yaml, std::string_view file_name) {
+  if (yaml.size() > limits::kPolicyBytesMax) {
+    return one_problem(
+        file_name, "the file is larger than " + std::to_string(limits::kPolicyBytesMax) + " bytes");
+  }
+  std::vector<yaml::Problem> problems;
+  const Node root = yaml::read(yaml, problems);
+  return load_tree(root, yaml, file_name, std::move(problems));
 }
 
 PolicyLoad load_policy_file(const std::string& path) {

@@ -5,6 +5,7 @@
 #include "rules/glob.hpp"
 #include "rules/host.hpp"
 #include "rules/policy.hpp"
+#include "rules/text_index.hpp"
 
 #include <cstdint>
 #include <map>
@@ -32,6 +33,7 @@ struct Entry {
   std::string text;
   int line = 0;
   bool always_block = false;
+  int column = 0;  // for lint; what a decision tells is the line
 };
 
 struct HostEntry {
@@ -65,7 +67,7 @@ class HostList {
 
   Kind kind_;
   std::vector<HostEntry> entries_;
-  StringMap<std::vector<std::size_t>> exact_, suffix_;
+  TextIndex exact_, suffix_;  // by the name read from its end, so that suffixes are beginnings
   // By prefix length, then by the prefix.
   std::map<int, StringMap<std::vector<std::size_t>>> addresses_;
   bool has_always_block_ = false;
@@ -97,7 +99,7 @@ struct ArgumentRule {
 
 struct ToolRule {
   std::string name;
-  int line = 0;
+  int line = 0, column = 0;
   bool always_block = false;  // blocked_tools
   PathList path_allow, path_block;
   bool has_command_allow = false;

@@ -1,7 +1,7 @@
 #pragma once
 // A YAML document as plain nodes with line and column, for the policy and the shipper's
-// configuration. yaml-cpp's own nodes accept duplicate keys, `<<`, second documents and foreign
-// tags silently (facts in docs/policy.md), so that the tree is made from its events.
+// configuration. YAML readers accept duplicate keys, `<<`, second documents and foreign tags
+// silently, so that the tree is made from the parser's events.
 
 #include <memory>
 #include <string>

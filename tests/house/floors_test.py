@@ -29,8 +29,9 @@ MAIN = 40
 # Header -> places that may include it. Headers of ours (.hpp) may include none of these.
 THIRD_PARTY = [
     (r"simdjson(\.h|/)", r"audit/"),
-    (r"yaml-cpp/", r"audit/yaml/"),
-    (r"CLI/", r"(enforcer/cli|shipper/main|replay/[a-z_]+_command|wazuh/main)\.cpp"),
+    (r"yaml\.h$", r"audit/yaml/"),
+    (r"libpsl\.h", r"rules/public_suffix\.cpp"),
+    (r"CLI/", r"(enforcer/(cli|policy_main)|shipper/main|replay/[a-z_]+_command|wazuh/main)\.cpp"),
     (r"ada(/ada)?\.h", r"rules/host\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
@@ -130,13 +131,13 @@ class FloorsTestCanFail(unittest.TestCase):
         ("rules/shell/reader.cpp", '#include "rules/decide.hpp"\n', "does not stand below it"),
         ("shipper/ship.cpp", '#include "replay/replay.hpp"\n', "does not stand below it"),
         ("shipper/ship.cpp", '#include "tests/support/support.hpp"\n', "of the tests"),
-        ("shipper/sink.cpp", "#include <yaml-cpp/yaml.h>\n", "belongs to"),
+        ("shipper/sink.cpp", "#include <yaml.h>\n", "belongs to"),
         ("enforcer/hook.cpp", "#include <CLI/CLI.hpp>\n", "belongs to"),
         ("rules/decide.cpp", "  #  include <simdjson.h>\n", "belongs to"),
         ("audit/json/reader.hpp", "#include <simdjson.h>\n", "shows"),
         ("rules/host.cpp", "#include <boost/regex.hpp>\n", "in no table"),
-        ("rules/CMakeLists.txt", "lilith_library(rules SOURCES a.cpp PUBLIC thirdparty::yamlcpp)\n",
-         "hands thirdparty::yamlcpp on"),
+        ("rules/CMakeLists.txt", "lilith_library(rules SOURCES a.cpp PUBLIC thirdparty::libyaml)\n",
+         "hands thirdparty::libyaml on"),
         ("audit/CMakeLists.txt",
          "target_link_libraries(x PUBLIC lilith::base simdjson::simdjson)\n",
          "hands simdjson::simdjson on"),
@@ -154,12 +155,12 @@ class FloorsTestCanFail(unittest.TestCase):
 
     def test_a_proper_tree_has_none(self):
         good = {
-            "audit/yaml/tree.cpp": '#include "audit/base/text.hpp"\n#include <yaml-cpp/yaml.h>\n',
+            "audit/yaml/tree.cpp": '#include "audit/base/text.hpp"\n#include <yaml.h>\n',
             "shipper/main.cpp": '#include "shipper/ship.hpp"\n#include <CLI/CLI.hpp>\n',
             "audit/read/reader.cpp":
                 "#include <sys/stat.h>\n#include <vector>\n#include <zstd.h>\n",
             "rules/CMakeLists.txt":
-                "lilith_library(rules PUBLIC lilith::base PRIVATE thirdparty::yamlcpp)\n",
+                "lilith_library(rules PUBLIC lilith::base PRIVATE thirdparty::libyaml)\n",
         }
         with tempfile.TemporaryDirectory() as root:
             for name, text in good.items():

@@ -179,5 +179,26 @@ TEST(HostPattern, SuffixesMatchOnLabelsAndNeverTheApex) {
     EXPECT_FALSE(HostPattern::parse(bad).has_value()) << bad;
 }
 
+// canonical_host() reads plain names by itself, and must say what the URL parser says of them.
+TEST(Hosts, PlainNamesAreReadAsTheUrlParserReadsThem) {
+  std::mt19937 random(3);
+  constexpr std::string_view kBytes = "aZ09-_.xn";
+  int good = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string host;
+    for (auto n = 1 + random() % 12; n > 0; --n) host += kBytes[random() % kBytes.size()];
+    const auto plain = canonical_host(host);
+    const auto url = parse_url("https://" + host + "/");
+    ASSERT_EQ(plain.has_value(), url.has_value()) << host;
+    if (!plain) continue;
+    ++good;
+    ASSERT_EQ(plain->text, url->host.text) << host;
+    ASSERT_EQ(plain->is_address, url->host.is_address) << host;
+    // The serialised URL is the parser's own spelling.
+    ASSERT_EQ(url->url.substr(8, plain->text.size()), plain->text) << host;
+  }
+  EXPECT_GT(good, 5'000);
+}
+
 }  // namespace
 }  // namespace lilith::rules

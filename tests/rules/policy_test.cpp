@@ -54,8 +54,7 @@ TEST(Policy, LoadsTheBriefsSampleUnchanged) {
   LILITH_NEEDS_SHARED(path, "data/lilith-policy.yaml");
   const PolicyLoad load = load_policy_file(path);
   ASSERT_NE(load.policy, nullptr);
-  EXPECT_EQ(load.diagnostics.size(), 4U)
-      << "three open apexes, and write_file without a block list";
+  EXPECT_EQ(load.diagnostics.size(), 1U) << "write_file without a block list";
   EXPECT_TRUE(load.policy->enforces());
   EXPECT_EQ(load.policy->audit().log_path, "/var/log/lilith/agent-audit.log");
 }
@@ -201,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "must be json"},
         BadPolicy{"rotate_key", "  log_path:", "  rotate: {max_byte: 1}\n  log_path:", 21, 12,
                   "did you mean 'max_bytes'?"},
-        BadPolicy{"no_space_behind_the_colon", "mode: enforce", "mode:enforce", 3, 12, "not YAML"},
+        BadPolicy{"no_space_behind_the_colon", "mode: enforce", "mode:enforce", 2, 1, "not YAML"},
         BadPolicy{
             "log_writable_by_the_agent", "- name: run_command",
             "- name: write_file\n      path_allowlist: [\"/var/**\"]\n    - name: run_command", 23,
@@ -256,8 +255,6 @@ TEST_P(PolicyWarns, AndLoads) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, PolicyWarns,
     testing::Values(
-        LintCase{"open_apex", "\"evil.example\"", "\"*.evil.example\"", 11, "does not block"},
-        LintCase{"whole_top_level", "\"api.github.com\"", "\"*.com\"", 7, "top-level"},
         LintCase{"no_path_allowlist", "      path_allowlist: [\"/home/$USER/**\"]\n", "", 15,
                  "allows nothing"},
         LintCase{"every_path", "/home/$USER/**", "**", 16, "every path"},
@@ -316,15 +313,35 @@ TEST(Policy, RefusesAnAliasBomb) {
 // Nested anchors are copies of copies: some kilobytes of text would become gigabytes.
 TEST(Policy, RefusesNestedAnchorsThatMultiply) {
   std::string text = "version: \"1\"\ntool_aliases:\n  x: ";
-  for (int i = 0; i < 400; ++i) text += "&a" + std::to_string(i) + " [";
+  for (int i = 0; i < 50; ++i) text += "&a" + std::to_string(i) + " [";
   for (int i = 0; i < 1000; ++i) text += i == 0 ? "x" : ",x";
-  const PolicyLoad load = load_policy(text + std::string(400, ']') + "\n", "p.yaml");
+  const PolicyLoad load = load_policy(text + std::string(50, ']') + "\n", "p.yaml");
   EXPECT_EQ(load.policy, nullptr);
   const bool said =
       std::any_of(load.diagnostics.begin(), load.diagnostics.end(), [](const Diagnostic& one) {
         return one.message.find("expands to more than") != std::string::npos;
       });
   EXPECT_TRUE(said);
+}
+
+TEST(Policy, RefusesDeepNesting) {
+  for (const char* bracket : {"[", "{x: "}) {
+    std::string text = "version: \"1\"\ntool_aliases: ";
+    for (int i = 0; i < 100'000; ++i) text += bracket;
+    const PolicyLoad load = load_policy(text + "\n", "p.yaml");
+    EXPECT_EQ(load.policy, nullptr);
+    ASSERT_FALSE(load.diagnostics.empty());
+    EXPECT_THAT(load.diagnostics[0].message, HasSubstr("nested more than"));
+  }
+}
+
+TEST(Policy, RefusesLineEndsThatOnlyAParserSees) {
+  const PolicyLoad load = load_policy(
+      "version: \"1\"\n# \xE2\x80\xA8mode: audit\negress: {default_action: deny}\n", "p");
+  EXPECT_EQ(load.policy, nullptr);
+  ASSERT_FALSE(load.diagnostics.empty());
+  EXPECT_EQ(load.diagnostics[0].line, 2);
+  EXPECT_THAT(load.diagnostics[0].message, HasSubstr("invisible"));
 }
 
 TEST(Policy, SurvivesRandomDamage) {
