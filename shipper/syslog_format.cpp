@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
+#include <functional>
 
 namespace lilith::shipper {
 namespace {
@@ -18,7 +20,13 @@ void append_field(std::string& out, std::string_view text, std::size_t bytes_max
     out.push_back('-');
     return;
   }
-  for (const char c : text.substr(0, bytes_max)) out.push_back(c > 32 && c < 127 ? c : '_');
+  text = text.substr(0, bytes_max);
+  const std::size_t from = out.size();
+  out += text;
+  const auto is_print = [](char c) { return c > 32 && c < 127; };
+  if (!std::all_of(text.begin(), text.end(), is_print))
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
+                    std::not_fn(is_print), '_');
 }
 
 // "Nov 24 00:20:42", RFC 3164 section 4.1.2, in UTC; the day is padded with a blank.

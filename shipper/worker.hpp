@@ -8,6 +8,7 @@
 #include "shipper/checkpoint.hpp"
 #include "shipper/config.hpp"
 #include "shipper/forms.hpp"
+#include "shipper/line.hpp"
 #include "shipper/own_log.hpp"
 #include "shipper/ship.hpp"
 #include "shipper/sink.hpp"
@@ -92,6 +93,7 @@ class Worker {
   std::unique_ptr<Sink> sink_;
   UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
   CheckpointWriter checkpoint_;
+  EventCheck check_;
   FormWriter forms_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;

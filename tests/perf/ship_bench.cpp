@@ -168,17 +168,17 @@ std::optional<Figures> program(Sink& sink, const std::vector<std::string>& argv,
 
 struct Subject {
   std::string name;
-  std::function<std::optional<Figures>(int run)> once;
+  std::function<std::optional<Figures>(Sink&, int run)> once;
   int runs = kRuns;
   std::vector<double> wall{}, cpu{};
 };
 
 // Settings of facts on peers: each tuned as its manual says, state fresh in every run.
-std::optional<Subject> rsyslog(Sink& sink, const std::string& log, const test::TempDir& dir) {
+std::optional<Subject> rsyslog(const std::string& log, const test::TempDir& dir) {
   if (::access("/usr/sbin/rsyslogd", X_OK) != 0) return std::nullopt;
   return Subject{
       "rsyslog (tuned, octet-counted)",
-      [&sink, log, &dir](int run) {
+      [log, &dir](Sink& sink, int run) {
         const std::string work = dir.file("rsyslog" + std::to_string(run));
         test::write_text(
             work + "/conf",
@@ -202,7 +202,7 @@ std::optional<Subject> rsyslog(Sink& sink, const std::string& log, const test::T
       1};
 }
 
-std::optional<Subject> syslog_ng(Sink& sink, const std::string& log, const test::TempDir& dir) {
+std::optional<Subject> syslog_ng(const std::string& log, const test::TempDir& dir) {
   const std::string root = std::string(LILITH_SOURCE_DIR) + "/build/syslog-ng";
   const std::string modules = root + "/usr/lib/syslog-ng/3.38";
   const std::string libraries = root + "/usr/lib/syslog-ng:" + root +
@@ -210,7 +210,7 @@ std::optional<Subject> syslog_ng(Sink& sink, const std::string& log, const test:
   if (::access((root + "/usr/sbin/syslog-ng").c_str(), X_OK) != 0) return std::nullopt;
   return Subject{
       "syslog-ng (tuned, newline)",
-      [=, &sink, &dir](int run) {
+      [=, &dir](Sink& sink, int run) {
         const std::string work = dir.file("syslog-ng" + std::to_string(run));
         test::write_text(
             work + "/conf",
@@ -265,15 +265,14 @@ int main(int argc, char** argv) {
     bytes = text.size();
     last_hash = text.substr(text.size() - 64 - 4, 64);
   }
-  Sink sink(last_hash);
   std::vector<Subject> subjects;
   for (const auto& [name, how] : {std::pair{"raw: read, send", "--raw"},
                                   {"raw OC: header and count per line", "--raw-counted"}}) {
-    subjects.push_back({name, [&sink, self = std::string(argv[0]), log, how = how](int) {
+    subjects.push_back({name, [self = std::string(argv[0]), log, how = how](Sink& sink, int) {
                           return program(sink, {self, how, log, std::to_string(sink.port())});
                         }});
   }
-  subjects.push_back({"lilith-ship (tcp, octet-counting)", [&](int run) {
+  subjects.push_back({"lilith-ship (tcp, octet-counting)", [&](Sink& sink, int run) {
                         test::write_text(
                             dir.file("ship.yaml"),
                             "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" +
@@ -283,12 +282,13 @@ int main(int argc, char** argv) {
                         return program(sink, {std::string(LILITH_BIN_DIR) + "/lilith-ship",
                                               "--config", dir.file("ship.yaml")});
                       }});
-  if (auto peer = rsyslog(sink, log, dir)) subjects.push_back(std::move(*peer));
-  if (auto peer = syslog_ng(sink, log, dir)) subjects.push_back(std::move(*peer));
+  if (auto peer = rsyslog(log, dir)) subjects.push_back(std::move(*peer));
+  if (auto peer = syslog_ng(log, dir)) subjects.push_back(std::move(*peer));
   for (int run = -1; run < kRuns; ++run) {  // the first one warms up
     for (Subject& one : subjects) {
       if (one.runs < kRuns && run != 0) continue;
-      const auto figures = one.once(run);
+      Sink sink(last_hash);  // of its own: a peer goes on trying to connect
+      const auto figures = one.once(sink, run);
       if (run < 0) continue;
       if (!figures) {
         std::printf("%s did not deliver everything\n", one.name.c_str());
