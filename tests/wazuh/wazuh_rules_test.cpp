@@ -244,6 +244,32 @@ TEST(WazuhIni, HasNoPercentSignThatConfigParserWouldExpand) {
   EXPECT_THAT(ini_text(), testing::Not(testing::HasSubstr("%")));
 }
 
+// Whoever gets an alert finds its rule, with its level, on the analyst's page.
+TEST(BundledRules, EveryAlertIsExplainedOnTheAnalystsPage) {
+  auto set = wazuh::load_rules(
+      {{"lilith_rules.xml", rules_text()},
+       {"lilith_rules_first_seen.xml", read_text(kKit + "lilith_rules_first_seen.xml")}},
+      {{"lilith-agents", {}}, {"lilith-mcp-servers", {}}});
+  ASSERT_TRUE(set.has_value()) << set.error().message;
+  std::vector<std::string> rows;
+  for (const std::string& line :
+       lines_of(read_text(std::string(LILITH_SOURCE_DIR) + "/docs/wazuh-analyst.md"))) {
+    if (line.starts_with("| 100")) rows.push_back(line);
+  }
+  std::size_t explained = 0;
+  for (const auto& rule : set->rules) {
+    if (rule.level < 3) continue;
+    const std::string id = std::to_string(rule.id);
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const std::string& one) {
+      return one.substr(0, one.find('|', 2)).find(id) != std::string::npos;
+    });
+    ASSERT_NE(row, rows.end()) << id;
+    EXPECT_THAT(*row, testing::HasSubstr("| " + std::to_string(rule.level) + " |")) << id;
+    ++explained;
+  }
+  EXPECT_EQ(explained, 19U);
+}
+
 TEST(BundledRules, NeverAlertOnImportedHistory) {
   wazuh::Engine engine(bundled());
   for (const WazuhSample& sample : wazuh_samples()) {
