@@ -108,6 +108,33 @@ class Generator {
            "\nE\n" + program();
   }
 
+  // Shells and programs that take their commands from somewhere else than the line's own words.
+  std::string indirect(int depth) {
+    const std::string text = program() + " " + (depth > 0 ? word(depth - 1) : "w");
+    switch (below(10)) {
+      case 0:
+        return "sh <<'S'\n" + text + "\n" + program() + "\nS\n" + program();
+      case 1:
+        return "bash -s <<\\S\n" + text + "\nS\n";
+      case 2:
+        return "echo " + program() + " | sh";
+      case 3:
+        return "bash <<< " + program();
+      case 4:
+        return "bash -euo pipefail -c 'p1; p2 && p3'";
+      case 5:
+        return "bash -c -x 'p4 | p5' p6";
+      case 6:
+        return "sh <<S\n" + text + "\nS\n";
+      case 7:
+        return "xargs " + program() + " <<< w1";
+      case 8:
+        return "find . -name f -exec " + program() + " {} \\;";
+      default:
+        return "x='p1'; sh -c '" + std::string(below(2) == 0 ? "p2 $(p3)" : "p2; eval p3") + "'";
+    }
+  }
+
   std::string stateful(int depth) {
     switch (below(12)) {
       case 0:
@@ -141,7 +168,10 @@ class Generator {
   std::string command(int depth) {
     if (depth <= 0) return below(3) == 0 ? stateful(0) : simple(0);
     const auto body = [&] { return list(depth - 1); };
-    switch (below(14)) {
+    switch (below(16)) {
+      case 12:
+      case 13:
+        return indirect(depth);
       case 0:
         return "( " + body() + "\n)";
       case 1:
