@@ -74,6 +74,8 @@ struct PathUse {
   std::string
       directory;  // for kCwd: what constant cd's led to, relative to the call's cwd or absolute
   bool directory_is_home = false;  // `directory` is relative to the home
+  bool directory_tilde = false;    // `directory` begins with ~NAME, the home of that user
+  bool tilde = false;              // `text` does (kUnknown)
   bool glob = false;               // the shell would expand `text`: *, ?, [...] or {...} in it
   std::size_t offset = 0;
 };

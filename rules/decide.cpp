@@ -53,14 +53,25 @@ bool in_system_directory(std::string_view path) {
 }
 
 // Where a word of the shell line points, or nullopt when that is not known.
-std::optional<std::string> absolute_of(const PathUse& use, std::string_view home,
-                                       std::string_view cwd) {
+// `~NAME/x` is known where NAME is the user.
+std::optional<std::string> below_home(std::string_view text, std::string_view user,
+                                      std::string_view home) {
+  if (!text.starts_with('~') || user.empty() || home.empty()) return std::nullopt;
+  text.remove_prefix(1);
+  if (!text.starts_with(user)) return std::nullopt;
+  text.remove_prefix(user.size());
+  if (text.empty()) return std::string(home);
+  return text[0] == '/' ? std::optional(join_path(text.substr(1), home)) : std::nullopt;
+}
+
+std::optional<std::string> absolute_of(const PathUse& use, std::string_view user,
+                                       std::string_view home, std::string_view cwd) {
   std::string base;
   switch (use.base) {
     case PathUse::Base::kAbsolute:
       return use.text;
     case PathUse::Base::kUnknown:
-      return std::nullopt;
+      return use.tilde ? below_home(use.text, user, home) : std::nullopt;
     case PathUse::Base::kHome:
       if (home.empty()) return std::nullopt;
       return use.text.empty() ? std::string(home) : join_path(use.text, home);
@@ -70,6 +81,10 @@ std::optional<std::string> absolute_of(const PathUse& use, std::string_view home
   if (use.directory_is_home) {
     if (home.empty()) return std::nullopt;
     base = use.directory.empty() ? std::string(home) : join_path(use.directory, home);
+  } else if (use.directory_tilde) {
+    auto below = below_home(use.directory, user, home);
+    if (!below) return std::nullopt;
+    base = std::move(*below);
   } else if (use.directory.starts_with('/')) {
     base = use.directory;
   } else if (cwd.starts_with('/')) {
@@ -685,7 +700,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     return std::find(kArchivers.begin(), kArchivers.end(), command.name) != kArchivers.end();
   };
   const auto& commands = analysis_.command.commands;
-  const auto absolute = absolute_of(use, facts_.home, facts_.cwd);
+  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd);
   // Of a word whose directory is not known, what stands in the text itself is judged.
   const KnownPath path(absolute ? std::string_view(*absolute) : std::string_view(use.text),
                        absolute ? "" : "/", path_facts_);
@@ -696,6 +711,20 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
     return judge_blocked(hit, absolute ? spelling : std::string_view(use.text), std::move(one));
+  }
+  // /proc/self/root/x is any path.
+  if (path.resolved.empty() && path.reason.starts_with("path.magic_link")) {
+    one.deny = true;
+    one.section = kTools;
+    one.tool = "run_command";
+    one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
+    one.code = code_of(path.reason);
+    one.said = messages_.emplace_front(sentence_of(path.reason));
+    one.tell = [](const Judged& j, std::string_view) {
+      return tell_of("path ", j.path, " cannot be judged: ", j.said);
+    };
+    add(std::move(one));
+    return true;
   }
   if (!use.glob) return false;
   // A word that the shell expands may become a blocked path: `~/.s*/id_rsa` does.
@@ -708,7 +737,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
       expanded.base = PathUse::Base::kAbsolute;
     }
     expanded.text = std::move(word);
-    const auto whole = absolute_of(expanded, facts_.home, facts_.cwd);
+    const auto whole = absolute_of(expanded, facts_.user, facts_.home, facts_.cwd);
     const std::string& given = whole ? *whole : expanded.text;
     hit = closed.find(given, blocked_user());
     if (hit == nullptr) hit = closed.find_possible(given, whole.has_value(), blocked_user());
@@ -732,7 +761,7 @@ void Judge::judge_operand(const PathUse& use) {
         kHarmlessDevices.end()) {
       continue;
     }
-    const auto absolute = absolute_of(one, facts_.home, facts_.cwd);
+    const auto absolute = absolute_of(one, facts_.user, facts_.home, facts_.cwd);
     if (absolute && use.access == PathAccess::kWriteArgument) {
       judge_path(OperationKind::kWriteFile, *absolute, {}, true);
       continue;
@@ -762,7 +791,7 @@ void Judge::judge_path_use(const PathUse& use) {
           kHarmlessDevices.end()) {
     return;
   }
-  const auto absolute = absolute_of(use, facts_.home, facts_.cwd);
+  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd);
   if (absolute) return judge_path(kind, *absolute, {}, true);
   if (judge_argument_path(use, kind)) return;
   Judged one;
@@ -1361,7 +1390,8 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
   }
   for (const PathUse& use : analysis.command.paths) {
     for (const PathUse& one : words_of(use)) {
-      if (const auto absolute = absolute_of(one, user.home, cwd)) look_both_ways(*absolute, {});
+      if (const auto absolute = absolute_of(one, user.name, user.home, cwd))
+        look_both_ways(*absolute, {});
     }
   }
   for (const CommandUse& use : analysis.command.commands) {

@@ -320,7 +320,7 @@ bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anch
                             const PatternUser& user) const {
   const std::size_t columns = word.size() + 1;
   // reached[s][w]: the segments before s can stand for the components before w; bit 2: and one of
-  // them met a glob that says something.
+  // them met a glob that says something; bit 4: and a lone `*` stands for a name.
   std::vector<unsigned char> reached((segments_.size() + 1) * columns, 0);
   const auto cell = [&](std::size_t s, std::size_t w) -> unsigned char& {
     return reached[s * columns + w];
@@ -346,16 +346,23 @@ bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anch
       if (w == word.size()) continue;
       const std::string_view component = word[w];
       if (!is_glob(component)) {
-        if (segment_matches(segment, component, user)) cell(s + 1, w + 1) |= here;
+        if (!segment_matches(segment, component, user)) continue;
+        const bool tells = segment.literal && (here & 4U) != 0;
+        cell(s + 1, w + 1) |= static_cast<unsigned char>(here | (tells ? 2U : 0U));
       } else if (!says_something(component)) {
-        if (!segment.literal && !segment.has_user) cell(s + 1, w + 1) |= here;
+        if (!segment.literal && !segment.has_user) {
+          cell(s + 1, w + 1) |= here;
+        } else if (anchored && !segment.text.starts_with('.')) {
+          // `*` in the place of a name says nothing, unless a name behind it is met: /home/*/.aws.
+          cell(s + 1, w + 1) |= static_cast<unsigned char>(here | 4U);
+        }
       } else {
         const std::string text = segment.has_user ? expanded(segment, user) : segment.text;
         // Without a dot of its own a glob never gives a leading one (bash manual 3.5.8).
         const bool hidden = text.starts_with('.') && !component.starts_with('.');
         const bool meets = segment.literal ? !hidden && glob_matches(component, text)
                                            : globs_meet(component, text);
-        if (meets) cell(s + 1, w + 1) = 3;
+        if (meets) cell(s + 1, w + 1) |= 3;
       }
     }
   }
@@ -440,8 +447,8 @@ std::size_t PathPatternSet::find(std::string_view path, const PatternUser& user)
 std::size_t PathPatternSet::find_possible(std::string_view word, bool anchored,
                                           const PatternUser& user) const {
   const std::vector<std::string_view> parts = components(word);
-  const bool tells = std::any_of(parts.begin(), parts.end(), [](std::string_view one) {
-    return is_glob(one) && says_something(one);
+  const bool tells = std::any_of(parts.begin(), parts.end(), [&](std::string_view one) {
+    return is_glob(one) && (anchored || says_something(one));
   });
   std::size_t best = npos;
   if (!tells) return best;

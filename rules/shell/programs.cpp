@@ -68,6 +68,10 @@ ScriptSource source_of_operand(const Argument& word) {
 ScriptSource shell_source(const std::vector<Argument>& argv) {
   const ShellCall call = shell_call(argv);
   if (call.prints) return ScriptSource::kNone;
+  // fish has a grammar of its own, which is not read.
+  if (base_of(argv[0].text) == "fish" && (call.text || call.operand >= argv.size())) {
+    return ScriptSource::kForeign;
+  }
   const bool operand = call.operand < argv.size();
   if (call.text) return operand ? ScriptSource::kGiven : ScriptSource::kUnknown;
   if (call.input || !operand) return ScriptSource::kInput;

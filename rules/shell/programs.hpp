@@ -17,6 +17,7 @@ enum class ScriptSource {
   kNone,     // is neither, or only prints (--version)
   kGiven,    // a word of the line (-c TEXT, -e TEXT) or a file that it names
   kInput,    // standard input
+  kForeign,  // text in a language that is not read, of a shell
   kUnknown,  // a word that may be anything: $X, <(...)
 };
 [[nodiscard]] ScriptSource script_source(const std::vector<Argument>& argv);

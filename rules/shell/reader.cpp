@@ -2,6 +2,7 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "rules/shell/network.hpp"
 #include "rules/shell/programs.hpp"
 #include "rules/shell/tables.hpp"
 #include "rules/shell/values.hpp"
@@ -75,7 +76,8 @@ struct Assignment {
 struct Directory {
   bool known = true;
   bool home = false;
-  std::string text;  // relative to the call's cwd when neither home nor absolute
+  bool tilde = false;  // begins with ~NAME
+  std::string text;    // relative to the call's cwd when neither home nor absolute
 
   friend bool operator==(const Directory&, const Directory&) = default;
 };
@@ -86,8 +88,8 @@ struct HereDoc {
   std::string delimiter;
   bool quoted = false;
   bool strip_tabs = false;
-  bool script = false;  // a shell reads it as its script
-  bool names = false;   // xargs reads it as words of argv
+  std::string script;  // the shell that reads it as its script
+  bool names = false;  // xargs reads it as words of argv
   bool look_through = false;
   Directories directories;  // of that program
 };
@@ -112,6 +114,7 @@ struct Dynamic {
 struct Line {
   LineValues values;
   std::vector<Dynamic> dynamic;
+  std::vector<std::pair<std::string, Word>> links;  // of ln: the name, and what it leads to
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
 };
 
@@ -264,6 +267,7 @@ class Reader {
               bool here_doc_only);
   void script_input(const std::vector<Argument>& argv, CommandUse& use);
   void enter(const Word& target);
+  void finish_links();
   void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
   void into_directory(const std::vector<Word>& argv, std::size_t at, const std::string& target);
   void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
@@ -280,9 +284,13 @@ class Reader {
   void find_actions(const std::vector<Word>& argv, CommandUse& use);
   void shell_text(const std::vector<Word>& argv, CommandUse& use);
   void trap_text(const std::vector<Word>& argv);
-  void nested_text(const Word& text, bool look_through, bool same_shell);
+  void nested_text(const Word& text, bool look_through, bool same_shell,
+                   std::string_view shell = {});
+  void bash_only(std::string_view what) const {
+    if (posix_) refuse("command.unparsable", std::string(what) + " in the text of sh");
+  }
   void argument_paths(const std::vector<Word>& argv);
-  void hosts(const std::vector<Word>& argv);
+  void plain_paths(const std::vector<Word>& argv);
   void add_path(const Word& word, std::string text, PathAccess access);
   void line_hazard(std::string code, std::string message, std::size_t offset) {
     out_.hazards.push_back({std::move(code), std::move(message), offset});
@@ -303,6 +311,8 @@ class Reader {
   Input input_;                   // of the simple command that is read
   std::optional<Input> piped_;    // what the command behind a pipe will find
   std::optional<Input> printed_;  // what the last simple command surely prints
+  Directories pushed_;            // by pushd
+  bool posix_ = false;            // text of sh: where bash's own forms mean something else
   bool captured_ = false;         // in $(...) or `...`: what is printed becomes a word
   bool appended_ = false;         // the next simple command is xargs's, which appends words
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
@@ -327,6 +337,7 @@ bool Reader::word(Word& out) {
     if (continuation()) continue;
     // <( and >( begin a process substitution, which is part of a word.
     if (starts("<(") || starts(">(")) {
+      bash_only("<(...)");
       at_ += 2;
       substitution(out);
       any = true;
@@ -516,7 +527,10 @@ void Reader::dollar(Word& out, bool in_quotes) {
     // bash joins the lines first, so that this may be any expansion.
     refuse("command.unparsable", "a '$' at the end of a continued line");
   }
-  if (next == '\'' && !in_quotes) return ansi_c(out);
+  if (next == '\'' && !in_quotes) {
+    bash_only("$'...'");
+    return ansi_c(out);
+  }
   if (next == '"' && !in_quotes) {
     // $"...": translation by the locale; without a catalogue the text itself.
     refuse("command.unparsable", "$\"...\" (translated by the locale) is not read");
@@ -815,13 +829,13 @@ void Reader::read_here_doc(const HereDoc& doc, const std::string& body, std::siz
     }
     directories_ = directories;
   }
-  if (!doc.script) return;
+  if (doc.script.empty()) return;
   Word text;
   text.text = body;
   text.constant = constant;
   text.offset = base_ + from;
   const Directories directories = std::exchange(directories_, doc.directories);
-  nested_text(text, doc.look_through, false);
+  nested_text(text, doc.look_through, false, doc.script);
   directories_ = directories;
 }
 
@@ -912,6 +926,7 @@ void Reader::inherit(const Reader& outer) {
   look_through_ = outer.look_through_;
   subscript_seen_ = outer.subscript_seen_;
   captured_ = outer.captured_;
+  posix_ = outer.posix_;
 }
 
 void Reader::give_back(const Reader& nested, bool same_shell) {
@@ -994,11 +1009,18 @@ void Reader::and_or(const std::vector<std::string_view>& until) {
     newlines();
     if (stops(until)) refuse("command.unparsable", "nothing follows && or ||");
     // What follows || runs when something before failed, a cd perhaps.
-    if (!is_and) {
-      merge(start);
-      meet(sure);
+    if (is_and) {
+      pipeline();
+      continue;
     }
+    merge(start);
+    meet(sure);
+    // `a || f() { ...; } && f`: what stands behind || may have been left out.
+    const Names before = names();
+    const Directories left_out = directories_;
     pipeline();
+    meet(before);
+    merge(left_out);
   }
   meet(sure);
   merge(start);
@@ -1011,6 +1033,7 @@ void Reader::pipeline() {
     if (reserved == "!") {
       ++at_;
     } else if (reserved == "time") {
+      if (posix_) break;  // the program of that name
       at_ += 4;
       blanks();
       if (starts("-p") && (is_blank(peek(2)))) {
@@ -1033,6 +1056,7 @@ void Reader::pipeline() {
   while (peek() == '|' && peek(1) != '|' && !end()) {
     piped = true;
     meet(before);
+    if (peek(1) == '&') bash_only("|&");
     at_ += peek(1) == '&' ? 2U : 1U;
     std::optional<Input> text = std::exchange(printed_, std::nullopt);
     newlines();
@@ -1072,6 +1096,7 @@ void Reader::command() {
     refuse("command.unparsable", "a command behind a here-document inside $(...)");
   }
   if (starts("((")) {
+    bash_only("((...))");
     at_ += 2;
     arithmetic("))");
     return redirections_after();
@@ -1088,7 +1113,8 @@ void Reader::command() {
     printed_.reset();
     return redirections_after();
   }
-  if (const std::string_view reserved = reserved_word(); !reserved.empty()) {
+  if (const std::string_view reserved = reserved_word();
+      !reserved.empty() && !(posix_ && reserved == "time")) {
     if (!compound(reserved)) {
       refuse("command.unparsable", "unexpected '" + std::string(reserved) + "'");
     }
@@ -1113,8 +1139,10 @@ bool Reader::compound(std::string_view reserved) {
   } else if (reserved == "case") {
     case_clause();
   } else if (reserved == "[[") {
+    bash_only("[[");
     conditional();
   } else if (reserved == "function") {
+    bash_only("function");
     at_ += reserved.size();
     blanks();
     const std::size_t from = at_;
@@ -1381,12 +1409,16 @@ bool Reader::assignment(std::vector<Assignment>& out) {
     to = close + 1;
   }
   const bool append = s_.substr(to).starts_with("+=");
-  if (append) ++to;
+  if (append) {
+    bash_only("+=");
+    ++to;
+  }
   if (to >= s_.size() || s_[to] != '=') return false;
   at_ = to + 1;
   Assignment one{name, append, {}};
   one.value.offset = base_ + at_;
   if (peek() == '(' && !end()) {
+    bash_only("an array");
     array_value(name);
     one.value.constant = false;
     one.value.text = "(...)";
@@ -1453,6 +1485,9 @@ bool Reader::redirection(Input& input) {
     last_here_doc_quoted_ = target.quoted;
     if (is_input) input = {Input::Kind::kHereDoc, here_docs_.size() - 1, {}};
     return true;
+  }
+  if (*op == "<<<" || op->starts_with("&>") || (*op == ">&" && !target.constant)) {
+    bash_only(*op);
   }
   if (*op == "<<<") {
     if (target.text.size() <= limits::kPathBytesMax) {
@@ -1597,6 +1632,7 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   } else if (!word.constant || (word.tilde && whole) ||
              (use.glob && access != PathAccess::kArgument && !operand)) {
     use.base = PathUse::Base::kUnknown;
+    use.tilde = word.tilde && whole && word.constant;
   } else if (use.text.starts_with('/')) {
     use.base = PathUse::Base::kAbsolute;
   } else {
@@ -1605,6 +1641,7 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
       one.base = directory.known ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
       one.directory = directory.text;
       one.directory_is_home = directory.home;
+      one.directory_tilde = directory.tilde;
       out_.paths.push_back(std::move(one));
     }
     return;
@@ -1723,7 +1760,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   argument_paths(argv);
   write_paths(argv, use.argv);
   script_paths(argv, script);
-  hosts(argv);
+  for (HostUse& one : dialled_hosts(use.argv, use.offset)) out_.hosts.push_back(std::move(one));
   note_printed(argv, use.argv);
   const bool fixed = std::all_of(argv.begin(), argv.end(),
                                  [](const Word& one) { return one.constant && !one.splits; });
@@ -1740,6 +1777,7 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
         {"command.dynamic_text", "'" + use.name + "' would run " + std::string(what), use.offset});
   };
   const bool shell = is_shell(use.name.substr(use.name.rfind('/') + 1));
+  if (source == ScriptSource::kForeign) return hazard("text of a grammar that is not read");
   if (source == ScriptSource::kUnknown) {
     const bool pipe = std::any_of(argv.begin(), argv.end(),
                                   [](const Argument& one) { return one.text.starts_with('('); });
@@ -1757,12 +1795,12 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
       if (shell) hazard("what a file holds, by its standard input");
       return;
     case Input::Kind::kText:
-      if (shell) nested_text(input_.text, look_through_, false);
+      if (shell) nested_text(input_.text, look_through_, false, use.name);
       return;
     case Input::Kind::kHereDoc:
       if (!shell) return;
       if (input_.here_doc >= here_docs_.size()) return hazard("a here-document that is not known");
-      here_docs_[input_.here_doc].script = true;
+      here_docs_[input_.here_doc].script = use.name;
       here_docs_[input_.here_doc].look_through = look_through_;
       here_docs_[input_.here_doc].directories = directories_;
       return;
@@ -1771,6 +1809,9 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
 
 // Words that name what the program writes.
 void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args) {
+  if (args[0].text == "ln" && argv.size() > 2) {
+    line_.links.emplace_back(argv[argv.size() - 1].text, argv[argv.size() - 2]);
+  }
   for (const WriteOperand& one : write_operands(args)) {
     const Word& word = argv[one.argument];
     const PathAccess access = one.touches ? PathAccess::kTouchArgument : PathAccess::kWriteArgument;
@@ -1818,6 +1859,7 @@ void Reader::script_paths(const std::vector<Word>& argv, const ScriptUse& script
     word.text = one.path;
     word.offset = argv[one.argument].offset;
     word.constant = one.path.find('$') == std::string::npos;
+    word.tilde = one.path.starts_with("~/");  // os.path.expanduser
     add_path(word, word.text, one.writes ? PathAccess::kWriteArgument : PathAccess::kArgument);
   }
 }
@@ -1978,10 +2020,23 @@ void Reader::change_directory(const std::vector<Word>& argv) {
     if (!argv[i].text.starts_with('-') || argv[i].text == "-") operands.push_back(&argv[i]);
   }
   const Directory unknown{.known = false, .text = {}};
-  if (argv[0].text != "cd" || operands.size() > 1) {
+  if (argv[0].text == "popd") {
+    // A popd that finds nothing leaves the directory as it is, and a pushd may have failed.
+    Directories seen = std::exchange(pushed_, {});
+    for (const Directory& one : std::exchange(directories_, {})) seen.push_back(one);
+    merge(seen);
+    return;
+  }
+  const bool pushes = argv[0].text == "pushd";
+  if (operands.size() != 1 && (pushes || !operands.empty())) {
     directories_ = {unknown};
     return;
   }
+  if (pushes && operands[0]->text.find_first_of("+-") == 0) {
+    directories_ = {unknown};
+    return;
+  }
+  if (pushes) pushed_.insert(pushed_.end(), directories_.begin(), directories_.end());
   if (operands.empty()) {
     directories_ = {Directory{.home = true, .text = {}}};
     return;
@@ -1999,6 +2054,9 @@ void Reader::enter(const Word& target) {
     next = {Directory{.home = true, .text = text.starts_with('/') ? text.substr(1) : text}};
   } else if (target.tilde && target.constant && (text == "~" || text.starts_with("~/"))) {
     next = {Directory{.home = true, .text = text.size() > 2 ? text.substr(2) : ""}};
+  } else if (target.tilde && target.constant && !target.glob && !target.brace && text.size() > 1 &&
+             is_name_start(text[1])) {
+    next = {Directory{.tilde = true, .text = text}};
   } else if (!target.constant || target.glob || target.brace || target.tilde || text == "-" ||
              text.empty()) {
     next = {unknown};
@@ -2135,7 +2193,9 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
   }
 }
 
-void Reader::nested_text(const Word& text, bool look_through, bool same_shell) {
+// `shell`: the program that reads it; empty: this one.
+void Reader::nested_text(const Word& text, bool look_through, bool same_shell,
+                         std::string_view shell) {
   if (!text.constant) {
     throw Refusal{"command.dynamic_text",
                   "the text that a shell would run is not known before the line runs", text.offset};
@@ -2144,6 +2204,7 @@ void Reader::nested_text(const Word& text, bool look_through, bool same_shell) {
   Reader nested(text.text, out_, line_, text.offset, depth_);
   nested.inherit(*this);
   nested.look_through_ = look_through;
+  if (!shell.empty()) nested.posix_ = !shell.ends_with("bash");
   if (!same_shell) {
     nested.functions_.clear();
     nested.integers_.clear();
@@ -2172,7 +2233,9 @@ void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
     }
   }
   const ShellCall call = shell_call(arguments_of(argv));
-  if (call.text && call.operand < argv.size()) nested_text(argv[call.operand], true, false);
+  if (call.text && call.operand < argv.size()) {
+    nested_text(argv[call.operand], true, false, use.name);
+  }
 }
 
 // trap TEXT SIGNAL...: runs at any time, like a function that is called everywhere.
@@ -2210,6 +2273,27 @@ void Reader::trap_text(const std::vector<Word>& argv) {
 
 void Reader::argument_paths(const std::vector<Word>& argv) {
   if (argv.empty()) return;
+  plain_paths(argv);
+  // tar -C DIR NAME, git -C DIR add NAME: also as that directory's.
+  if (argv[0].text != "tar" && argv[0].text != "git" && argv[0].text != "make") return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    Word target = argv[i];
+    if ((target.text == "-C" || target.text == "--directory") && i + 1 < argv.size()) {
+      target = argv[i + 1];
+    } else if (target.text.starts_with("--directory=") || target.text.starts_with("--work-tree=")) {
+      target.text.erase(0, target.text.find('=') + 1);
+    } else {
+      continue;
+    }
+    const Directories here = directories_;
+    enter(target);
+    plain_paths(argv);
+    directories_ = here;
+    return;
+  }
+}
+
+void Reader::plain_paths(const std::vector<Word>& argv) {
   const std::string& name = argv[0].text;
   if ((name == "echo" || name == "printf") && !captured_) {
     line_.printed.insert(line_.printed.end(), argv.begin() + 1, argv.end());
@@ -2235,8 +2319,13 @@ void Reader::argument_paths(const std::vector<Word>& argv) {
       skip_pattern = false;
       continue;
     }
-    if (text.find("://") != std::string::npos) {
+    if (const std::size_t scheme = text.find("://"); scheme != std::string::npos) {
       if (word.constant) out_.mentioned_urls.push_back(text);
+      const std::size_t path = text.find('/', scheme + 3);
+      if (scheme >= 4 && ascii_lower(text.substr(scheme - 4, 4)) == "file" &&
+          path != std::string::npos) {
+        add_path(word, text.substr(path), PathAccess::kArgument);
+      }
       continue;
     }
     if (text.empty() || text.size() > limits::kPathBytesMax || text.find('\n') != std::string::npos)
@@ -2244,7 +2333,13 @@ void Reader::argument_paths(const std::vector<Word>& argv) {
     if (is_integer(text)) continue;
     const std::size_t equals = text.find('=');
     if (equals != std::string::npos && equals + 1 < text.size()) {
-      add_path(word, text.substr(equals + 1), PathAccess::kArgument);
+      // curl -F name=@FILE, name=<FILE
+      const bool file = text[equals + 1] == '@' || text[equals + 1] == '<';
+      add_path(word, text.substr(equals + (file ? 2 : 1)), PathAccess::kArgument);
+    }
+    // SOURCE:TARGET of docker -v and its like.
+    if (const std::size_t colon = text.find(':'); colon != std::string::npos && colon > 0) {
+      add_path(word, text.substr(0, colon), PathAccess::kArgument);
     }
     if (option) {
       // -o/etc/x: a value glued to its option.
@@ -2269,6 +2364,20 @@ Word word_of_value(const Word& from, std::string text) {
   word.brace = from.brace;
   word.text = std::move(text);
   return word;
+}
+
+// Through a link that the line itself makes: ln -s / r; cat r/etc/x.
+void Reader::finish_links() {
+  const std::size_t paths = out_.paths.size();
+  for (const auto& [name, target] : line_.links) {
+    for (std::size_t i = 0; i < paths; ++i) {
+      step();
+      const std::string text = out_.paths[i].text;
+      if (name.empty() || !text.starts_with(name + "/")) continue;
+      directories_ = {Directory{}};
+      add_path(target, target.text + text.substr(name.size()), PathAccess::kArgument);
+    }
+  }
 }
 
 void Reader::finish() {
@@ -2323,6 +2432,7 @@ void Reader::finish() {
       use.hazards.push_back(std::move(hazard));
     }
   }
+  finish_links();
 }
 
 // The line's own values in the place of its variables: what the words are then must be as good.
@@ -2335,7 +2445,9 @@ void Reader::finish_variant(const Dynamic& one, const std::vector<Word>& argv) {
   write_paths(argv, args);
   const ScriptUse script = script_use(args, argv[0].offset);
   script_paths(argv, script);
-  hosts(argv);
+  for (HostUse& host : dialled_hosts(args, argv[0].offset)) {
+    out_.hosts.push_back(std::move(host));
+  }
   std::vector<Hazard> hazards = exec_hazards(args, argv[0].offset);
   if (is_shell(args[0].text.substr(args[0].text.rfind('/') + 1))) {
     CommandUse use = out_.commands[one.command];
@@ -2353,54 +2465,6 @@ void Reader::finish_variant(const Dynamic& one, const std::vector<Word>& argv) {
       return other.code == hazard.code && other.message == hazard.message;
     });
     if (!seen) known.push_back(std::move(hazard));
-  }
-}
-
-// Network positions of known programs (decisions.md 17).
-void Reader::hosts(const std::vector<Word>& argv) {
-  const std::string& name = argv[0].text;
-  const auto add_url = [&](const Word& word) {
-    const std::string& text = word.text;
-    const std::size_t scheme = text.find("://");
-    if (!word.constant || scheme == std::string::npos) return;
-    const std::string protocol = text.substr(0, scheme);
-    std::string authority = text.substr(scheme + 3);
-    authority = authority.substr(0, authority.find_first_of("/?#"));
-    if (const std::size_t user = authority.rfind('@'); user != std::string::npos)
-      authority.erase(0, user + 1);
-    int port = protocol == "https" ? 443 : protocol == "http" ? 80 : protocol == "ssh" ? 22 : 0;
-    const std::size_t colon = authority.rfind(':');
-    if (colon != std::string::npos && is_integer(authority.substr(colon + 1)) &&
-        authority.find(']', colon) == std::string::npos && authority.size() - colon < 7) {
-      port = std::stoi(authority.substr(colon + 1));
-      authority.erase(colon);
-    }
-    if (port == 0) return;
-    out_.hosts.push_back({authority, port, protocol, text, word.offset});
-  };
-  if (name == "curl" || name == "wget") {
-    for (std::size_t i = 1; i < argv.size(); ++i) add_url(argv[i]);
-    return;
-  }
-  if (name != "git") return;
-  std::size_t sub = 1;
-  while (sub < argv.size() && argv[sub].text.starts_with('-')) {
-    sub += argv[sub].text == "-C" || argv[sub].text == "-c" ? 2U : 1U;
-  }
-  if (sub >= argv.size()) return;
-  constexpr std::array<std::string_view, 7> kRemote{"clone",     "fetch",  "pull",     "push",
-                                                    "ls-remote", "remote", "submodule"};
-  if (std::find(kRemote.begin(), kRemote.end(), argv[sub].text) == kRemote.end()) return;
-  for (std::size_t i = sub + 1; i < argv.size(); ++i) {
-    const std::string& text = argv[i].text;
-    add_url(argv[i]);
-    // user@host:path, git-clone(1) "GIT URLS".
-    const std::size_t at = text.find('@'), colon = text.find(':');
-    if (argv[i].constant && !text.starts_with('-') && text.find("://") == std::string::npos &&
-        at != std::string::npos && colon != std::string::npos && at < colon &&
-        text.find('/') > colon) {
-      out_.hosts.push_back({text.substr(at + 1, colon - at - 1), 22, "ssh", "", argv[i].offset});
-    }
   }
 }
 

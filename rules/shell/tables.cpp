@@ -362,7 +362,9 @@ std::size_t Options::git_global() {
       return argv_.size();
     }
     if (!word.starts_with('-')) return i;
-    if (word == "-c" && i + 1 < argv_.size()) {
+    if (word.starts_with("-c") && word.size() > 2) {
+      git_config_value(word.substr(2));
+    } else if (word == "-c" && i + 1 < argv_.size()) {
       ++i;
       if (!argv_[i].constant && argv_[i].text.find('=') == std::string::npos)
         unknown("the key of -c");
@@ -689,6 +691,9 @@ constexpr std::array kSimpleRows{
     SimpleRow{"wget", "--execute", ""},
     SimpleRow{"curl", "-K", "AbcCdDeEFHmoPQrtTuUwxXyYz"},
     SimpleRow{"curl", "--config", ""},
+    // These say where the connection really goes.
+    SimpleRow{"curl", "--connect-to", ""},
+    SimpleRow{"curl", "--resolve", ""},
     SimpleRow{"make", "-f", "CIoWjl"},
     SimpleRow{"make", "--file", ""},
     SimpleRow{"make", "--makefile", ""},
@@ -752,6 +757,15 @@ void Options::simple() {
         hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
         break;
       }
+    }
+  }
+  if (program == "gh" && argv_.size() > 2) {
+    const std::string& sub = argv_[1].text;
+    const std::string& verb = argv_[2].text;
+    if ((sub == "alias" && (verb == "set" || verb == "import")) ||
+        ((sub == "extension" || sub == "extensions" || sub == "ext") &&
+         (verb == "install" || verb == "exec" || verb == "create"))) {
+      hazard(sub + " " + verb);
     }
   }
   // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
@@ -1063,6 +1077,8 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       if (argv_[i].text.starts_with("of=")) add(i, 3);
     }
+  } else if (name == "docker" && argv_.size() > 3 && argv_[1].text == "cp") {
+    if (argv_.back().text.find(':') == std::string::npos) add(argv_.size() - 1);
   } else if (name == "go") {
     // go's options are long ones behind one dash.
     for (std::size_t i = 1; i < argv_.size(); ++i) {

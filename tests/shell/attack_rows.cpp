@@ -356,7 +356,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     // ---- git_options
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c alias.x=!curl x", Verdict::kHazard, "command.exec_option"},
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c core.pager=curl log", Verdict::kHazard, "command.exec_option"},
-    ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -ccore.pager=curl log", Verdict::kRuns, "git\n"},
+    ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -ccore.pager=curl log", Verdict::kHazard, "command.exec_option"},
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c core.sshCommand=curl fetch", Verdict::kHazard, "command.exec_option"},
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git -c CORE.FSMONITOR=curl status", Verdict::kHazard, "command.exec_option"},
     ShellRow{"git_options", "GTFOBins git, git-config(1), facts 1.5", "git --config-env=core.pager=X log", Verdict::kHazard, "command.exec_option"},
