@@ -7,6 +7,7 @@
 #include "audit/recorder.hpp"
 #include "enforcer/cli_text.hpp"
 #include "enforcer/hook_main.hpp"
+#include "enforcer/mcp/proxy.hpp"
 #include "enforcer/policy_place.hpp"
 #include "enforcer/show.hpp"
 
@@ -34,6 +35,8 @@ struct CommandRow {
 constexpr std::array kCommands{
     CommandRow{"hook",
                "one agent hook event on standard input -> verdict; the event is logged first",
+               nullptr},
+    CommandRow{"mcp", "an MCP server behind the policy: tools/call and resources/read are decided",
                nullptr},
     CommandRow{"policy",
                "check, explain, diff, schema: is a policy right, and what does it say of a call",
@@ -161,11 +164,13 @@ int serve(const RecorderArguments& arguments) {
 // Options are added to `app`; `action` is set to what is to be done.
 class CommandLine {
  public:
-  CommandLine() : app_("", "lilith") {
+  explicit CommandLine(const char* version) : app_("", "lilith") {
+    mcp_.engine = version;
     app_.require_subcommand(1);
     add_verify();
     add_audit();
     add_recorder();
+    add_mcp();
   }
   int run(int argc, char** argv) {
     try {
@@ -227,11 +232,32 @@ class CommandLine {
     added->add_option("--rotate-bytes", recorder_.rotate_bytes, "size of a file; 0: never rotate")
         ->each([this](const std::string&) { recorder_.rotate_given = true; });
   }
+  void add_mcp() {
+    auto* added = command(
+        app_, "mcp",
+        "Runs an MCP server (stdio) and decides what passes between it and its client: put it "
+        "before the server's command in the agent's settings. Exit code: the server's; 2 when it "
+        "could not be started. docs/mcp.md",
+        [this] { return mcp::mcp_main(mcp_); });
+    added->add_option("--server", mcp_.server, "the server's name in policies and events")
+        ->required();
+    added->add_option("--policy", mcp_.policy, "policy, found as the hook finds it");
+    added->add_option("--recorder", mcp_.recorder, "socket of a recorder");
+    added->add_option("--agent", mcp_.agent, "the agent that speaks to the server, for the events");
+    added
+        ->add_option("--pin", mcp_.pin,
+                     "a tool whose description or schema changed since it was first seen: record "
+                     "it (record), withhold it as well (deny), or don't look (off)")
+        ->check(CLI::IsMember({"off", "record", "deny"}));
+    added->add_option("CMD", mcp_.command, "-- and the server's program with its arguments")
+        ->required();
+  }
 
   CLI::App app_;
   std::function<int()> action_;
   ShowOptions show_;
   RecorderArguments recorder_;
+  mcp::McpArguments mcp_;
   std::vector<std::string> logs_;
   std::size_t last_ = 10;
   bool from_start_ = false, json_ = false, follow_ = false;
@@ -265,7 +291,7 @@ int cli_main(int argc, char** argv, const char* version) {
                         "; see lilith --help",
                     kUsage);
   }
-  return CommandLine().run(argc, argv);
+  return CommandLine(version).run(argc, argv);
 }
 
 }  // namespace lilith::enforcer

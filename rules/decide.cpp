@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <forward_list>
 #include <memory>
+#include <optional>
 #include <pwd.h>
 #include <unistd.h>
 #include <unordered_map>
@@ -989,7 +991,31 @@ void Judge::judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operatio
   judged_.back().line = near == nullptr ? egress.default_line : near->entry.line;
 }
 
+// "ssh://HOST:PORT" and "tcp://HOST:PORT", as the proxy names what a tunnel carries: the URL
+// Standard has no such schemes, so nothing but an authority with its port is taken for one.
+std::optional<HostUse> tunnel_of(std::string_view url) {
+  for (const std::string_view protocol : {"ssh", "tcp"}) {
+    if (!url.starts_with(protocol) || !url.substr(protocol.size()).starts_with("://")) continue;
+    const std::string_view authority = url.substr(protocol.size() + 3);
+    const std::size_t colon = authority.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    HostUse use;
+    const std::string_view port = authority.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), use.port);
+    if (error != std::errc{} || end != port.data() + port.size() || use.port < 1 ||
+        use.port > 65535 || authority.find_first_of("@/?#") != std::string_view::npos) {
+      return std::nullopt;
+    }
+    use.host = authority.substr(0, colon);
+    use.protocol = protocol;
+    use.url = url;
+    return use;
+  }
+  return std::nullopt;
+}
+
 void Judge::judge_url(const std::string& url) {
+  if (const auto tunnel = tunnel_of(url)) return judge_host_use(*tunnel);
   auto destination = parse_url(url);
   if (!destination) {
     auto op = std::make_unique<Operation>();
@@ -1142,11 +1168,14 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
     add(std::move(one));
   };
   judge_blocked_tool(kind, call);
+  const bool of_server = caller_.tool == kMcpResourceTool && kind != OperationKind::kMcpTool;
+  if (of_server) judge_blocked_tool(OperationKind::kMcpTool, call);
   // Where that is only recorded, an enforced rule may still close the call.
   if (!judged_.empty() && mode_of(judged_.back()) == Mode::kEnforce) return;
   if (!call.undecidable.empty()) {
     return undecidable("cannot be judged: " + printable(call.undecidable));
   }
+  if (of_server) judge_mcp(call);
   const std::size_t before = judged_.size();
   switch (kind) {
     case OperationKind::kReadFile:

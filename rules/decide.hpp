@@ -41,6 +41,10 @@ struct Caller {
   std::string_view server;  // MCP server, empty otherwise
 };
 
+// Reading a resource of an MCP server. Its kind may be read_file or egress, by what its URI names;
+// the server must be allowed besides.
+inline constexpr std::string_view kMcpResourceTool = "ReadMcpResourceTool";
+
 struct Decision {
   audit::Verdict verdict = audit::Verdict::kDeny;
   audit::Mode mode = audit::Mode::kEnforce;       // of the section that decided

@@ -50,6 +50,34 @@ inline constexpr std::chrono::milliseconds kHookLockReserve{150};
 // Ancestors looked at for the agent's process.
 inline constexpr int kAncestorsMax = 32;
 
+// MCP proxy. A message of the client is held whole while it is decided; a server's answer only while
+// an answer to tools/list is awaited, else it streams through.
+inline constexpr std::size_t kMcpFrameBytesMax = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t kMcpHeldBytesMax = std::size_t{16} * 1024 * 1024;
+// Bytes waiting for a slow reader before the other side is no longer read.
+inline constexpr std::size_t kMcpQueueBytesMax = std::size_t{1024} * 1024;
+inline constexpr std::size_t kMcpListsPendingMax = 1024;
+inline constexpr std::size_t kMcpServerNameBytesMax = 64;
+inline constexpr std::size_t kMcpPinsMax = 4096;
+inline constexpr std::size_t kMcpPinsBytesMax = std::size_t{4} * 1024 * 1024;
+// Between end of input, SIGTERM and SIGKILL for a server that stays.
+inline constexpr std::chrono::milliseconds kMcpExitGrace{5000};
+
+// Egress proxy.
+inline constexpr std::size_t kProxyHeadBytesMax = std::size_t{16} * 1024;
+inline constexpr std::size_t kProxyHelloBytesMax = std::size_t{64} * 1024;
+// What one direction of a tunnel may hold for a slow reader.
+inline constexpr std::size_t kProxyRelayBytes = std::size_t{128} * 1024;
+inline constexpr std::size_t kProxyConnectionsMax = 20'000;
+// Connections that have not said yet what they want; beyond it the oldest of them goes.
+inline constexpr std::size_t kProxyHeadsMax = 1024;
+inline constexpr std::size_t kProxyAddressesMax = 16;  // of one name
+inline constexpr std::chrono::milliseconds kProxyHeadDeadline{10'000};
+inline constexpr std::chrono::milliseconds kProxyDecideDeadline{20'000};
+inline constexpr std::chrono::milliseconds kProxyDialDeadline{10'000};  // of one address
+inline constexpr std::chrono::milliseconds kProxyHelloDeadline{10'000};
+inline constexpr std::chrono::milliseconds kProxyIdleDeadline{3'600'000};
+
 // JSON nesting accepted from agents and logs.
 inline constexpr std::size_t kJsonDepthMax = 64;
 

@@ -3,11 +3,13 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/sha256.hpp"
+#include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "rules/agents/agents.hpp"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -427,11 +429,67 @@ void read_monitor(View input, Call& call) {
   }
 }
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// The path of a file URI (RFC 8089): no authority or "localhost", percent-encoding resolved.
+std::optional<std::string> file_uri_path(std::string_view rest) {
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    const std::string authority = ascii_lower(rest.substr(0, rest.find('/')));
+    if (!authority.empty() && authority != "localhost") return std::nullopt;
+    rest.remove_prefix(authority.size());
+  }
+  if (!rest.starts_with('/') || rest.find_first_of("?#\\") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string path;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] != '%') {
+      path.push_back(rest[i]);
+      continue;
+    }
+    if (i + 2 >= rest.size()) return std::nullopt;
+    const int high = hex_digit(rest[i + 1]), low = hex_digit(rest[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    path.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return path;
+}
+
+// What a resource's URI names besides the server: a file, or a place to fetch it from. Blanks at
+// the ends and control characters are dropped by some readers of URIs and not by others.
+void read_resource_uri(std::string_view uri, Call& call) {
+  if (std::any_of(uri.begin(), uri.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }) ||
+      uri.starts_with(' ') || uri.ends_with(' ')) {
+    return cannot(call, "the resource's URI has blanks or control characters");
+  }
+  const std::size_t colon = std::min(uri.find(':'), uri.size());
+  const std::string scheme = ascii_lower(uri.substr(0, colon));
+  if (scheme == "file") {
+    call.kind = OperationKind::kReadFile;
+    if (auto path = file_uri_path(uri.substr(colon + 1))) {
+      call.paths.push_back(std::move(*path));
+    } else {
+      cannot(call, "the resource's file URI can be read in more than one way");
+    }
+  } else if (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss") {
+    call.kind = OperationKind::kEgress;
+    call.urls.emplace_back(uri);
+  }
+}
+
 void read_mcp_resource(View input, MappedCall& mapped) {
   mapped.call.kind = OperationKind::kMcpTool;
   mapped.server = input.text("server");
   mapped.call.arguments = arguments_of(input);
   if (mapped.server.empty()) cannot(mapped.call, "the call names no MCP server");
+  read_resource_uri(input.text("uri"), mapped.call);
 }
 
 void apply_shape(const ToolRow& row, View input, std::string_view cwd, MappedCall& mapped) {

@@ -141,7 +141,20 @@ INSTANTIATE_TEST_SUITE_P(
         MapCase{"claude_code", "mcp__a__b__c", R"({})", "mcp_tool server=a arguments={}"},
         MapCase{"claude_code", "mcp__broken", R"({})", "mcp_tool arguments={}"},
         MapCase{"claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":"file:///x"})",
-                R"(mcp_tool server=s arguments={"server":"s","uri":"file:///x"})"},
+                R"(read_file paths=/x server=s arguments={"server":"s","uri":"file:///x"})"},
+        MapCase{
+            "claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":"FILE:/a%2Fb%20c"})",
+            R"(read_file paths=/a/b c server=s arguments={"server":"s","uri":"FILE:/a%2Fb%20c"})"},
+        MapCase{"claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":"file://h/x"})",
+                R"(read_file server=s arguments={"server":"s","uri":"file://h/x"} )"
+                "!the resource's file URI can be read in more than one way"},
+        MapCase{"claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":"https://h/x"})",
+                R"(egress urls=https://h/x server=s arguments={"server":"s","uri":"https://h/x"})"},
+        MapCase{"claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":" file:///x"})",
+                R"(mcp_tool server=s arguments={"server":"s","uri":" file:///x"} )"
+                "!the resource's URI has blanks or control characters"},
+        MapCase{"claude_code", "ReadMcpResourceTool", R"({"server":"s","uri":"note://x"})",
+                R"(mcp_tool server=s arguments={"server":"s","uri":"note://x"})"},
         MapCase{"claude_code", "ReadMcpResourceTool", R"({"uri":"u"})",
                 R"(mcp_tool arguments={"uri":"u"} !the call names no MCP server)"},
         MapCase{"claude_code", "run_in_terminal", R"({"command":"ls"})",

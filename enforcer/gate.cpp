@@ -1,0 +1,247 @@
+#include "enforcer/gate.hpp"
+
+#include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
+#include "enforcer/recording.hpp"
+
+#include <chrono>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lilith::enforcer {
+namespace {
+
+constexpr std::size_t kHostNameBytesMax = 256;
+
+std::uint64_t nanoseconds(const timespec& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, kHostNameBytesMax> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+void put_decision(audit::Event& event, const rules::Decision& decision) {
+  event.decision = decision.verdict;
+  event.mode = decision.mode;
+  event.action = decision.action;
+  event.category = decision.category;
+  event.rule = decision.rule;
+  event.policy_line = decision.line;
+  event.reason_code = decision.reason_code;
+  event.reason = decision.reason;
+  event.technique = decision.technique;
+  event.operation = decision.operation;
+  event.operations = static_cast<std::uint32_t>(decision.operations);
+  for (const audit::Operation& other : decision.others) event.also.push_back(describe(other));
+}
+
+Gate::Gate(GateOptions options, const Clock& clock, const rules::FileSystem& file_system,
+           rules::UserRecord user, Places places, AgentProcess process, std::string cwd)
+    : options_(std::move(options)),
+      clock_(clock),
+      file_system_(file_system),
+      user_(std::move(user)),
+      places_(std::move(places)),
+      process_(std::move(process)),
+      cwd_(std::move(cwd)),
+      host_(host_name()) {
+  const Stamps before = stamps();
+  settle(find_policy(places_, options_.policy, file_system_));
+  stamps_ = before;
+}
+
+Gate::Stamps Gate::stamps() const {
+  const std::string& named = options_.policy.empty() ? places_.environment_policy : options_.policy;
+  const std::array<const std::string*, 3> paths{&places_.system_policy, &named,
+                                                &places_.user_policy};
+  Stamps all{};
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    struct stat info{};
+    if (paths[i]->empty() || ::stat(paths[i]->c_str(), &info) != 0) continue;
+    all[i] = {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino),
+              static_cast<std::uint64_t>(info.st_size), nanoseconds(info.st_ctim)};
+  }
+  return all;
+}
+
+std::shared_ptr<const rules::Policy> Gate::policy() const {
+  const std::lock_guard lock(mutex_);
+  return policy_;
+}
+
+// Takes the policy that was found, whatever it is.
+void Gate::settle(FoundPolicy found) {
+  std::string code, why;
+  if (!found.load.policy) {
+    code = found.path.empty() ? "policy.missing" : "policy.invalid";
+    why = why_unusable(found, places_);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    policy_ = found.load.policy;
+    unusable_code_ = code;
+    unusable_why_ = why;
+  }
+  if (!found.load.policy) return record_load_failure(found.path, why, code);
+  if (found.load.policy->enforces()) remember_enforcement(places_);
+}
+
+void Gate::refresh() {
+  const Stamps now = stamps();
+  {
+    const std::lock_guard lock(mutex_);
+    if (now == stamps_) return;
+    stamps_ = now;
+  }
+  settle(find_policy(places_, options_.policy, file_system_));
+}
+
+Result<void> Gate::reload() {
+  FoundPolicy found = find_policy(places_, options_.policy, file_system_);
+  if (!found.load.policy) {
+    std::string why = why_unusable(found, places_) + "; the policy that was in force stays";
+    record_load_failure(found.path, why, found.path.empty() ? "policy.missing" : "policy.invalid");
+    return fail(ErrorCode::kInvalidInput, std::move(why));
+  }
+  const auto before = policy();
+  settle(std::move(found));
+  audit::Event event = blank_event(audit::EventType::kPolicyLoaded);
+  event.category = audit::Category::kPolicy;
+  if (before) {
+    event.detail.emplace_back("previous_sha256", before->sha256());
+    event.detail.emplace_back("previous_mode", before->enforces() ? "enforce" : "audit");
+  }
+  return write(event);
+}
+
+void Gate::record_load_failure(const std::string& path, const std::string& why,
+                               std::string code) const {
+  audit::Event event = blank_event(audit::EventType::kPolicyLoadFailed);
+  event.category = audit::Category::kPolicy;
+  event.reason_code = std::move(code);
+  event.reason = why;
+  if (!path.empty()) event.detail.emplace_back("path", path);
+  // Each call that is denied for it says the same in an event of its own.
+  if (auto ignored = write(event); !ignored) return;
+}
+
+audit::Event Gate::blank_event(audit::EventType type) const {
+  audit::Event event;
+  event.type = type;
+  event.enforcement = options_.enforcement;
+  event.host = host_;
+  event.process_key = process_key(host_, process_);
+  event.process_pid = process_.pid;
+  event.process_exe = process_.exe;
+  event.time = clock_.now();
+  event.id = uuid_v7(event.time);
+  event.agent = options_.agent;
+  event.session = options_.session;
+  event.engine = options_.engine;
+  if (const auto now = policy()) {
+    event.policy_sha256 = now->sha256();
+    event.mode = now->enforces() ? audit::Mode::kEnforce : audit::Mode::kAudit;
+  }
+  event.facts.uid = user_.uid;
+  event.facts.user = user_.name;
+  return event;
+}
+
+Result<void> Gate::write(audit::Event& event) const {
+  const auto now = policy();
+  const MonotonicTime until = clock_.monotonic() + limits::kLogLockTimeout;
+  return record(
+      {places_, options_.recorder, now.get(), now == nullptr || now->enforces(), until, clock_},
+      event);
+}
+
+audit::Event Gate::event_about(GateCall& call) const {
+  audit::Event event = blank_event(audit::EventType::kDecision);
+  event.hook = std::move(call.hook);
+  event.call_id = std::move(call.call_id);
+  event.tool = std::move(call.tool);
+  event.server = std::move(call.server);
+  event.call = std::move(call.call);
+  event.detail = std::move(call.detail);
+  return event;
+}
+
+Outcome Gate::without_policy(GateCall call) {
+  audit::Event event = event_about(call);
+  Outcome outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    outcome.reason = unusable_why_;
+    outcome.reason_code = unusable_code_;
+  }
+  event.action = audit::Action::kError;
+  event.decision = audit::Verdict::kDeny;
+  event.mode = audit::Mode::kEnforce;
+  event.operation.kind = event.call.kind;
+  if (event.call.kind == audit::OperationKind::kEgress) event.category = audit::Category::kEgress;
+  event.reason_code = outcome.reason_code;
+  event.reason = outcome.reason;
+  if (auto written = write(event); !written) {
+    outcome.reason += "; and the audit log could not be written: " + written.error().message;
+  }
+  return outcome;
+}
+
+rules::Decision Gate::ask(const GateCall& call) const {
+  const auto now = policy();
+  if (now == nullptr) return rules::deny_without_policy("there is no usable policy");
+  const rules::CallAnalysis analysis = rules::analyse(call.call);
+  const audit::Facts facts = rules::observe(analysis, user_, cwd_, file_system_);
+  return rules::decide(*now, {options_.agent, call.tool, call.server}, analysis, facts);
+}
+
+Outcome Gate::decide(GateCall call) {
+  const auto now = policy();
+  if (now == nullptr) return without_policy(std::move(call));
+  const bool only_record = call.only_record;
+  const MonotonicTime begin = clock_.monotonic();
+  audit::Event event = event_about(call);
+  const rules::CallAnalysis analysis = rules::analyse(event.call);
+  event.facts = rules::observe(analysis, user_, cwd_, file_system_);
+  rules::Decision decision =
+      rules::decide(*now, {event.agent, event.tool, event.server}, analysis, event.facts);
+  if (only_record && decision.action == audit::Action::kDenied) {
+    decision.action = audit::Action::kWouldDeny;
+    decision.mode = audit::Mode::kAudit;
+  }
+  event.decide_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - begin).count();
+  put_decision(event, decision);
+
+  Outcome outcome;
+  outcome.action = decision.action;
+  outcome.rule = decision.rule;
+  outcome.reason_code = decision.reason_code;
+  outcome.allowed = decision.action != audit::Action::kDenied;
+  if (!outcome.allowed) outcome.reason = decision.reason;
+  const rules::AuditSettings& audit = now->audit();
+  const bool wanted =
+      audit.enabled && (audit.log_allowed || decision.action != audit::Action::kAllowed);
+  if (!wanted) return outcome;
+  outcome.event_id = event.id;
+  if (auto written = write(event); !written) {
+    const std::string why = "the audit log could not be written: " + written.error().message;
+    if (!outcome.allowed) {
+      outcome.reason += "; and " + why;
+    } else if (decision.mode == audit::Mode::kEnforce) {
+      outcome.allowed = false;
+      outcome.action = audit::Action::kError;
+      outcome.reason_code = "log.unwritable";
+      outcome.reason = why + ", so nothing is allowed";
+    }
+  }
+  return outcome;
+}
+
+}  // namespace lilith::enforcer

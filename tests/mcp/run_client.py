@@ -1,0 +1,152 @@
+"""One real MCP client and server with `lilith mcp` between them: what does the client see, what does the log say?
+
+Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed)."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+SECONDS = 100
+# Far below the 100 MB that go through; the rest is the program itself.
+PEAK_KIB_MAX = 48 * 1024
+
+POLICY = """version: "1"
+tool_invocations:
+  default_action: deny
+  allowed_tools:
+{tools}
+    - name: ReadMcpResourceTool
+      servers: [demo]
+    - name: read_file
+      path_allowlist: ["{folder}/**"]
+audit:
+  enabled: true
+  log_path: "{folder}/log/agent-audit.log"
+"""
+TOOLS = {
+    "everything": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
+    "denied": ["echo"],
+    "filesystem": ["read_text_file"],
+    "later_version": ["echo"],
+    "streaming": ["big"],
+    "closing": ["pid"],
+}
+
+
+def expect(condition, what):
+    if not condition:
+        print("failed:", what)
+        sys.exit(1)
+
+
+def check_everything(answer, folder, decisions):
+    expect(answer["through"] == answer["direct"], f"through the proxy the client sees something else: {answer}")
+    expect(answer["through"]["progress"], "no progress notification came through")
+    expect("sampled 7" in json.dumps(answer["through"]["sampling"]), "the server's own request was not answered")
+    expect([one["action"] for one in decisions] == ["allowed"] * 5, decisions)
+    expect(all(one["lilith"]["detail"] == {"client": "lilith-test"} for one in decisions), decisions)
+
+
+def check_denied(answer, folder, decisions):
+    expect(answer["env"]["isError"] is True and "mcp__demo__get-env" in answer["env"]["content"][0]["text"], answer)
+    expect(answer["resource"]["code"] == -32010, answer)
+    expect("isError" not in answer["still_alive"] or not answer["still_alive"]["isError"], answer)
+    expect([one["action"] for one in decisions] == ["denied", "denied", "allowed"], decisions)
+
+
+def check_filesystem(answer, folder, decisions):
+    expect(answer["read"]["content"][0]["text"] == "a note\n", answer)
+    expect(answer["write"]["isError"] is True, answer)
+    expect(not (folder / "new.txt").exists(), "a denied call wrote the file")
+
+
+def check_later_version(answer, folder, decisions):
+    expect(answer["negotiated"] == "2026-07-28", answer)
+    expect(answer["tools"] == ["echo", "big", "pid"], answer)
+    expect(answer["allowed"]["content"][0]["text"] == "x", answer)
+    expect(answer["denied"]["isError"] is True, answer)
+    expect([one["action"] for one in decisions] == ["allowed", "denied"], decisions)
+
+
+def stream(command, environment):
+    """A result of 100 MB, read as it comes: the SDK's client refuses lines of that length."""
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def say(message):
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        process.stdin.flush()
+
+    say({"id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                                                     "clientInfo": {"name": "lilith-test", "version": "1"}}})
+    process.stdout.readline()
+    say({"method": "notifications/initialized"})
+    say({"id": 2, "method": "tools/call", "params": {"name": "big", "arguments": {"bytes": 100_000_000}}})
+    answer = json.loads(process.stdout.readline())
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    process.stdin.close()
+    process.stdout.read()
+    peak = int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+    return {"bytes": len(answer["result"]["content"][0]["text"]), "peak_kib": peak, "code": process.wait()}
+
+
+def check_streaming(answer, folder, decisions):
+    expect(answer["bytes"] == 100_000_000 and answer["code"] == 0, answer)
+    print(f"peak memory of the proxy: {answer['peak_kib']} KiB for a result of 100 MB")
+    expect(answer["peak_kib"] < PEAK_KIB_MAX, answer)
+
+
+def check_closing(answer, folder, decisions):
+    expect(answer["server_gone"], "the server outlived its client")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=pathlib.Path, required=True)
+    parser.add_argument("--lilith", type=pathlib.Path, required=True)
+    parser.add_argument("--case", choices=TOOLS, required=True)
+    options = parser.parse_args()
+    unavailable = options.clients / "unavailable"
+    if unavailable.exists():
+        print("skipped: the MCP clients are not installed:", unavailable.read_text())
+        sys.exit(SKIPPED)
+    node = shutil.which("node")
+    if not node:
+        print("skipped: node is not installed")
+        sys.exit(SKIPPED)
+    here = pathlib.Path(__file__).parent
+    for name in ("client.mjs", "server.mjs"):
+        # Side by side with node_modules, where node looks for what they import.
+        temporary = options.clients / f"{name}.{os.getpid()}"
+        shutil.copy(here / name, temporary)
+        temporary.rename(options.clients / name)
+    with tempfile.TemporaryDirectory() as root:
+        folder = pathlib.Path(root).resolve()
+        (folder / "note.txt").write_text("a note\n")
+        tools = "\n".join(f"    - name: mcp__demo__{tool}" for tool in TOOLS[options.case])
+        policy = folder / "policy.yaml"
+        policy.write_text(POLICY.format(tools=tools, folder=folder))
+        proxy = [str(options.lilith.resolve()), "mcp", "--server", "demo", "--policy", str(policy), "--pin", "deny", "--"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+        if options.case == "streaming":
+            answer = stream([*proxy, node, str(options.clients.resolve() / "server.mjs")], environment)
+        else:
+            client = str(options.clients.resolve() / "client.mjs")
+            done = subprocess.run([node, client, options.case, str(folder), *proxy], env=environment,
+                                  capture_output=True, text=True, timeout=SECONDS)
+            sys.stderr.write(done.stderr)
+            expect(done.returncode == 0, f"the client ended with {done.returncode}")
+            answer = json.loads(done.stdout)
+        log = folder / "log" / "agent-audit.log"
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        decisions = [one for one in events if one["lilith"]["event"] == "decision"]
+        globals()[f"check_{options.case}"](answer, folder, decisions)
+
+
+main()

@@ -1,0 +1,156 @@
+// What `lilith mcp` adds to a tool call: round trips of one allowed tools/call to a server that
+// echoes (cat(1)), straight and through the proxy, one after the other in one run over pipes. Each
+// call through the proxy is decided and appended to the log. Times are printed and never judged.
+//
+//   mcp_bench [--calls 3000] [--bin DIR]
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <signal.h>
+#include <spawn.h>
+#include <string>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Microseconds = std::chrono::duration<double, std::micro>;
+
+constexpr int kWarmUpCalls = 100;
+constexpr int kCallsDefault = 3000;
+constexpr int kCallsMax = 1'000'000;
+
+[[noreturn]] void die(const std::string& why) {
+  std::fprintf(stderr, "mcp_bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+class Server {
+ public:
+  explicit Server(const std::vector<std::string>& argv) {
+    std::array<int, 2> in{}, out{};
+    if (pipe(in.data()) != 0 || pipe(out.data()) != 0) die("pipe failed");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    for (const int fd : {in[0], in[1], out[0], out[1]}) {
+      posix_spawn_file_actions_addclose(&actions, fd);
+    }
+    std::vector<char*> words;
+    for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    if (posix_spawnp(&pid_, words[0], &actions, nullptr, words.data(), environ) != 0) {
+      die("cannot start " + argv[0]);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(in[0]);
+    close(out[1]);
+    to_ = in[1];
+    from_ = out[0];
+  }
+  ~Server() {
+    close(to_);
+    close(from_);
+    waitpid(pid_, nullptr, 0);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Until the whole line is back.
+  double call(std::string_view line) {
+    const auto begin = std::chrono::steady_clock::now();
+    if (write(to_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) die("write");
+    std::size_t got = 0;
+    std::array<char, 4096> buffer{};
+    do {
+      const ssize_t some = read(from_, buffer.data(), buffer.size());
+      if (some <= 0) die("the server is gone");
+      got += static_cast<std::size_t>(some);
+      if (got > line.size()) die("the call was not allowed");
+    } while (got < line.size());
+    return Microseconds(std::chrono::steady_clock::now() - begin).count();
+  }
+
+ private:
+  pid_t pid_ = -1;
+  int to_ = -1, from_ = -1;
+};
+
+double quantile(std::vector<double> values, double q) {
+  const auto at = static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+int bench(int calls, const std::string& bin, const std::string& folder) {
+  const std::string policy = folder + "/policy.yaml", log = folder + "/log/agent-audit.log";
+  std::ofstream(policy) << "version: \"1\"\ntool_invocations:\n  default_action: deny\n"
+                           "  allowed_tools:\n    - name: mcp_tool\n      servers: [bench]\n"
+                           "audit:\n  log_path: \""
+                        << log << "\"\n";
+  const std::string line =
+      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/home/dev/projects/app/src/index.ts","head":100}}})"
+      "\n";
+  std::vector<double> straight, proxied;
+  {
+    Server direct({"cat"});
+    Server proxy({bin + "/lilith", "mcp", "--server", "bench", "--policy", policy, "--", "cat"});
+    for (int i = -kWarmUpCalls; i < calls; ++i) {
+      const double one = direct.call(line), other = proxy.call(line);
+      if (i < 0) continue;
+      straight.push_back(one);
+      proxied.push_back(other);
+    }
+  }
+  std::printf("mcp_bench: %d interleaved calls each, one event a call\n", calls);
+  std::printf("%-24s %10s %10s %10s\n", "", "p50 us", "p95 us", "p99 us");
+  for (const auto& [name, values] :
+       {std::pair{"straight to cat", &straight}, std::pair{"through lilith mcp", &proxied}}) {
+    std::printf("%-24s %10.1f %10.1f %10.1f\n", name, quantile(*values, 0.5),
+                quantile(*values, 0.95), quantile(*values, 0.99));
+  }
+  std::printf("added at p50: %.1f us\n", quantile(proxied, 0.5) - quantile(straight, 0.5));
+  std::ifstream in(log);
+  int logged = 0;
+  for (std::string one; std::getline(in, one);) {
+    if (one.find(R"("event":"decision")") != std::string::npos) ++logged;
+  }
+  std::printf("%d of %d decisions are in the log\n", logged, calls + kWarmUpCalls);
+  return logged == calls + kWarmUpCalls ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int calls = kCallsDefault;
+  std::string bin = LILITH_BIN_DIR;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    if (flag == "--calls") {
+      calls = std::atoi(argv[i + 1]);
+    } else if (flag == "--bin") {
+      bin = argv[i + 1];
+    } else {
+      die("unknown option " + std::string(flag));
+    }
+  }
+  if (calls < 1 || calls > kCallsMax) die("--calls wants 1 to 1000000");
+  signal(SIGPIPE, SIG_IGN);
+  std::string folder = (fs::temp_directory_path() / "mcp_bench.XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) die("cannot make a temporary directory");
+  setenv("XDG_STATE_HOME", folder.c_str(), 1);
+  const int result = bench(calls, bin, folder);
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  return result;
+}
