@@ -50,8 +50,8 @@ inline constexpr std::chrono::milliseconds kHookLockReserve{150};
 // Ancestors looked at for the agent's process.
 inline constexpr int kAncestorsMax = 32;
 
-// MCP proxy. A message of the client is held whole while it is decided; a server's answer only while
-// an answer to tools/list is awaited, else it streams through.
+// MCP proxy. A message of the client is held whole while it is decided; a server's answer only
+// while an answer to tools/list is awaited, else it streams through.
 inline constexpr std::size_t kMcpFrameBytesMax = std::size_t{16} * 1024 * 1024;
 inline constexpr std::size_t kMcpHeldBytesMax = std::size_t{16} * 1024 * 1024;
 // Bytes waiting for a slow reader before the other side is no longer read.

@@ -132,7 +132,8 @@ def main():
         tools = "\n".join(f"    - name: mcp__demo__{tool}" for tool in TOOLS[options.case])
         policy = folder / "policy.yaml"
         policy.write_text(POLICY.format(tools=tools, folder=folder))
-        proxy = [str(options.lilith.resolve()), "mcp", "--server", "demo", "--policy", str(policy), "--pin", "deny", "--"]
+        lilith = str(options.lilith.resolve())
+        proxy = [lilith, "mcp", "--server", "demo", "--policy", str(policy), "--pin", "deny", "--"]
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
         if options.case == "streaming":
             answer = stream([*proxy, node, str(options.clients.resolve() / "server.mjs")], environment)
