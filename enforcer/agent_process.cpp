@@ -88,6 +88,13 @@ AgentProcess agent_process_of(std::int64_t pid, const std::string& proc) {
   return nearest;
 }
 
+AgentProcess process_of(std::int64_t pid, const std::string& proc) {
+  const std::string directory = proc + "/" + std::to_string(pid);
+  Stat stat;
+  if (!read_stat(directory, stat)) return {pid, {}, {}};
+  return {pid, stat.start, exe_of(directory)};
+}
+
 std::string process_key(const std::string& host, const AgentProcess& process) {
   return host + "/" + std::to_string(process.pid) + "/" +
          (process.start.empty() ? "0" : process.start);

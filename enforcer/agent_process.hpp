@@ -16,6 +16,9 @@ struct AgentProcess {
 // none. `proc` is /proc outside of tests.
 [[nodiscard]] AgentProcess agent_process_of(std::int64_t pid, const std::string& proc = "/proc");
 
+// Process `pid` itself.
+[[nodiscard]] AgentProcess process_of(std::int64_t pid, const std::string& proc = "/proc");
+
 // "HOST/PID/START"
 [[nodiscard]] std::string process_key(const std::string& host, const AgentProcess& process);
 

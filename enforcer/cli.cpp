@@ -1,6 +1,7 @@
 #include "enforcer/cli.hpp"
 
 #include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/base/unique_fd.hpp"
 #include "audit/read/verify.hpp"
@@ -9,6 +10,8 @@
 #include "enforcer/hook_main.hpp"
 #include "enforcer/mcp/proxy.hpp"
 #include "enforcer/policy_place.hpp"
+#include "enforcer/proxy/proxy_main.hpp"
+#include "enforcer/run/run_main.hpp"
 #include "enforcer/show.hpp"
 
 #include <CLI/CLI.hpp>
@@ -37,6 +40,10 @@ constexpr std::array kCommands{
                "one agent hook event on standard input -> verdict; the event is logged first",
                nullptr},
     CommandRow{"mcp", "an MCP server behind the policy: tools/call and resources/read are decided",
+               nullptr},
+    CommandRow{"proxy", "a forward proxy: where connections may go is decided before they are made",
+               nullptr},
+    CommandRow{"run", "an agent in namespaces of its own whose only way out is that proxy",
                nullptr},
     CommandRow{"policy",
                "check, explain, diff, schema: is a policy right, and what does it say of a call",
@@ -166,11 +173,15 @@ class CommandLine {
  public:
   explicit CommandLine(const char* version) : app_("", "lilith") {
     mcp_.engine = version;
+    proxy_.engine = version;
+    run_.engine = version;
     app_.require_subcommand(1);
     add_verify();
     add_audit();
     add_recorder();
     add_mcp();
+    add_proxy();
+    add_run();
   }
   int run(int argc, char** argv) {
     try {
@@ -252,12 +263,46 @@ class CommandLine {
     added->add_option("CMD", mcp_.command, "-- and the server's program with its arguments")
         ->required();
   }
+  void add_proxy() {
+    auto* added = command(
+        app_, "proxy",
+        "A forward proxy for HTTP clients (CONNECT and http:// requests): each connection is "
+        "decided and recorded before it is made. Ends with 0 at TERM or INT, reads the policy "
+        "again "
+        "at HUP; 2 when it can't listen. docs/proxy.md",
+        [this] { return proxy::proxy_main(proxy_); });
+    added->add_option("--listen", proxy_.listen,
+                      "address and port (127.0.0.1:3128); port 0 takes a free one and prints it");
+    added->add_option("--policy", proxy_.policy, "policy, found as the hook finds it");
+    added->add_option("--recorder", proxy_.recorder, "socket of a recorder");
+    added->add_option("--connections", proxy_.connections_max, "clients at once (20000)")
+        ->check(CLI::Range(std::size_t{1}, limits::kProxyConnectionsMax));
+  }
+  void add_run() {
+    auto* added = command(
+        app_, "run",
+        "Runs a program in namespaces of its own: no network but the proxy, no sockets of the "
+        "host. Refuses to start it where the system has no such fence, or the fence leaks. Exit "
+        "code: the program's; 2 when it was not started. docs/run.md",
+        [this] { return run::run_main(run_); });
+    added->add_option("--policy", run_.policy, "policy, found as the hook finds it");
+    added->add_option("--recorder", run_.recorder, "socket of a recorder");
+    added->add_option("--agent", run_.agent, "which agent it is, for the events");
+    added
+        ->add_option("--allow-local", run_.local_ports,
+                     "a port of this machine's loopback that it may reach; may stand several times")
+        ->check(CLI::Range(1, 65535))
+        ->allow_extra_args(false);
+    added->add_option("CMD", run_.command, "-- and the program with its arguments")->required();
+  }
 
   CLI::App app_;
   std::function<int()> action_;
   ShowOptions show_;
   RecorderArguments recorder_;
   mcp::McpArguments mcp_;
+  proxy::ProxyArguments proxy_;
+  run::RunArguments run_;
   std::vector<std::string> logs_;
   std::size_t last_ = 10;
   bool from_start_ = false, json_ = false, follow_ = false;

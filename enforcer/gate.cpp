@@ -99,18 +99,28 @@ void Gate::refresh() {
     if (now == stamps_) return;
     stamps_ = now;
   }
-  settle(find_policy(places_, options_.policy, file_system_));
+  if (options_.keeps_policy) {
+    if (auto ignored = reload(); !ignored) return;  // recorded
+  } else {
+    settle(find_policy(places_, options_.policy, file_system_));
+  }
 }
 
 Result<void> Gate::reload() {
+  const Stamps seen = stamps();
   FoundPolicy found = find_policy(places_, options_.policy, file_system_);
-  if (!found.load.policy) {
+  {
+    const std::lock_guard lock(mutex_);
+    stamps_ = seen;
+  }
+  if (!found.load.policy && policy() != nullptr) {
     std::string why = why_unusable(found, places_) + "; the policy that was in force stays";
     record_load_failure(found.path, why, found.path.empty() ? "policy.missing" : "policy.invalid");
     return fail(ErrorCode::kInvalidInput, std::move(why));
   }
   const auto before = policy();
   settle(std::move(found));
+  if (policy() == nullptr) return fail(ErrorCode::kInvalidInput, "there is no usable policy");
   audit::Event event = blank_event(audit::EventType::kPolicyLoaded);
   event.category = audit::Category::kPolicy;
   if (before) {

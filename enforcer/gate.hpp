@@ -32,6 +32,8 @@ struct GateOptions {
   std::string session;   // of the events
   std::string engine;    // program version, for the events
   audit::Enforcement enforcement = audit::Enforcement::kAdvisory;
+  // A changed policy that is unusable is reported, and the one before stays in force.
+  bool keeps_policy = false;
 };
 
 // One call on its way to a decision. Views nothing: it is copied into the event.
@@ -60,7 +62,7 @@ class Gate {
        rules::UserRecord user, Places places, AgentProcess process, std::string cwd);
 
   // Looks for the policy again when one of the files that could hold it has changed. A policy that
-  // is unusable denies everything until it is mended.
+  // is unusable denies everything until it is mended, but for `keeps_policy`.
   void refresh();
   // For a daemon that was asked to read its policy again: an unusable one is reported, recorded
   // and left aside, and the one in force stays.

@@ -46,7 +46,7 @@ SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library
     r"|(sys|netinet|arpa|linux|net|asm)/[a-z_0-9]+\.h"
     r"|(unistd|fcntl|poll|pwd|grp|dirent|signal|time|errno|netdb|fnmatch|glob|spawn|syslog|sched"
-    r"|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv)\.h")
+    r"|ifaddrs|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 
 
