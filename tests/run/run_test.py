@@ -245,10 +245,10 @@ def main():
     options = parser.parse_args()
     if os.geteuid() == 0 and not options.inside:
         # Should the fence be broken, root's escapes still don't reach the machine's mounts and name.
-        command = ["unshare", "--mount", "--uts", "--propagation", "private", sys.executable, "-B", *sys.argv, "--inside"]
-        sys.exit(subprocess.run(command).returncode)
-    tried = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount", "--mount-proc",
-                            "true"], capture_output=True)
+        own = ["unshare", "--mount", "--uts", "--propagation", "private"]
+        sys.exit(subprocess.run([*own, sys.executable, "-B", *sys.argv, "--inside"]).returncode)
+    namespaces = ["--user", "--map-root-user", "--net", "--pid", "--fork", "--mount", "--mount-proc"]
+    tried = subprocess.run(["unshare", *namespaces, "true"], capture_output=True)
     if tried.returncode != 0:
         skip("the system refuses user namespaces: " + tried.stderr.decode().strip())
     for program in ("curl", "git", "openssl"):
