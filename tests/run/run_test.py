@@ -117,8 +117,8 @@ def case_escape(world):
             listener.listen()
         connected = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
         os.set_inheritable(connected.fileno(), True)
-        # A process of ours whose command line says lilith.
-        bystander = subprocess.Popen(["/bin/sh", "-c", "sleep 1000; : lilith"])
+        # A process of this user, known by its command line.
+        bystander = subprocess.Popen(["lilith-bystander", "1000"], executable=shutil.which("sleep"))
         stack.callback(bystander.wait)
         stack.callback(bystander.kill)
         script = str(pathlib.Path(__file__).parent / "escape.py")
