@@ -3,6 +3,9 @@
 #include "audit/base/limits.hpp"
 #include "audit/codec.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 namespace lilith::shipper {
 namespace {
 
@@ -143,7 +146,7 @@ bool is_hash(std::string_view text) {
 }
 
 constexpr std::string_view kSeq = R"(","seq":")";
-constexpr std::size_t kSeqDigitsMax = 19;  // surely below 2^64
+constexpr std::ptrdiff_t kSeqDigitsMax = 19;  // surely below 2^64
 constexpr std::size_t kIdBytesMax = 64, kHeadBytesMax = 1024;
 
 // The members of the `lilith` object up to `last`, and what of the line's end stands in any layout.
@@ -171,23 +174,25 @@ LineFields scan(std::string_view line, std::string_view last) {
 
 }  // namespace
 
-std::optional<std::string> EventCheck::why_not(std::string_view line, bool may_have_nul) {
+std::optional<std::string> why_no_event(std::string_view line, bool may_have_nul) {
   if (line.size() > limits::kReaderLineBytesMax)
     return "the line is longer than " + std::to_string(limits::kReaderLineBytesMax) + " bytes";
   if (may_have_nul && line.find('\0') != kNone) return "the line has a NUL";
-  // As audit::chain_fields() reads our own layout.
-  if (Tail tail; !head_.empty() && line.starts_with(head_) && scan_chain(line, tail)) {
-    std::size_t digits = 0;
-    const std::string_view rest = line.substr(head_.size());
-    while (digits < kSeqDigitsMax && rest[digits] >= '0' && rest[digits] <= '9') ++digits;
-    if (digits > 0 && rest[digits] == '"' && tail.id.size() <= kIdBytesMax &&
-        tail.id.find('\\') == kNone && is_hash(tail.prev) && is_hash(tail.hash))
-      return std::nullopt;
+  // As audit::chain_fields() reads our own layout; what does not look so is for it to say.
+  if (Tail tail; scan_chain(line, tail) && tail.id.size() <= kIdBytesMax &&
+                 tail.id.find('\\') == kNone && is_hash(tail.prev) && is_hash(tail.hash)) {
+    const void* const seq =
+        ::memmem(line.data(), std::min(line.size(), kHeadBytesMax), kSeq.data(), kSeq.size());
+    if (seq != nullptr) {
+      const char* digit = static_cast<const char*>(seq) + kSeq.size();
+      const char* const first = digit;
+      // The line ends in no digit, so that this ends within it.
+      while (*digit >= '0' && *digit <= '9') ++digit;
+      if (digit != first && digit - first <= kSeqDigitsMax && *digit == '"') return std::nullopt;
+    }
   }
   auto fields = audit::chain_fields(line);
   if (!fields) return std::move(fields.error().message);
-  const std::size_t seq = line.substr(0, kHeadBytesMax).find(kSeq);
-  head_ = seq == kNone ? std::string_view() : line.substr(0, seq + kSeq.size());
   return std::nullopt;
 }
 

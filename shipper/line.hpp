@@ -10,16 +10,9 @@
 
 namespace lilith::shipper {
 
-// Says of each line of a log in turn whether it is an event that may be shipped. What one line has
-// in common with the line before it is not read again.
-class EventCheck {
- public:
-  // Why it is none, or nullopt. `may_have_nul`: false when the caller knows that there is none.
-  [[nodiscard]] std::optional<std::string> why_not(std::string_view line, bool may_have_nul);
-
- private:
-  std::string head_;  // of an event, up to and with the first `","seq":"`
-};
+// Why this line is no event that may be shipped, or nullopt. `may_have_nul`: false when the caller
+// knows that there is none.
+[[nodiscard]] std::optional<std::string> why_no_event(std::string_view line, bool may_have_nul);
 
 // Views into the line, as they stand there (JSON escapes included); empty where a member is absent
 // or the line has another layout than ours.

@@ -117,7 +117,7 @@ void Worker::sort_lines(Batch& batch) {
   for (std::size_t i = 0; i < batch.lines.ends.size(); ++i) {
     const std::string_view line = bytes.substr(from, batch.lines.ends[i] - 1 - from);
     from = batch.lines.ends[i];
-    if (const auto why = check_.why_not(line, may_have_nul)) {
+    if (const auto why = why_no_event(line, may_have_nul)) {
       dead_letter(line, *why, batch.lines.file);
       continue;
     }

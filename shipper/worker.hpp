@@ -93,7 +93,6 @@ class Worker {
   std::unique_ptr<Sink> sink_;
   UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
   CheckpointWriter checkpoint_;
-  EventCheck check_;
   FormWriter forms_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;

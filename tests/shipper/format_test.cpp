@@ -121,23 +121,19 @@ TEST(LineFields, OfAnotherLayoutAreEmptyAndNeverGuessed) {
   }
 }
 
-// Whether a line is an event is the codec's word; the check that knows the line before must never
-// say anything else, whatever byte is changed, added or missing.
-TEST(EventCheck, SaysWhatTheCodecSaysOfEveryChangedLine) {
+// Whether a line is an event is the codec's word; the short check must never say anything else,
+// whatever byte is changed or missing.
+TEST(WhyNoEvent, SaysWhatTheCodecSaysOfEveryChangedLine) {
   audit::Event event = event_of(audit::Action::kDenied);
   event.chain_id = "019ab337-0d5f-7000-8000-000000000000";
   event.chain_prev = std::string(64, 'a');
   event.chain_hash = std::string(64, '0');
-  event.seq = 41;
-  const std::string first = audit::encode(event);
   event.seq = 42;
   const std::string line = audit::encode(event);
   const auto expect_same = [&](const std::string& changed) {
-    EventCheck check;
-    ASSERT_FALSE(check.why_not(first, true).has_value());
     const bool good =
         audit::chain_fields(changed).has_value() && changed.find('\0') == std::string::npos;
-    EXPECT_EQ(!check.why_not(changed, true).has_value(), good) << changed;
+    EXPECT_EQ(!why_no_event(changed, true).has_value(), good) << changed;
   };
   expect_same(line);
   for (std::size_t at = 0; at < line.size(); ++at) {
