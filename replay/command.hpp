@@ -18,6 +18,9 @@ inline constexpr int kGood = 0, kFound = 1, kUsage = 2, kInputIncomplete = 3, kF
 [[nodiscard]] int fidelity_command(int argc, char** argv);
 [[nodiscard]] int import_command(int argc, char** argv);
 [[nodiscard]] int forecast_command(int argc, char** argv);
+[[nodiscard]] int gate_command(int argc, char** argv);
+[[nodiscard]] int suggest_command(int argc, char** argv);
+[[nodiscard]] int report_command(int argc, char** argv);
 
 // Prints "lilith-replay: MESSAGE" to standard error; gives kUsage.
 int complain(const std::string& message);

@@ -1,5 +1,7 @@
 #include "replay/forecast.hpp"
 
+#include "replay/provenance.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -67,7 +69,7 @@ Grid make_grid(const Recording& recording, DayRange range, const Selection& sele
 std::optional<std::uint32_t> block_of(const Judgement& judgement, const Selection& selection,
                                       const Use& use) {
   const Judgement::Verdict& verdict = judgement.verdicts[use.call];
-  if (!verdict.deny) return std::nullopt;
+  if (!(selection.enforced_only ? verdict.blocks : verdict.deny)) return std::nullopt;
   if (!selection.group.empty() && judgement.groups.text(verdict.group) != selection.group)
     return std::nullopt;
   return verdict.target;
@@ -288,6 +290,39 @@ std::vector<PastBound> past_bounds(const std::vector<std::int32_t>& active_days,
     one.upper = upper_bound(made_on, future, kConfidence, random).upper;
     one.came = sum(came.blocks) / future;
     out.push_back(one);
+  }
+  return out;
+}
+
+Result<Evidence> evidence_for(const Recording& recording, const std::string& policy_path,
+                              std::string_view learned_until) {
+  auto provenance = provenance_of(policy_path, learned_until);
+  if (!provenance) return pass_error(provenance);
+  Evidence out;
+  const std::vector<std::int32_t> days = recording.active_days();
+  if (days.empty()) {
+    out.refused = "the logs hold no calls";
+    return out;
+  }
+  const DayRange all{days.front(), days.back()};
+  if (!provenance->learned_until) {
+    out.tested = all;
+    if (provenance->changed_day && *provenance->changed_day >= all.first) {
+      out.notes.push_back(
+          "the policy's file changed on " + format_day(*provenance->changed_day) +
+          ", after these days began; if it was tuned on them, say --learned-until DAY, else this "
+          "number is an in-sample one");
+    }
+    return out;
+  }
+  const std::int32_t until = *provenance->learned_until;
+  out.kind = Case::kLearned;
+  out.learned = {std::min(all.first, until), until};
+  out.tested = {until + 1, all.last};
+  if (until >= all.last) {
+    out.refused = "the policy was learned on days to " + format_day(until) +
+                  ", and no later day is in the logs; what it says of the days that it was "
+                  "learned on is no forecast";
   }
   return out;
 }

@@ -30,6 +30,7 @@ inline constexpr std::size_t kPastWindowDays = 3;
 
 // Which uses count; all of them where a member is empty.
 struct Selection {
+  bool enforced_only = false;    // blocks of the policy as written, not of a flip of all of it
   std::string group;             // of Judgement::groups
   std::vector<bool> developers;  // by index of Recording::developers()
 };
@@ -104,6 +105,18 @@ struct Halves {
 // How often bounds made earlier in this same recording held for the window that followed.
 [[nodiscard]] std::vector<PastBound> past_bounds(const std::vector<std::int32_t>& active_days,
                                                  Case kind, const Judge& judge, Random& random);
+
+// Which days of a recording are evidence for a policy.
+struct Evidence {
+  Case kind = Case::kFixed;
+  DayRange learned, tested;
+  std::string refused;             // why no day is
+  std::vector<std::string> notes;  // what a reader must know before quoting a number
+};
+// `policy_path` is read for its learned_from comment; `learned_until` ("2026-01-16") beats it.
+[[nodiscard]] Result<Evidence> evidence_for(const Recording& recording,
+                                            const std::string& policy_path,
+                                            std::string_view learned_until);
 
 // One sentence that can be quoted.
 [[nodiscard]] std::string sentence(const Forecast& forecast, std::string_view policy,

@@ -1,10 +1,8 @@
 // `lilith replay forecast`: what a flip to deny would cost a developer on a day.
 
-#include "audit/base/file.hpp"
 #include "replay/command.hpp"
 #include "replay/forecast_report.hpp"
 #include "replay/input.hpp"
-#include "replay/provenance.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -21,45 +19,24 @@ struct Options {
   std::int32_t utc_offset_minutes = 0;
 };
 
-// The case of a policy: what the option says, else what its own first lines say.
 Result<CandidateForecast> forecast_of(const Recording& recording, const rules::Policy& policy,
                                       const Options& options) {
   CandidateForecast out;
   out.policy = policy.file_name();
   out.sha256 = policy.sha256();
-  const std::vector<std::int32_t> days = recording.active_days();
-  auto provenance = provenance_of(out.policy, options.learned_until);
-  if (!provenance) return pass_error(provenance);
-  if (days.empty()) {
-    out.forecast.refused = "the logs hold no calls";
-    return out;
-  }
-  const DayRange all{days.front(), days.back()};
+  auto evidence = evidence_for(recording, out.policy, options.learned_until);
+  if (!evidence) return pass_error(evidence);
+  out.notes = evidence->notes;
   const Judgement judgement = judge(recording, policy);
   Random random(options.seed);
-  const Judge grid = [&](DayRange, DayRange tested) {
-    return grid_of(recording, judgement, tested);
-  };
-  if (!provenance->learned_until) {
-    out.forecast = forecast(recording, judgement, Case::kFixed, {}, all, random);
-    out.forecast.past = past_bounds(days, Case::kFixed, grid, random);
-    if (provenance->changed_day && *provenance->changed_day >= all.first) {
-      out.notes.push_back(
-          "the policy's file changed on " + format_day(*provenance->changed_day) +
-          ", after these days began; if it was tuned on them, say --learned-until DAY, else this "
-          "number is an in-sample one");
-    }
-    return out;
-  }
-  // What the policy has seen says nothing about what it has not.
-  const std::int32_t until = *provenance->learned_until;
-  const DayRange learned{std::min(all.first, until), until};
-  const DayRange tested{until + 1, all.last};
-  out.forecast = forecast(recording, judgement, Case::kLearned, learned, tested, random);
-  if (until >= all.last) {
-    out.forecast.refused = "the policy was learned on days to " + format_day(until) +
-                           ", and no later day is in the logs; what it says of the days that it "
-                           "was learned on is no forecast";
+  out.forecast =
+      forecast(recording, judgement, evidence->kind, evidence->learned, evidence->tested, random);
+  if (!evidence->refused.empty()) out.forecast.refused = evidence->refused;
+  if (evidence->kind == Case::kFixed) {
+    const Judge grid = [&](DayRange, DayRange tested) {
+      return grid_of(recording, judgement, tested);
+    };
+    out.forecast.past = past_bounds(recording.active_days(), Case::kFixed, grid, random);
   }
   return out;
 }

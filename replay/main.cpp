@@ -11,10 +11,10 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"run", lilith::replay::run_command},
-    {"fidelity", lilith::replay::fidelity_command},
-    {"import", lilith::replay::import_command},
-    {"forecast", lilith::replay::forecast_command},
+    {"run", lilith::replay::run_command},       {"fidelity", lilith::replay::fidelity_command},
+    {"import", lilith::replay::import_command}, {"forecast", lilith::replay::forecast_command},
+    {"gate", lilith::replay::gate_command},     {"suggest", lilith::replay::suggest_command},
+    {"report", lilith::replay::report_command},
 };
 
 }  // namespace

@@ -275,17 +275,22 @@ std::vector<std::int32_t> Recording::active_days() const {
   return {days.begin(), days.end()};
 }
 
-Judgement judge(const Recording& recording, const rules::Policy& policy) {
+namespace {
+
+Judgement judge_some(const Recording& recording, const rules::Policy& policy,
+                     const std::vector<bool>& wanted) {
   Judgement out;
   out.verdicts.reserve(recording.calls().size());
-  for (const RecordedCall& recorded : recording.calls()) {
+  for (std::size_t i = 0; i < recording.calls().size(); ++i) {
+    const RecordedCall& recorded = recording.calls()[i];
     Judgement::Verdict verdict;
-    verdict.unknown = recorded.unknown;
-    if (!recorded.unknown) {
+    verdict.unknown = recorded.unknown || !wanted[i];
+    if (!verdict.unknown) {
       const rules::CallAnalysis analysis = rules::analyse(recorded.call);
       const rules::Decision decision = rules::decide(
           policy, {recorded.agent, recorded.tool, recorded.server}, analysis, recorded.facts);
       verdict.deny = decision.verdict == audit::Verdict::kDeny;
+      verdict.blocks = decision.action == audit::Action::kDenied;
       // A call belongs to the operation that denies it; an allowed one to what it was called as.
       const OperationKind kind = verdict.deny ? decision.operation.kind : recorded.call.kind;
       verdict.group = out.groups.id(audit::name(kind));
@@ -298,6 +303,20 @@ Judgement judge(const Recording& recording, const rules::Policy& policy) {
     out.verdicts.push_back(verdict);
   }
   return out;
+}
+
+}  // namespace
+
+Judgement judge(const Recording& recording, const rules::Policy& policy) {
+  return judge_some(recording, policy, std::vector<bool>(recording.calls().size(), true));
+}
+
+Judgement judge(const Recording& recording, const rules::Policy& policy, DayRange days) {
+  std::vector<bool> wanted(recording.calls().size());
+  for (const Use& use : recording.uses()) {
+    if (days.contains(use.day)) wanted[use.call] = true;
+  }
+  return judge_some(recording, policy, wanted);
 }
 
 }  // namespace lilith::replay

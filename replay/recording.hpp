@@ -107,7 +107,8 @@ class Recording {
 // What one policy says of each call of a recording; the indexes are those of calls().
 struct Judgement {
   struct Verdict {
-    bool deny = false;  // what the policy says, whatever its mode: what a flip to deny blocks
+    bool deny = false;    // what the policy says, whatever its mode: what a flip to deny blocks
+    bool blocks = false;  // denied and enforced: what the policy blocks as it is written
     bool unknown = false;
     std::uint32_t group = 0;   // of groups: what a gate can flip by itself
     std::uint32_t target = 0;  // of targets: what a developer would name as one block
@@ -119,6 +120,9 @@ struct Judgement {
   Names rules;
 };
 [[nodiscard]] Judgement judge(const Recording& recording, const rules::Policy& policy);
+// The same for the calls of these days; all others stay unknown.
+[[nodiscard]] Judgement judge(const Recording& recording, const rules::Policy& policy,
+                              DayRange days);
 
 // Where a retry or a renamed temporary file is the same thing: UUIDs, 16 hexadecimal digits or more
 // and 6 digits or more become *.

@@ -97,7 +97,7 @@ int run_command(int argc, char** argv) {
   app.add_option("--alert-list", options.alert_lists, "CDB list that these rules name")
       ->allow_extra_args(false);
   app.footer(
-      "Other commands: fidelity, forecast (see their --help).\n"
+      "Other commands: fidelity, forecast, gate, suggest, report (see their --help).\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
   try {

@@ -1,0 +1,137 @@
+// `lilith replay gate`: is it time to flip, for which section and team; and the policies that do.
+
+#include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
+#include "replay/command.hpp"
+#include "replay/gate.hpp"
+#include "replay/input.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace lilith::replay {
+namespace {
+
+struct Options {
+  std::vector<std::string> logs;
+  std::string policy, learned_until, teams, staged;
+  GateLimits limits;
+  bool as_json = false;
+  std::uint64_t seed = 1;
+  std::int32_t utc_offset_minutes = 0;
+};
+
+// One file a team that has something ready; a file that is there already is not overwritten.
+Result<void> write_staged(const GateReport& report, const std::string& directory) {
+  if (auto made = make_directories(directory, 0755); !made) return pass_error(made);
+  for (const TeamGate& team : report.teams) {
+    if (team.staged_yaml.empty()) continue;
+    const std::string path = directory + "/" + team.team + ".yaml";
+    if (std::filesystem::exists(path)) {
+      return fail(ErrorCode::kInvalidInput,
+                  path + " is there already; move it away or name another directory");
+    }
+    if (auto written = replace_file(path, team.staged_yaml, 0644); !written)
+      return pass_error(written);
+    std::fprintf(stderr, "wrote %s\n", path.c_str());
+  }
+  return {};
+}
+
+int run(const Options& options) {
+  if (load_policies({options.policy}).empty()) return complain("the policy could not be used");
+  auto yaml = read_file(options.policy, limits::kPolicyBytesMax);
+  if (!yaml) return complain(yaml.error().message);
+  std::vector<Team> teams;
+  if (!options.teams.empty()) {
+    auto text = read_file(options.teams, limits::kPolicyBytesMax);
+    if (!text) return complain(text.error().message);
+    auto read = read_teams(*text, options.teams);
+    if (!read) return complain(read.error().message);
+    teams = std::move(*read);
+  }
+  auto files = files_of(options.logs);
+  if (!files) return complain(files.error().message);
+  Recording recording(options.utc_offset_minutes);
+  InputReport input;
+  if (auto read =
+          each_event(*files, input, [&](const audit::Event& event) { recording.add(event); });
+      !read) {
+    return complain(read.error().message);
+  }
+  auto evidence = evidence_for(recording, options.policy, options.learned_until);
+  if (!evidence) return complain(evidence.error().message);
+  auto report =
+      gate(recording, options.policy, *yaml, *evidence, options.limits, teams, options.seed);
+  if (!report) return complain(report.error().message);
+  if (input.incomplete())
+    report->notes.push_back("the input is incomplete: " + input.problems.front());
+  const std::string text = options.as_json ? to_json(*report, options.seed) : to_text(*report);
+  std::fputs(text.c_str(), stdout);
+  // Nothing is flipped on a log with holes.
+  if (input.incomplete()) return kInputIncomplete;
+  if (!options.staged.empty()) {
+    if (auto written = write_staged(*report, options.staged); !written)
+      return complain(written.error().message);
+  }
+  switch (report->readiness()) {
+    case Readiness::kReady:
+      return kGood;
+    case Readiness::kNotReady:
+      return kFound;
+    case Readiness::kTooFew:
+      break;
+  }
+  return kNotEnoughData;
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("logs", options.logs,
+                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
+      ->required();
+  app.add_option("--policy", options.policy, "the candidate")->required();
+  app.add_option("--max-blocks", options.limits.max_blocks,
+                 "blocks per developer-day that the upper bound must not exceed (default 0.5)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-share-over", options.limits.max_share_over,
+                 "share of developers that may have more than 2 blocks a day (default 0.05)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--max-unknown-share", options.limits.max_unknown_share,
+                 "share of calls that may be undecidable (default 0.001)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--teams", options.teams,
+                 "YAML: team: [globs over hosts, or over user@host]; the first match counts");
+  app.add_option("--staged", options.staged,
+                 "directory for the policies that flip what is ready: all.yaml and TEAM.yaml");
+  app.add_option("--learned-until", options.learned_until,
+                 "last day that the policy was learned or tuned on (see forecast --help)");
+  app.add_option("--utc-offset", options.utc_offset_minutes,
+                 "minutes east of UTC at which the developers' day begins (default 0)")
+      ->check(CLI::Range(-14 * 60, 14 * 60));
+  app.add_option("--seed", options.seed, "of the resampling (default 1)");
+  app.add_flag("--json", options.as_json, "the result as JSON");
+}
+
+}  // namespace
+
+int gate_command(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Passes or fails each section of a policy, for everyone and for each team, by what its flip "
+      "to deny would cost; writes the policies that flip only what is ready.",
+      "lilith replay gate");
+  add_options(app, options);
+  app.footer(
+      "Exit codes: 0 every section of every team is ready, 1 one is not, 2 wrong usage or policy, "
+      "3 input incomplete, 5 too few data for one.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGood : kUsage;
+  }
+  return run(options);
+}
+
+}  // namespace lilith::replay
