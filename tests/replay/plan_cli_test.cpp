@@ -76,8 +76,8 @@ TEST(SuggestCommand, OnTheRecordedBaseline) {
   // docs/replay.md states these and what they are made of. A reader of shell lines that learns a
   // form moves a few calls, and no more.
   EXPECT_EQ(number("calls"), 2750);
-  EXPECT_NEAR(number("denied_by_base"), 2555, 15);
-  EXPECT_NEAR(number("denied"), 579, 15);
+  EXPECT_NEAR(static_cast<double>(number("denied_by_base")), 2555, 15);
+  EXPECT_NEAR(static_cast<double>(number("denied")), 579, 15);
   EXPECT_FALSE(held->find("enough_data")->boolean().value());
 }
 
