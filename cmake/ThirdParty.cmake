@@ -27,9 +27,6 @@ add_library(thirdparty::psl ALIAS PkgConfig::PSL)
 # Used by the model of Wazuh's rules alone, never by a hook.
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 add_library(thirdparty::pcre2 ALIAS PkgConfig::PCRE2)
-# The Public Suffix List, for the suggestions of the planner.
-pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
-add_library(thirdparty::psl ALIAS PkgConfig::PSL)
 # Quantiles of the gamma and normal distributions; headers only.
 find_path(BOOST_MATH_INCLUDE boost/math/special_functions/gamma.hpp REQUIRED)
 add_library(boost_math INTERFACE)

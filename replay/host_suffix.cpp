@@ -1,22 +1,11 @@
 #include "replay/host_suffix.hpp"
 
+#include "rules/public_suffix.hpp"
+
 #include <algorithm>
-#include <array>
-#include <libpsl.h>
-#include <memory>
 
 namespace lilith::replay {
 namespace {
-
-struct Free {
-  void operator()(psl_ctx_t* list) const { psl_free(list); }
-};
-
-// The newest list on this machine, else the one that libpsl was built with.
-const psl_ctx_t* list() {
-  static const std::unique_ptr<psl_ctx_t, Free> newest(psl_latest(nullptr));
-  return newest ? newest.get() : psl_builtin();
-}
 
 // Not in Debian 12's list (20230209), or registrable there although their names belong to many:
 // clouds, tunnels, request catchers, hosted pages.
@@ -90,30 +79,34 @@ constexpr std::string_view kOverlay[] = {
 }  // namespace
 
 std::string registrable_domain(std::string_view host) {
-  const std::string name(host);
-  const bool address = name.find(':') != std::string::npos ||
-                       name.find_first_not_of("0123456789.") == std::string::npos;
-  if (address || name.find('.') == std::string::npos) return {};
-  const char* domain = psl_registrable_domain(list(), name.c_str());
-  return domain == nullptr ? std::string() : std::string(domain);
+  const bool address = host.find(':') != std::string_view::npos ||
+                       host.find_first_not_of("0123456789.") == std::string_view::npos;
+  if (address || rules::suffix_kind(host) != rules::SuffixKind::kNone) return {};
+  // One label before the longest public suffix; a name that no rule knows has its last label as
+  // one.
+  for (std::string_view rest = host;;) {
+    const std::size_t dot = rest.find('.');
+    if (dot == std::string_view::npos) return {};
+    const std::string_view suffix = rest.substr(dot + 1);
+    if (rules::suffix_kind(suffix) != rules::SuffixKind::kNone ||
+        suffix.find('.') == std::string_view::npos)
+      return std::string(rest);
+    rest = suffix;
+  }
 }
 
 bool is_multi_tenant(std::string_view domain) {
-  const std::string name(domain);
-  if (psl_is_public_suffix2(list(), name.c_str(), PSL_TYPE_ANY) != 0) return true;
+  if (rules::suffix_kind(domain) != rules::SuffixKind::kNone) return true;
   // The domain itself, or a name above it.
   for (std::string_view rest = domain;;) {
-    if (std::ranges::binary_search(kOverlay, rest)) return true;
+    if (std::ranges::binary_search(kOverlay, rest) || !rules::shared_host(rest).empty())
+      return true;
     const std::size_t dot = rest.find('.');
     if (dot == std::string_view::npos) return false;
     rest.remove_prefix(dot + 1);
   }
 }
 
-std::string suffix_list_version() {
-  const char* file = psl_dist_filename();
-  return std::string("libpsl ") + psl_get_version() +
-         (file != nullptr && *file != '\0' ? std::string(", ") + file : std::string());
-}
+std::string suffix_list_version() { return "libpsl's built-in list, with an overlay"; }
 
 }  // namespace lilith::replay

@@ -15,7 +15,7 @@ namespace lilith::replay {
 // Anyone can get a name below it, or receive data at it: allowing all names below allows strangers.
 [[nodiscard]] bool is_multi_tenant(std::string_view domain);
 
-// Where the list came from, for the reproducibility block: "libpsl 0.21.2, list of 2023-02-09".
+// Which lists were asked, for people.
 [[nodiscard]] std::string suffix_list_version();
 
 }  // namespace lilith::replay

@@ -38,7 +38,6 @@ THIRD_PARTY = [
     (r"sodium(\.h|/)", r"audit/base/sha256\.cpp"),
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
     (r"boost/math/", r"replay/statistics\.cpp"),
-    (r"libpsl\.h", r"replay/host_suffix\.cpp"),
     (r"fmt/", r".*"),
     (r"librdkafka/|openssl/|curl/", r"shipper/"),
 ]
