@@ -66,7 +66,7 @@ bool add_redirection(const rules::PathUse& path, const audit::Facts& facts,
   using Base = rules::PathUse::Base;
   if (path.access == rules::PathAccess::kArgument) return true;
   if (is_free(path.text)) return true;
-  if (path.base == Base::kUnknown || path.glob) return false;
+  if (path.base == Base::kUnknown || path.directory_tilde || path.glob) return false;
   std::string base = path.base == Base::kHome ? facts.home : facts.cwd;
   if (path.base == Base::kCwd && !path.directory.empty()) {
     base = path.directory_is_home ? rules::join_path(path.directory, facts.home)
