@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/sha256.hpp"
 #include "audit/base/text.hpp"
+#include "audit/codec_view.hpp"
 #include "audit/json/writer.hpp"
 
 #include <simdjson.h>
@@ -221,59 +222,66 @@ std::string write_line(const Event& e) {
 
 // ---- cutting
 
+// Visits every value that can come from outside and may therefore be of any size: the member it
+// stands in, its place there when that is a list (-1 otherwise), what of that place, and the value.
+template <class E, class Visit>
+void visit_outside_values(E& e, Visit visit) {
+  visit("process.key", -1, "", e.process_key);
+  visit("process.exe", -1, "", e.process_exe);
+  visit("host", -1, "", e.host);
+  visit("id", -1, "", e.id);
+  visit("rule", -1, "", e.rule);
+  visit("reason", -1, "", e.reason);
+  visit("agent.name", -1, "", e.agent);
+  visit("agent.session", -1, "", e.session);
+  visit("agent.hook", -1, "", e.hook);
+  visit("agent.call", -1, "", e.call_id);
+  visit("agent.child", -1, "", e.child);
+  visit("user", -1, "", e.facts.user);
+  visit("tool.name", -1, "", e.tool);
+  visit("tool.server", -1, "", e.server);
+  visit("operation.path", -1, "", e.operation.path);
+  visit("operation.program", -1, "", e.operation.program);
+  visit("operation.command", -1, "", e.operation.command);
+  visit("operation.host", -1, "", e.operation.host);
+  visit("operation.protocol", -1, "", e.operation.protocol);
+  visit("operation.url", -1, "", e.operation.url);
+  visit("operation.server", -1, "", e.operation.server);
+  visit("operation.name", -1, "", e.operation.name);
+  visit("call.command", -1, "", e.call.command);
+  visit("call.arguments", -1, "", e.call.arguments);
+  visit("call.undecidable", -1, "", e.call.undecidable);
+  visit("facts.home", -1, "", e.facts.home);
+  visit("cwd", -1, "", e.facts.cwd);
+  visit("redacted", -1, "", e.redacted);
+  const auto visit_list = [&visit](const char* member, auto& values) {
+    int at = 0;
+    for (auto& value : values) visit(member, at++, "", value);
+  };
+  visit_list("also", e.also);
+  visit_list("call.paths", e.call.paths);
+  visit_list("call.urls", e.call.urls);
+  visit_list("facts.trusted_programs", e.facts.trusted_programs);
+  int at = 0;
+  for (auto& fact : e.facts.paths) {
+    visit("facts.paths", at, ".given", fact.given);
+    visit("facts.paths", at, ".resolved", fact.resolved);
+    visit("facts.paths", at++, ".reason", fact.reason);
+  }
+  for (auto& [key, value] : e.detail) visit("detail.", -1, key.c_str(), value);
+}
+
 struct OutsideValue {
   std::string member;
   std::string* value;
 };
-
-// Every value that can come from outside and may therefore be of any size.
 std::vector<OutsideValue> outside_values(Event& e) {
-  std::vector<OutsideValue> out{
-      {"process.key", &e.process_key},
-      {"process.exe", &e.process_exe},
-      {"host", &e.host},
-      {"id", &e.id},
-      {"rule", &e.rule},
-      {"reason", &e.reason},
-      {"agent.name", &e.agent},
-      {"agent.session", &e.session},
-      {"agent.hook", &e.hook},
-      {"agent.call", &e.call_id},
-      {"agent.child", &e.child},
-      {"user", &e.facts.user},
-      {"tool.name", &e.tool},
-      {"tool.server", &e.server},
-      {"operation.path", &e.operation.path},
-      {"operation.program", &e.operation.program},
-      {"operation.command", &e.operation.command},
-      {"operation.host", &e.operation.host},
-      {"operation.protocol", &e.operation.protocol},
-      {"operation.url", &e.operation.url},
-      {"operation.server", &e.operation.server},
-      {"operation.name", &e.operation.name},
-      {"call.command", &e.call.command},
-      {"call.arguments", &e.call.arguments},
-      {"call.undecidable", &e.call.undecidable},
-      {"facts.home", &e.facts.home},
-      {"cwd", &e.facts.cwd},
-      {"redacted", &e.redacted},
-  };
-  const auto add_list = [&out](const std::string& member, std::vector<std::string>& values) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      out.push_back({member + "[" + std::to_string(i) + "]", &values[i]});
-    }
-  };
-  add_list("also", e.also);
-  add_list("call.paths", e.call.paths);
-  add_list("call.urls", e.call.urls);
-  add_list("facts.trusted_programs", e.facts.trusted_programs);
-  for (std::size_t i = 0; i < e.facts.paths.size(); ++i) {
-    const std::string at = "facts.paths[" + std::to_string(i) + "]";
-    out.push_back({at + ".given", &e.facts.paths[i].given});
-    out.push_back({at + ".resolved", &e.facts.paths[i].resolved});
-    out.push_back({at + ".reason", &e.facts.paths[i].reason});
-  }
-  for (auto& [key, value] : e.detail) out.push_back({"detail." + key, &value});
+  std::vector<OutsideValue> out;
+  visit_outside_values(e, [&out](const char* member, int at, const char* part, std::string& value) {
+    std::string name = member;
+    if (at >= 0) name += "[" + std::to_string(at) + "]";
+    out.push_back({name + part, &value});
+  });
   return out;
 }
 
@@ -814,19 +822,14 @@ std::string encode(const Event& event) {
               event.also.size() <= limits::kEventPathsMax &&
               event.facts.trusted_programs.size() <= limits::kEventPathsMax &&
               event.facts.paths.size() <= limits::kEventFactPathsMax;
-  if (fits) {
-    // outside_values() gives pointers to change; nothing is changed here.
-    for (const OutsideValue& outside : outside_values(const_cast<Event&>(event))) {
-      if (needs_work(*outside.value)) {
-        fits = false;
-        break;
-      }
-    }
-  }
+  visit_outside_values(event, [&fits](const char*, int, const char*, const std::string& value) {
+    fits = fits && !needs_work(value);
+  });
   return fits ? line : write_line(fitting(event));
 }
 
 struct Decoder::Impl {
+  LineView view;
   simdjson::ondemand::parser parser;
   std::string padded;
 };
@@ -837,6 +840,11 @@ Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 
 Result<void> Decoder::decode(std::string_view line, Event& event) {
+  if (view_line(line, impl_->view)) {
+    to_event(impl_->view, event);
+    return {};
+  }
+  // Another layout, or no event: read member by member, and say what is wrong.
   reset(event);
   if (line.size() > limits::kReaderLineBytesMax) {
     return fail(ErrorCode::kLimitExceeded, "line of " + std::to_string(line.size()) + " bytes");

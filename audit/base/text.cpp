@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace lilith {
 namespace {
@@ -66,6 +67,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 bool is_valid_utf8(std::string_view text) {
   std::uint32_t cp = 0;
   for (std::size_t at = 0; at < text.size();) {
+    // Nearly all text is ASCII: eight bytes at once.
+    constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+    std::uint64_t eight = 0;
+    if (text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & kHighBits) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
     if (static_cast<unsigned char>(text[at]) < 0x80) {
       ++at;
       continue;

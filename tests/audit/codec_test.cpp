@@ -2,7 +2,9 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/sha256.hpp"
+#include "audit/codec_view.hpp"
 #include "audit/json/reader.hpp"
+#include "tests/audit/codec_properties.hpp"
 #include "tests/audit/sample_events.hpp"
 #include "tests/support/support.hpp"
 
@@ -158,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "twice"},
         BadLine{"cut", encode(denied_egress()).substr(0, 300), ""},
         BadLine{"text_after", encode(denied_egress()) + "x", "not a JSON object"},
-                    BadLine{"object_after", encode(denied_egress()) + "{}", "after"},
+        BadLine{"object_after", encode(denied_egress()) + "{}", "after"},
         BadLine{"invalid_utf8", replaced("evil", "\xFFvil"), "UTF-8"}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
@@ -177,6 +179,59 @@ TEST(Codec, SurvivesRandomDamage) {
       ASSERT_TRUE(decoder.decode(encode(event), again).has_value()) << line;
     }
   }
+}
+
+// A line in the writer's layout is read by one walk over its bytes, any other member by member.
+// What the two say may not differ, whatever was done to the line.
+TEST(CodecLayouts, AgreeOnEveryLineThatTheWriterMakes) {
+  std::mt19937 random(20261126);
+  for (int i = 0; i < 2000; ++i) {
+    const std::string line = encode(test::random_event(random));
+    LineView view;
+    ASSERT_TRUE(view_line(line, view)) << line;
+    ASSERT_EQ(test::codec_fault(line), "") << line;
+  }
+}
+
+TEST(CodecLayouts, AgreeOnDamagedLines) {
+  static constexpr std::string_view kPieces[] = {
+      "\"", "\\", "{",    "}",     "[",       "]",          ",",           ":",    " ",
+      "0",  "-",  "1",    "9.5",   "\\u0041", "\\u001f",    "\\u00e9",     "\\/",  "\n",
+      "[]", "{}", "null", "true",  "\"\"",    "\"x\":1,",   "\xC3\xA9",    "\xFF", "\x7F",
+      " [", "-0", "007",  "\"7\"", "1e3",     "\"uid\":5,", "\"id\":\"\","};
+  std::mt19937 random(20261127);
+  for (int i = 0; i < 8000; ++i) {
+    std::string line = encode(test::random_event(random));
+    for (auto n = 1 + random() % 2; n > 0; --n) {
+      const std::size_t at = random() % line.size();
+      const std::string_view piece = kPieces[random() % std::size(kPieces)];
+      switch (random() % 3) {
+        case 0:
+          line.insert(at, piece);
+          break;
+        case 1:
+          line.replace(at, std::min(piece.size(), line.size() - at), piece);
+          break;
+        default:
+          line.erase(at, 1 + random() % 3);
+      }
+    }
+    ASSERT_EQ(test::codec_fault(line), "") << line;
+  }
+}
+
+// The corpus that the fuzzer starts from, and what it found once.
+TEST(CodecLayouts, AgreeOnTheCorpus) {
+  std::size_t lines = 0;
+  for (const char* name : {"event-lines.ndjson", "chain-vector.ndjson", "codec-corpus.ndjson"}) {
+    const std::string all =
+        test::read_text(std::string(LILITH_SOURCE_DIR) + "/tests/golden/" + name);
+    for (const std::string& line : test::lines_of(all)) {
+      ++lines;
+      EXPECT_EQ(test::codec_fault(line), "") << line;
+    }
+  }
+  EXPECT_GT(lines, 20U);
 }
 
 TEST(Chain, GivesTheDocumentedVector) {

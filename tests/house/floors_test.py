@@ -38,6 +38,7 @@ THIRD_PARTY = [
     (r"sodium(\.h|/)", r"audit/base/sha256\.cpp"),
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
     (r"boost/math/", r"replay/statistics\.cpp"),
+    (r"xxhash\.h", r"replay/hash\.cpp"),
     (r"fmt/", r".*"),
     (r"librdkafka/|openssl/|curl/", r"shipper/"),
 ]
@@ -45,7 +46,8 @@ SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library
     r"|(sys|netinet|arpa|linux|net|asm)/[a-z_0-9]+\.h"
     r"|(unistd|fcntl|poll|pwd|grp|dirent|signal|time|errno|netdb|fnmatch|glob|spawn|syslog|sched"
-    r"|ifaddrs|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv)\.h")
+    r"|ifaddrs|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv"
+    r"|emmintrin)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 
 
