@@ -405,24 +405,34 @@ class Reader {
   std::string scratch_;
 };
 
+// On-Demand does not look into what nobody asks for: a value that is only kept has to be checked.
+bool is_json(std::string_view raw) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element ignored;
+  return parser.parse(raw.data(), raw.size()).get(ignored) == simdjson::SUCCESS;
+}
+
 // The raw JSON of a value of any type.
 bool raw_json(value v, std::string_view& raw) {
-  switch (v.type().value_unsafe()) {
-    case json_type::object: {
-      object inner;
-      return v.get_object().get(inner) == simdjson::SUCCESS &&
-             inner.raw_json().get(raw) == simdjson::SUCCESS;
+  json_type type{};
+  if (v.type().get(type) != simdjson::SUCCESS) return false;
+  if (type == json_type::object) {
+    object inner;
+    if (v.get_object().get(inner) != simdjson::SUCCESS ||
+        inner.raw_json().get(raw) != simdjson::SUCCESS) {
+      return false;
     }
-    case json_type::array: {
-      simdjson::ondemand::array inner;
-      return v.get_array().get(inner) == simdjson::SUCCESS &&
-             inner.raw_json().get(raw) == simdjson::SUCCESS;
+  } else if (type == json_type::array) {
+    simdjson::ondemand::array inner;
+    if (v.get_array().get(inner) != simdjson::SUCCESS ||
+        inner.raw_json().get(raw) != simdjson::SUCCESS) {
+      return false;
     }
-    default:
-      raw = v.raw_json_token();
-      raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
-      return true;
+  } else {
+    raw = v.raw_json_token();
+    raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
   }
+  return is_json(raw);
 }
 
 template <class Visit>
