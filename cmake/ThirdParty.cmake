@@ -21,6 +21,7 @@ lilith_static_archive(libyaml yaml.h libyaml.a)
 lilith_static_archive(zstd zstd.h libzstd.a)
 lilith_static_archive(zlib zlib.h libz.a)
 lilith_static_archive(pugixml pugixml.hpp libpugixml.a)
+lilith_static_archive(xxhash xxhash.h libxxhash.a)
 # Used by `lilith policy` alone, never by a hook.
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 add_library(thirdparty::psl ALIAS PkgConfig::PSL)

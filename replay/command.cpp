@@ -1,6 +1,11 @@
 #include "replay/command.hpp"
 
+#include "audit/base/limits.hpp"
+#include "replay/report.hpp"
+
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 namespace lilith::replay {
 
@@ -25,6 +30,19 @@ std::vector<std::shared_ptr<const rules::Policy>> load_policies(
   }
   if (!good) out.clear();
   return out;
+}
+
+int exit_code(const Summary& summary) {
+  if (incomplete(summary)) return kInputIncomplete;
+  const auto tallies = summary.tally(0);
+  return std::any_of(tallies.begin(), tallies.end(),
+                     [](const CandidateTally& one) { return one.count(Change::kNewlyDenied) > 0; })
+             ? kFound
+             : kGood;
+}
+
+std::size_t default_threads() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, limits::kReplayThreadsMax);
 }
 
 }  // namespace lilith::replay

@@ -2,6 +2,7 @@
 // One function per command of lilith-replay, each in a file of its own; main.cpp picks one. What
 // they share: exit codes (docs/exit-codes.md), messages, candidates.
 
+#include "replay/summary.hpp"
 #include "rules/policy.hpp"
 
 #include <memory>
@@ -15,6 +16,9 @@ inline constexpr int kGood = 0, kFound = 1, kUsage = 2, kInputIncomplete = 3, kF
 
 // argv[0] is the command's own name; the result is the exit code.
 [[nodiscard]] int run_command(int argc, char** argv);
+[[nodiscard]] int diff_command(int argc, char** argv);
+[[nodiscard]] int explain_command(int argc, char** argv);
+[[nodiscard]] int merge_command(int argc, char** argv);
 [[nodiscard]] int fidelity_command(int argc, char** argv);
 [[nodiscard]] int import_command(int argc, char** argv);
 [[nodiscard]] int forecast_command(int argc, char** argv);
@@ -28,5 +32,10 @@ int complain(const std::string& message);
 // All policies, or an empty list after every problem of every file was printed.
 [[nodiscard]] std::vector<std::shared_ptr<const rules::Policy>> load_policies(
     const std::vector<std::string>& paths);
+
+// 3 when the input is incomplete, 1 when a candidate denies what was let through, else 0.
+[[nodiscard]] int exit_code(const Summary& summary);
+// One per core, within limits.
+[[nodiscard]] std::size_t default_threads();
 
 }  // namespace lilith::replay

@@ -14,6 +14,18 @@ constexpr std::size_t kProblemsMax = 10;
 
 }  // namespace
 
+void InputReport::problem(std::string text) {
+  if (problems.size() < kProblemsMax) problems.push_back(std::move(text));
+}
+
+void InputReport::add(const InputReport& other) {
+  files += other.files;
+  lines += other.lines;
+  unreadable += other.unreadable;
+  torn += other.torn;
+  for (const std::string& text : other.problems) problem(text);
+}
+
 Result<std::vector<std::string>> files_of(const std::vector<std::string>& arguments) {
   std::vector<std::string> logs, out;
   for (const std::string& one : arguments) {
@@ -44,9 +56,6 @@ Result<void> each_event(const std::vector<std::string>& files, InputReport& repo
                         const std::function<void(const audit::Event&)>& visit) {
   audit::Decoder decoder;
   audit::Event event;
-  const auto problem = [&report](const std::string& text) {
-    if (report.problems.size() < kProblemsMax) report.problems.push_back(text);
-  };
   for (const std::string& path : files) {
     auto reader = audit::LineReader::open(path);
     if (!reader) return pass_error(reader);
@@ -55,7 +64,7 @@ Result<void> each_event(const std::vector<std::string>& files, InputReport& repo
       std::string_view line;
       auto status = (*reader)->next(line);
       if (!status) {
-        problem(path + ": " + status.error().message);
+        report.problem(path + ": " + status.error().message);
         break;
       }
       end = *status == audit::LineReader::Status::kEnd;
@@ -68,8 +77,8 @@ Result<void> each_event(const std::vector<std::string>& files, InputReport& repo
         continue;
       }
       if (*status != audit::LineReader::Status::kTorn) ++report.unreadable;
-      problem(path + ":" + std::to_string((*reader)->line_number()) + ": " +
-              (read ? "the line has no end" : read.error().message));
+      report.problem(path + ":" + std::to_string((*reader)->line_number()) + ": " +
+                     (read ? "the line has no end" : read.error().message));
     }
   }
   return {};

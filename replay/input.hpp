@@ -18,6 +18,8 @@ struct InputReport {
   std::uint64_t torn = 0;             // files that end without LF
   std::vector<std::string> problems;  // the first ones, each with file and line
   [[nodiscard]] bool incomplete() const { return unreadable + torn > 0 || !problems.empty(); }
+  void problem(std::string text);
+  void add(const InputReport& other);
 };
 
 // A directory stands for the logs in it, a log for its rotated files and itself, oldest first; "-"

@@ -11,9 +11,15 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"run", lilith::replay::run_command},       {"fidelity", lilith::replay::fidelity_command},
-    {"import", lilith::replay::import_command}, {"forecast", lilith::replay::forecast_command},
-    {"gate", lilith::replay::gate_command},     {"suggest", lilith::replay::suggest_command},
+    {"run", lilith::replay::run_command},
+    {"diff", lilith::replay::diff_command},
+    {"explain", lilith::replay::explain_command},
+    {"merge", lilith::replay::merge_command},
+    {"fidelity", lilith::replay::fidelity_command},
+    {"import", lilith::replay::import_command},
+    {"forecast", lilith::replay::forecast_command},
+    {"gate", lilith::replay::gate_command},
+    {"suggest", lilith::replay::suggest_command},
     {"report", lilith::replay::report_command},
 };
 

@@ -1,9 +1,6 @@
 #include "replay/replay.hpp"
 
-#include "audit/base/limits.hpp"
-
 #include <algorithm>
-#include <unordered_set>
 
 namespace lilith::replay {
 namespace {
@@ -12,226 +9,110 @@ using audit::Event;
 using audit::EventType;
 
 constexpr std::size_t kFidelityExamplesMax = 20;
-constexpr char kSeparator = '\x1F';
+// In place of a class: there is nothing to decide, and the events are unknown.
+constexpr std::uint32_t kNoCallClass = HashTable::kNone - 1;
 
-void append(std::string& key, std::string_view text) {
-  key += text;
-  key.push_back(kSeparator);
+std::vector<Candidate> names_of(const Candidates& candidates) {
+  std::vector<Candidate> out;
+  for (const auto& policy : candidates) out.push_back({policy->file_name(), policy->sha256()});
+  return out;
 }
-
-// Everything that rules::decide looks at, in one string.
-void make_key(const Event& event, std::string& key) {
-  key.clear();
-  append(key, event.agent);
-  append(key, event.tool);
-  append(key, event.server);
-  append(key, audit::name(event.call.kind));
-  append(key, event.call.command);
-  append(key, event.call.arguments);
-  append(key, event.call.undecidable);
-  for (const std::string& path : event.call.paths) append(key, path);
-  key.push_back(kSeparator);
-  for (const std::string& url : event.call.urls) append(key, url);
-  key.push_back(kSeparator);
-  append(key, event.facts.user);
-  append(key, event.facts.home);
-  append(key, event.facts.cwd);
-  for (const audit::PathFact& fact : event.facts.paths) {
-    append(key, fact.given);
-    append(key, fact.resolved);
-    append(key, fact.reason);
-  }
-  key.push_back(kSeparator);
-  for (const std::string& program : event.facts.trusted_programs) append(key, program);
-}
-
-std::string detail_of(const Event& event, std::string_view key) {
-  for (const auto& [name, value] : event.detail) {
-    if (name == key) return value;
-  }
-  return {};
-}
-
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
 
 }  // namespace
 
-std::string_view name(Change change) {
-  switch (change) {
-    case Change::kUnchanged:
-      return "unchanged";
-    case Change::kNewlyDenied:
-      return "newly_denied";
-    case Change::kNewlyAllowed:
-      return "newly_allowed";
-    case Change::kUnknown:
-      break;
-  }
-  return "unknown";
-}
+struct Replayer::Impl {
+  explicit Impl(const Candidates& candidates) : summary(names_of(candidates)) {}
 
-std::string_view name(By by) {
-  switch (by) {
-    case By::kRule:
-      return "rule";
-    case By::kTool:
-      return "tool";
-    case By::kTarget:
-      return "target";
-    case By::kHost:
-      return "host";
-    case By::kUser:
-      break;
-  }
-  return "user";
-}
+  Summary summary;
+  HashTable classes;  // by key of the call
+  HashSet ids;
+  // Of the event before: most events repeat them.
+  std::string chain, host, user;
+  SeqRanges* chain_seqs = nullptr;
+  HostSeen* host_seen = nullptr;
+  std::uint32_t host_text = 0;
+  bool user_known = false;
 
-std::string why_unknown(const Event& event) {
-  const auto touches_call = [](const std::string& list) {
-    return list.find("call.") != std::string::npos || list.find("facts.") != std::string::npos ||
-           list.find("cwd=") != std::string::npos;
-  };
-  if (touches_call(event.truncated)) return "the call was cut to fit";
-  if (touches_call(event.redacted)) return "the call was redacted";
-  if (event.call == audit::Call{}) return "the event carries no call";
-  return {};
-}
-
-struct Replayer::Verdict {
-  bool deny = false;
-  bool blocks = false;
-  std::string rule, target;
-  // Where a newly denied event is counted, found once: references into unordered_map stay good.
-  std::array<Group*, kGroupings> groups{};
+  void learn(const DecidedCall& call);
+  void place(const Observation& one);
+  void count(const Observation& one);
+  void unknown(Unknown why) { ++summary.quality.unknown[static_cast<std::size_t>(why)]; }
 };
 
-struct Replayer::Memo {
-  std::unordered_map<std::string, std::vector<Verdict>, NameHash, std::equal_to<>> verdicts;
-  std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> names;
-  std::unordered_set<std::string> ids;
-  std::string key;
-};
-
-Replayer::Replayer(std::vector<std::shared_ptr<const rules::Policy>> candidates)
-    : policies_(std::move(candidates)), memo_(std::make_unique<Memo>()) {
-  for (const auto& policy : policies_) {
-    CandidateTally tally;
-    tally.name = policy->file_name();
-    tally.sha256 = policy->sha256();
-    tallies_.push_back(std::move(tally));
+void Replayer::Impl::learn(const DecidedCall& call) {
+  if (classes.find(call.key) != HashTable::kNone) return;
+  if (call.no_call) {
+    classes.insert(call.key, kNoCallClass);
+    return;
   }
+  std::vector<Verdict> verdicts;
+  for (const DecidedCall::One& one : call.verdicts) {
+    verdicts.push_back({one.deny, one.blocks, summary.text(one.rule), summary.text(one.target)});
+  }
+  classes.insert(call.key, summary.class_of(call.tool, call.user, verdicts));
 }
 
+// Which log it is of and which host, for what is said of the input.
+void Replayer::Impl::place(const Observation& one) {
+  if (one.chain != chain || chain_seqs == nullptr) {
+    chain = one.chain;
+    chain_seqs = &summary.chains[chain];
+  }
+  if (one.seq > 0) chain_seqs->add(one.seq);
+  if (one.host != host || host_seen == nullptr) {
+    host = one.host;
+    host_text = summary.text(host);
+    host_seen = &summary.hosts.try_emplace(host, HostSeen{one.time, one.time, false}).first->second;
+  }
+  host_seen->first = std::min(host_seen->first, one.time);
+  host_seen->last = std::max(host_seen->last, one.time);
+}
+
+void Replayer::Impl::count(const Observation& one) {
+  Quality& quality = summary.quality;
+  ++quality.events;
+  place(one);
+  if (one.kind == Observation::Kind::kOther) {
+    ++quality.other_events;
+    return;
+  }
+  if (one.id != Hash128{} && !ids.insert(one.id)) {
+    ++quality.duplicates;
+    return;
+  }
+  if (one.kind == Observation::Kind::kRefused) {
+    ++quality.refused_by_person;
+    return;
+  }
+  const bool is_first = quality.decided + quality.unknown_in_all() == 0;
+  quality.first = is_first ? one.time : std::min(quality.first, one.time);
+  quality.last = is_first ? one.time : std::max(quality.last, one.time);
+  host_seen->calls = true;
+  if (!user_known || one.user != user) {
+    user = one.user;
+    user_known = true;
+    summary.users.insert(user);
+  }
+  if (one.kind == Observation::Kind::kUnknown) return unknown(one.why);
+  const std::uint32_t call_class = classes.find(one.key);
+  if (call_class == kNoCallClass) return unknown(Unknown::kNoCall);
+  ++quality.decided;
+  if (one.imported) ++quality.imported;
+  // Imported history was done, so that it counts as allowed in fact.
+  summary.count(call_class, host_text, one.was_denied, 1, one.time, one.time, one.id_text);
+}
+
+Replayer::Replayer(const Candidates& candidates) : impl_(std::make_unique<Impl>(candidates)) {}
 Replayer::~Replayer() = default;
 
-std::uint32_t Replayer::id_of(std::string_view name) {
-  const auto found = memo_->names.find(name);
-  if (found != memo_->names.end()) return found->second;
-  const auto id = static_cast<std::uint32_t>(memo_->names.size());
-  memo_->names.emplace(name, id);
-  return id;
+void Replayer::add(const Batch& batch) {
+  for (const DecidedCall& call : batch.decided) impl_->learn(call);
+  for (const Observation& one : batch.events) impl_->count(one);
 }
 
-void Replayer::add(const Event& event) {
-  ++quality_.events;
-  const bool imported = event.type == EventType::kImported;
-  if (event.type != EventType::kDecision && !imported) {
-    ++quality_.other_events;
-    return;
-  }
-  if (!event.id.empty() && !memo_->ids.insert(event.id).second) {
-    ++quality_.duplicates;
-    return;
-  }
-  if (imported && detail_of(event, "outcome") == "rejected") {
-    ++quality_.refused_by_person;
-    return;
-  }
-  quality_.first =
-      quality_.decided + quality_.unknown == 0 ? event.time : std::min(quality_.first, event.time);
-  quality_.last = std::max(quality_.last, event.time);
-  const std::uint32_t host = id_of(event.host), user = id_of(event.facts.user);
-  if (host != host_ || user != user_ || quality_.hosts.empty()) {
-    quality_.hosts.insert(host);
-    quality_.users.insert(user);
-  }
-  host_ = host;
-  user_ = user;
-  if (const std::string why = why_unknown(event); !why.empty()) {
-    ++quality_.unknown;
-    ++quality_.unknown_why[why];
-    for (CandidateTally& tally : tallies_) ++tally.changes[Change::kUnknown];
-    return;
-  }
-  ++quality_.decided;
-  if (imported) ++quality_.imported;
-  make_key(event, memo_->key);
-  const auto known = memo_->verdicts.find(memo_->key);
-  if (known != memo_->verdicts.end()) return count(event, known->second);
-  if (memo_->verdicts.size() >= limits::kReplayMemoMax) memo_->verdicts.clear();
-  const rules::CallAnalysis analysis = rules::analyse(event.call);
-  const rules::Caller caller{event.agent, event.tool, event.server};
-  std::vector<Verdict> verdicts;
-  for (const auto& policy : policies_) {
-    const rules::Decision decision = rules::decide(*policy, caller, analysis, event.facts);
-    Verdict verdict;
-    verdict.deny = decision.verdict == audit::Verdict::kDeny;
-    verdict.blocks = decision.action == audit::Action::kDenied;
-    verdict.rule = decision.rule;
-    if (verdict.deny) verdict.target = audit::describe(decision.operation);
-    verdicts.push_back(std::move(verdict));
-  }
-  count(event, memo_->verdicts.emplace(memo_->key, std::move(verdicts)).first->second);
-}
-
-void Replayer::count(const Event& event, std::vector<Verdict>& verdicts) {
-  // Imported history was done, so that it counts as allowed in fact.
-  const bool was_denied =
-      event.type == EventType::kDecision && event.decision == audit::Verdict::kDeny;
-  const auto tally_group = [&](Group& group, bool blocks) {
-    if (group.events++ == 0) {
-      group.first = event.time;
-      group.example = event.id;
-    }
-    if (blocks) ++group.blocked;
-    group.first = std::min(group.first, event.time);
-    group.last = std::max(group.last, event.time);
-    if (group.last_host != host_) group.hosts.insert(group.last_host = host_);
-    if (group.last_user != user_) group.users.insert(group.last_user = user_);
-  };
-  for (std::size_t i = 0; i < verdicts.size(); ++i) {
-    CandidateTally& tally = tallies_[i];
-    Verdict& verdict = verdicts[i];
-    ++(verdict.deny ? tally.denied : tally.allowed);
-    const Change change = verdict.deny == was_denied ? Change::kUnchanged
-                          : verdict.deny             ? Change::kNewlyDenied
-                                                     : Change::kNewlyAllowed;
-    ++tally.changes[change];
-    if (change == Change::kNewlyAllowed) {
-      tally_group(tally.newly_allowed_by_rule[verdict.rule], false);
-    }
-    if (change != Change::kNewlyDenied) continue;
-    if (verdict.blocks) ++tally.blocked;
-    // Rule, tool, target and user are the same for every event with this verdict; the host is not.
-    if (verdict.groups[0] == nullptr) {
-      const std::array<const std::string*, kGroupings> keys{
-          &verdict.rule, &event.tool, &verdict.target, &event.host, &event.facts.user};
-      for (std::size_t by = 0; by < kGroupings; ++by) {
-        verdict.groups[by] = &tally.newly_denied[by][*keys[by]];
-      }
-    }
-    constexpr auto kHost = static_cast<std::size_t>(By::kHost);
-    for (std::size_t by = 0; by < kGroupings; ++by) {
-      tally_group(by == kHost ? tally.newly_denied[by][event.host] : *verdict.groups[by],
-                  verdict.blocks);
-    }
-  }
-}
+const HashTable& Replayer::known() const { return impl_->classes; }
+const Summary& Replayer::summary() const { return impl_->summary; }
+Summary& Replayer::summary() { return impl_->summary; }
 
 void check_fidelity(const rules::Policy& policy, const Event& event, Fidelity& out) {
   if (event.type != EventType::kDecision || !why_unknown(event).empty() ||

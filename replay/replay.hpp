@@ -1,95 +1,53 @@
 #pragma once
-// Recorded events decided again under candidate policies. Pure: events in, tallies out; reading
-// files and printing are elsewhere. The evaluator is rules::decide, the very same that the enforcer
-// uses.
+// Recorded events decided again under candidate policies. The evaluator is rules::decide, the very
+// same that the enforcer uses; a call that was met before costs one look-up.
 
 #include "audit/event.hpp"
-#include "rules/decide.hpp"
+#include "replay/examine.hpp"
+#include "replay/summary.hpp"
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace lilith::replay {
 
-// What a candidate says of an event, against what is recorded. `unknown` is never counted as
-// allowed.
-enum class Change { kUnchanged, kNewlyDenied, kNewlyAllowed, kUnknown };
-[[nodiscard]] std::string_view name(Change change);
+using Candidates = std::vector<std::shared_ptr<const rules::Policy>>;
 
-// Why an event can't be decided again; empty when it can. A call that was cut or redacted is not
-// the call any more.
-[[nodiscard]] std::string why_unknown(const audit::Event& event);
-
-struct Group {
-  std::uint64_t events = 0;
-  std::uint64_t blocked = 0;  // of those, enforced and not only logged
-  std::set<std::uint32_t> hosts, users;
-  WallTime first{}, last{};
-  std::string example;  // id of the first event
-  // Counted last: most events repeat them, and a set is slow to ask.
-  std::uint32_t last_host = UINT32_MAX, last_user = UINT32_MAX;
-};
-// Ways to look at the newly denied.
-enum class By { kRule, kTool, kTarget, kHost, kUser };
-inline constexpr std::size_t kGroupings = 5;
-[[nodiscard]] std::string_view name(By by);
-
-struct CandidateTally {
-  std::string name;  // file name of the policy
-  std::string sha256;
-  std::uint64_t allowed = 0, denied = 0;  // by the candidate, of the decided
-  std::map<Change, std::uint64_t> changes;
-  std::uint64_t blocked = 0;  // newly denied and enforced: what a person would notice
-  std::array<std::unordered_map<std::string, Group>, kGroupings> newly_denied;
-  std::unordered_map<std::string, Group> newly_allowed_by_rule;
-};
-
-struct Quality {
-  std::uint64_t events = 0;        // all events read
-  std::uint64_t decided = 0;       // calls that were decided again
-  std::uint64_t imported = 0;      // of those, history that was not decided when it happened
-  std::uint64_t other_events = 0;  // log_opened and the like
-  std::uint64_t duplicates = 0;    // the same id again; counted once
-  std::uint64_t refused_by_person =
-      0;  // imported calls that a person or the agent's own rules refused; left out
-  std::uint64_t unknown = 0;
-  std::map<std::string, std::uint64_t> unknown_why;
-  WallTime first{}, last{};
-  std::set<std::uint32_t> hosts, users;
-};
-
+// Counts what Examiners found. Order matters (the first event of a group is its example, the second
+// with an id is the repeat): batches come in the order of their lines.
 class Replayer {
  public:
-  explicit Replayer(std::vector<std::shared_ptr<const rules::Policy>> candidates);
+  explicit Replayer(const Candidates& candidates);
   ~Replayer();
   Replayer(const Replayer&) = delete;
   Replayer& operator=(const Replayer&) = delete;
 
-  void add(const audit::Event& event);
-
-  [[nodiscard]] const std::vector<CandidateTally>& candidates() const { return tallies_; }
-  [[nodiscard]] const Quality& quality() const { return quality_; }
+  void add(const Batch& batch);
+  // Calls that need no decision any more; for Examiners of the same thread.
+  [[nodiscard]] const HashTable& known() const;
+  [[nodiscard]] const Summary& summary() const;
+  [[nodiscard]] Summary& summary();
 
  private:
-  struct Verdict;  // of one candidate for one call
-  struct Memo;
-  void count(const audit::Event& event, std::vector<Verdict>& verdicts);
-  [[nodiscard]] std::uint32_t id_of(std::string_view name);
-
-  std::vector<std::shared_ptr<const rules::Policy>> policies_;
-  std::vector<CandidateTally> tallies_;
-  Quality quality_;
-  std::unique_ptr<Memo> memo_;
-  std::uint32_t host_ = 0, user_ = 0;  // of the event in hand
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
+
+struct ReplayOptions {
+  std::size_t threads = 1;  // examining; reading and counting is the caller's
+  // Called now and then with the bytes of log text read so far; for a progress bar.
+  std::function<void(std::uint64_t bytes)> progress;
+};
+// Everything in `files` (each read once, in order) decided again. The same result for any number of
+// threads. Lines that are no events are listed in the summary's input; an error only when a file
+// can't be opened.
+[[nodiscard]] Result<Summary> replay_files(const std::vector<std::string>& files,
+                                           const Candidates& candidates,
+                                           const ReplayOptions& options = {});
 
 // One event whose recorded decision differs from what the same policy says now.
 struct Disagreement {

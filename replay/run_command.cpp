@@ -1,8 +1,11 @@
 // `lilith replay run`: recorded events decided again under candidate policies.
 
+#include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
 #include "replay/alerts.hpp"
 #include "replay/command.hpp"
 #include "replay/input.hpp"
+#include "replay/progress.hpp"
 #include "replay/report.hpp"
 #include "wazuh/source.hpp"
 
@@ -16,15 +19,15 @@ namespace {
 struct Options {
   std::vector<std::string> logs, policies;
   std::vector<std::string> alert_rules, alert_lists;
+  std::string summary;
   bool as_json = false;
   std::size_t top = 10;
+  std::size_t threads = default_threads();
 };
-
-using Policies = std::vector<std::shared_ptr<const rules::Policy>>;
 
 // Nothing without --alerts. A manager of its own for each candidate, and one for the log itself.
 Result<std::unique_ptr<AlertForecast>> alert_forecast(const Options& options,
-                                                      const Policies& policies) {
+                                                      const Candidates& policies) {
   if (options.alert_rules.empty()) return nullptr;
   auto source = wazuh::read_source({options.alert_rules, {}, options.alert_lists, true});
   if (!source) return pass_error(source);
@@ -51,31 +54,59 @@ void append_alerts(std::string& report, const AlertReport& alerts, const Options
   report += ",\"alerts\":" + to_json(alerts) + "}\n";
 }
 
+// The rules of the SIEM want whole events: one pass in which every line is decoded.
+Result<Summary> replay_with_alerts(const std::vector<std::string>& files,
+                                   const Candidates& policies, AlertForecast& forecast) {
+  Replayer replayer(policies);
+  Examiner examiner(policies, &replayer.known());
+  Batch batch;
+  InputReport input;
+  Result<void> forecasting;
+  const auto visit = [&](const audit::Event& event) {
+    batch.clear();
+    examiner.event(event, batch);
+    replayer.add(batch);
+    if (forecasting) forecasting = forecast.add(event);
+  };
+  if (auto read = each_event(files, input, visit); !read) return pass_error(read);
+  if (!forecasting) return pass_error(forecasting);
+  replayer.summary().input = std::move(input);
+  return std::move(replayer.summary());
+}
+
+Result<Summary> replay_logs(const Options& options, const std::vector<std::string>& files,
+                            const Candidates& policies, AlertForecast* forecast) {
+  if (forecast != nullptr) return replay_with_alerts(files, policies, *forecast);
+  Progress progress(files);
+  return replay_files(files, policies,
+                      {.threads = options.threads, .progress = progress.callback()});
+}
+
 int run(const Options& options) {
-  auto policies = load_policies(options.policies);
+  const Candidates policies = load_policies(options.policies);
   if (policies.empty()) return complain("no candidate policy could be used");
   auto forecast = alert_forecast(options, policies);
   if (!forecast) return complain(forecast.error().message);
   auto files = files_of(options.logs);
   if (!files) return complain(files.error().message);
-  Replayer replayer(std::move(policies));
-  InputReport input;
-  Result<void> forecasting;
-  const auto visit = [&](const audit::Event& event) {
-    replayer.add(event);
-    if (*forecast && forecasting) forecasting = (*forecast)->add(event);
-  };
-  if (auto read = each_event(*files, input, visit); !read) return complain(read.error().message);
-  if (!forecasting) return complain(forecasting.error().message);
-  std::string report = options.as_json ? to_json(replayer, input, options.top)
-                                       : to_text(replayer, input, options.top);
+  if (!options.as_json) {
+    // Something to see at once; the report itself comes after the last line.
+    std::printf("%zu file%s under %zu candidate%s ...\n", files->size(),
+                files->size() == 1 ? "" : "s", policies.size(), policies.size() == 1 ? "" : "s");
+    std::fflush(stdout);
+  }
+  auto summary = replay_logs(options, *files, policies, forecast->get());
+  if (!summary) return complain(summary.error().message);
+  if (!options.summary.empty()) {
+    if (auto put = replace_file(options.summary, summary->to_json(), 0640); !put) {
+      return complain(put.error().message);
+    }
+  }
+  std::string report =
+      options.as_json ? to_json(*summary, options.top) : to_text(*summary, options.top);
   if (*forecast) append_alerts(report, (*forecast)->finish(), options);
   std::fputs(report.c_str(), stdout);
-  if (input.incomplete()) return kInputIncomplete;
-  for (const CandidateTally& tally : replayer.candidates()) {
-    if (tally.changes.contains(Change::kNewlyDenied)) return kFound;
-  }
-  return kGood;
+  return exit_code(*summary);
 }
 
 }  // namespace
@@ -91,13 +122,18 @@ int run_command(int argc, char** argv) {
       ->required();
   app.add_flag("--json", options.as_json, "the report as JSON");
   app.add_option("--top", options.top, "rows a table (default 10)");
+  app.add_option("--summary", options.summary,
+                 "write what was counted to a file that `lilith replay merge` adds up");
+  app.add_option("--threads", options.threads, "threads that examine lines (default: the cores)")
+      ->check(CLI::Range(std::size_t{1}, limits::kReplayThreadsMax));
   app.add_option("--alerts", options.alert_rules,
                  "Wazuh rule file: also forecast its alerts under each candidate; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--alert-list", options.alert_lists, "CDB list that these rules name")
       ->allow_extra_args(false);
   app.footer(
-      "Other commands: fidelity, forecast, gate, suggest, report (see their --help).\n"
+      "Other commands, each with --help: diff, explain, merge, fidelity, forecast, gate, suggest,\n"
+      "report.\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
   try {

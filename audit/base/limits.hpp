@@ -111,9 +111,18 @@ inline constexpr std::size_t kBurstDenials = 5;
 inline constexpr std::chrono::seconds kBurstSpan{60};
 inline constexpr std::size_t kBurstProcessesMax = 10'000;
 
-// Replay: distinct calls whose decisions are remembered; more begin anew.
-inline constexpr std::size_t kReplayMemoMax = 500'000;
-// The same, for `--alerts`: text of lines kept for rules that look at whole lines.
+// Replay with `--alerts`: text of lines kept for rules that look at whole lines.
 inline constexpr std::size_t kForecastTextBytesMax = std::size_t{1} << 30U;
+// Replay: calls that one thread remembers to have decided (16 bytes each); beyond them it decides
+// some again.
+inline constexpr std::size_t kReplayExaminerCallsMax = std::size_t{1024} * 1024;
+inline constexpr std::size_t kReplayThreadsMax = 64;
+// Lines that one thread takes at a time; the report's first line comes after the last of them.
+inline constexpr std::size_t kReplayChunkBytes = std::size_t{1024} * 1024;
+// A host whose last event is older than the newest call of all by more than this is named as
+// silent.
+inline constexpr std::chrono::hours kReplaySilentHost{72};
+// A summary file of `lilith replay run --summary`.
+inline constexpr std::size_t kReplaySummaryBytesMax = std::size_t{1024} * 1024 * 1024;
 
 }  // namespace lilith::limits

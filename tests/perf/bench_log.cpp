@@ -45,6 +45,15 @@ std::vector<audit::Event> read_events(const std::string& path) {
   }
 }
 
+std::size_t count_lines(const std::string& path) {
+  auto reader = audit::LineReader::open(path);
+  if (!reader) give_up(reader.error().message);
+  std::string_view line;
+  while (*(*reader)->next(line) == audit::LineReader::Status::kLine) {
+  }
+  return (*reader)->line_number();
+}
+
 std::string policy_path() {
   return std::string(LILITH_SOURCE_DIR) + "/rules/policies/lilith-policy.yaml";
 }

@@ -13,6 +13,8 @@ namespace lilith::test {
 [[nodiscard]] std::string make_log(const std::string& directory, std::size_t calls);
 // Its calls.
 [[nodiscard]] std::vector<audit::Event> read_events(const std::string& path);
+// Lines of a file that can be read.
+[[nodiscard]] std::size_t count_lines(const std::string& path);
 // The policy that the benchmarks decide under.
 [[nodiscard]] std::string policy_path();
 // Middle one of an odd number of figures.

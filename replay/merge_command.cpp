@@ -1,0 +1,80 @@
+// `lilith replay merge`: summaries of several machines become one report.
+
+#include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
+#include "replay/command.hpp"
+#include "replay/report.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace lilith::replay {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string output;
+  bool as_json = false;
+  std::size_t top = 10;
+};
+
+Result<Summary> merged(const std::vector<std::string>& files) {
+  Result<Summary> out;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto at_file = [&](const Error& error) {
+      return fail(error.code, files[i] + ": " + error.message, error.os_errno);
+    };
+    auto text = read_file(files[i], limits::kReplaySummaryBytesMax);
+    if (!text) return pass_error(text);
+    auto one = Summary::from_json(*text);
+    if (!one) return at_file(one.error());
+    if (i == 0) {
+      out = std::move(one);
+    } else if (auto added = out->merge(*one); !added) {
+      return at_file(added.error());
+    }
+  }
+  return out;
+}
+
+int run(const Options& options) {
+  auto summary = merged(options.files);
+  if (!summary) return complain(summary.error().message);
+  if (!options.output.empty()) {
+    if (auto put = replace_file(options.output, summary->to_json(), 0640); !put) {
+      return complain(put.error().message);
+    }
+  }
+  std::fputs(
+      (options.as_json ? to_json(*summary, options.top) : to_text(*summary, options.top)).c_str(),
+      stdout);
+  return exit_code(*summary);
+}
+
+}  // namespace
+
+int merge_command(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Adds up summaries of `lilith replay run --summary`: the report is the one that a single "
+      "machine with all logs would print. Summaries that share events are refused.",
+      "lilith replay merge");
+  app.add_option("summaries", options.files, "summary files, of the same candidate policies")
+      ->required();
+  app.add_option("--output", options.output, "write the sum as a summary file, too");
+  app.add_flag("--json", options.as_json, "the report as JSON");
+  app.add_option("--top", options.top, "rows a table (default 10)");
+  app.footer(
+      "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or summaries that "
+      "do "
+      "not go together, 3 input incomplete.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGood : kUsage;
+  }
+  return run(options);
+}
+
+}  // namespace lilith::replay
