@@ -2,6 +2,7 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/sha256.hpp"
+#include "audit/base/users.hpp"
 #include "audit/codec.hpp"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
-#include <grp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <tuple>
@@ -21,6 +21,7 @@ namespace lilith::audit {
 namespace {
 
 constexpr std::chrono::milliseconds kLockPause{1};
+constexpr std::size_t kFirstTailStepBytes = 4096;
 constexpr std::size_t kSeqDigits = 20;  // of 2^64, so that names sort as numbers do
 
 // The end of the log as the chain knows it. An empty id: no chain yet.
@@ -67,12 +68,14 @@ Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
   return out;
 }
 
-// Walks back from the end to the last line that is an event, in steps of one whole line's maximum.
+// Walks back from the end to the last line that is an event.
 Result<Tail> read_tail(int fd, std::uint64_t size) {
   Tail tail;
   std::string bytes;
+  // Most lines are short, and every page that is read into costs a hook a page fault.
+  std::uint64_t step_max = kFirstTailStepBytes;
   for (std::uint64_t from = size;;) {
-    const std::uint64_t step = std::min<std::uint64_t>(from, limits::kEventLineBytesMax);
+    const std::uint64_t step = std::min(from, std::exchange(step_max, limits::kEventLineBytesMax));
     auto more = read_at(fd, from - step, step);
     if (!more) return pass_error(more);
     from -= step;
@@ -179,11 +182,12 @@ class DirectLog final : public Appender {
 
 Result<void> DirectLog::set_group(int fd) const {
   if (options_.group.empty()) return {};
-  const group* entry = ::getgrnam(options_.group.c_str());
-  if (entry == nullptr) {
-    return fail(ErrorCode::kNotFound, "audit.group: there is no group '" + options_.group + "'");
+  auto gid = group_by_name(options_.group);
+  if (!gid) {
+    gid.error().message.insert(0, "audit.group: ");
+    return pass_error(gid);
   }
-  if (::fchown(fd, static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+  if (::fchown(fd, static_cast<uid_t>(-1), *gid) != 0) {
     return fail_errno("cannot give the log to group " + options_.group);
   }
   return {};

@@ -20,7 +20,12 @@
 namespace lilith::audit {
 namespace {
 
-constexpr int kListenBacklog = 512;
+constexpr int kListenBacklog = 4096;
+constexpr int kReconnectPauseMs = 5;
+// How long a client waits for a recorder that is not there, which may be its restart. Short: where
+// there is none, every call waits as long.
+constexpr std::chrono::milliseconds kRestartWait{300};
+constexpr std::size_t kAnswerBytesMax = 1024;
 constexpr int kSystemdFirstFd = 3;  // SD_LISTEN_FDS_START, sd_listen_fds(3)
 constexpr std::string_view kOk = "ok ";
 constexpr std::string_view kError = "error ";
@@ -41,10 +46,51 @@ const sockaddr* generic(const sockaddr_un& address) {
 
 // ---- client
 
+// SO_SNDTIMEO bounds connect(2) as well (unix(7), socket(7)).
+Result<void> set_timeout(int socket, std::chrono::milliseconds timeout) {
+  const timeval limit{static_cast<time_t>(timeout.count() / 1000),
+                      static_cast<suseconds_t>(timeout.count() % 1000 * 1000)};
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    if (::setsockopt(socket, SOL_SOCKET, option, &limit, sizeof limit) != 0) {
+      return fail_errno("cannot set a timeout");
+    }
+  }
+  return {};
+}
+
+// A socket that is connected to the recorder, with `timeout` for each step.
+Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds timeout) {
+  auto address = address_of(path);
+  if (!address) return pass_error(address);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail_errno("cannot make a socket");
+  if (auto set = set_timeout(socket.get(), timeout); !set) return pass_error(set);
+  if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
+    auto failure = fail_errno("no recorder answers at " + path);
+    failure.error().code = ErrorCode::kUnavailable;
+    return failure;
+  }
+  return socket;
+}
+
+// The same while a recorder is being restarted: its socket is gone, or refuses, for some moments.
+Result<UniqueFd> connect_again(const std::string& path, MonotonicTime until) {
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    auto socket = connect_to(path, std::max(left, std::chrono::milliseconds(1)));
+    if (socket || (socket.error().os_errno != ECONNREFUSED && socket.error().os_errno != ENOENT) ||
+        std::chrono::steady_clock::now() >= until) {
+      return socket;
+    }
+    ::poll(nullptr, 0, kReconnectPauseMs);
+  }
+}
+
 class RecorderClient final : public Appender {
  public:
-  RecorderClient(UniqueFd socket, std::string path)
-      : socket_(std::move(socket)), path_(std::move(path)) {}
+  RecorderClient(UniqueFd socket, std::string path, MonotonicTime until)
+      : socket_(std::move(socket)), path_(std::move(path)), until_(until) {}
 
   Result<Appended> append(Event& event) override {
     if (event.time == WallTime{}) event.time = system_clock().now();
@@ -54,22 +100,45 @@ class RecorderClient final : public Appender {
     event.chain_hash.clear();
     event.seq = 0;
     const std::string line = encode(event);
-    if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) {
-      return fail_errno("cannot send to the recorder at " + path_);
+    auto answer = ask(line);
+    // The recorder went away under us. Whether it had written the event can't be known: sent once
+    // more it is in the log once or twice, with the same id.
+    if (!answer && answer.error().code == ErrorCode::kUnavailable &&
+        answer.error().os_errno != EAGAIN) {
+      auto socket = connect_again(path_, until_);
+      if (!socket) return pass_error(socket);
+      socket_ = std::move(*socket);
+      answer = ask(line);
     }
-    std::string answer(1024, '\0');
-    const ssize_t got = ::recv(socket_.get(), answer.data(), answer.size(), 0);
-    if (got < 0 && errno == EAGAIN) {
-      return fail(ErrorCode::kUnavailable, "the recorder at " + path_ + " did not answer in time",
-                  EAGAIN);
-    }
-    if (got < 0) return fail_errno("cannot read the answer of the recorder at " + path_);
-    if (got == 0) return fail(ErrorCode::kUnavailable, "the recorder at " + path_ + " went away");
-    answer.resize(static_cast<std::size_t>(got));
-    return read_answer(answer, event);
+    if (!answer) return pass_error(answer);
+    return read_answer(*answer, event);
   }
 
  private:
+  // kUnavailable with os_errno EAGAIN: no answer in time; with another: nobody is there any more.
+  Result<std::string> ask(const std::string& line) {
+    if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) {
+      return gone_or_failed("cannot send to the recorder at " + path_);
+    }
+    std::string answer(kAnswerBytesMax, '\0');
+    const ssize_t got = ::recv(socket_.get(), answer.data(), answer.size(), 0);
+    if (got < 0) return gone_or_failed("the recorder at " + path_ + " did not answer in time");
+    if (got == 0) {
+      return fail(ErrorCode::kUnavailable, "the recorder at " + path_ + " went away", EPIPE);
+    }
+    answer.resize(static_cast<std::size_t>(got));
+    return answer;
+  }
+
+  static std::unexpected<Error> gone_or_failed(std::string what) {
+    auto failure = fail_errno(std::move(what));
+    const int error = failure.error().os_errno;
+    if (error == EPIPE || error == ECONNRESET || error == EAGAIN) {
+      failure.error().code = ErrorCode::kUnavailable;
+    }
+    return failure;
+  }
+
   Result<Appended> read_answer(std::string_view answer, Event& event) const {
     if (!answer.starts_with(kOk)) {
       return fail(ErrorCode::kIo,
@@ -91,6 +160,7 @@ class RecorderClient final : public Appender {
 
   UniqueFd socket_;
   std::string path_;
+  MonotonicTime until_;  // for coming back after a restart
 };
 
 // ---- server
@@ -98,22 +168,75 @@ class RecorderClient final : public Appender {
 struct Client {
   UniqueFd socket;
   ucred peer{};
+  std::string answer;  // to what it sent in this round; empty when it sent nothing
+  bool gone = false;
+};
+
+// With Sync::kBatch: one fdatasync(2) for all events between begin() and finish(), also where the
+// log was rotated in between.
+class BatchSync {
+ public:
+  explicit BatchSync(const RecorderOptions& options)
+      : path_(options.log.path),
+        sync_file_(options.sync_file),
+        wanted_(options.log.sync == Sync::kBatch) {}
+
+  void begin() {
+    if (!wanted_ || begun_) return;
+    begun_ = true;
+    first_ = open_log_file();
+  }
+  Result<void> finish() {
+    if (!begun_) return {};
+    begun_ = false;
+    const UniqueFd first = std::move(first_);
+    const UniqueFd last = open_log_file();
+    // A log that is not there any more can't be synced, and nothing in it is on the disk for sure.
+    if (!last.valid() || sync_file_(last.get()) != 0) {
+      return fail_errno("cannot sync the audit log " + path_);
+    }
+    if (first.valid() && !same_file(first.get(), last.get()) && sync_file_(first.get()) != 0) {
+      return fail_errno("cannot sync the rotated audit log of " + path_);
+    }
+    return {};
+  }
+
+ private:
+  [[nodiscard]] UniqueFd open_log_file() const {
+    return UniqueFd(
+        ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  }
+  static bool same_file(int a, int b) {
+    struct stat left{}, right{};
+    return ::fstat(a, &left) == 0 && ::fstat(b, &right) == 0 && left.st_dev == right.st_dev &&
+           left.st_ino == right.st_ino;
+  }
+
+  std::string path_;
+  int (*sync_file_)(int fd);
+  bool wanted_;
+  bool begun_ = false;
+  UniqueFd first_;  // the log at begin(); invalid when there was none
 };
 
 class Recorder {
  public:
   Recorder(const RecorderOptions& options, std::unique_ptr<Appender> log, UniqueFd socket)
-      : options_(options), log_(std::move(log)), socket_(std::move(socket)) {}
+      : options_(options), log_(std::move(log)), sync_(options), socket_(std::move(socket)) {}
 
   Result<void> serve(int stop_fd);
 
  private:
   void accept_clients();
-  [[nodiscard]] bool serve_client(Client& client);
+  // Takes one datagram and keeps the answer; false when there was none.
+  bool take_from(Client& client);
+  // Syncs where that is wanted, then answers everyone who sent something in this round.
+  void answer_all();
   [[nodiscard]] std::string record(std::string_view line, const ucred& peer);
 
   const RecorderOptions& options_;
   std::unique_ptr<Appender> log_;
+  BatchSync sync_;
   UniqueFd socket_;
   std::vector<Client> clients_;
   Decoder decoder_;
@@ -134,6 +257,7 @@ std::string Recorder::record(std::string_view line, const ucred& peer) {
   event_.via = Via::kRecorder;
   event_.peer_pid = peer.pid;
   event_.peer_uid = peer.uid;
+  sync_.begin();
   auto appended = log_->append(event_);
   if (!appended) return std::string(kError) + appended.error().message;
   if (auto burst = bursts_.after(event_)) {
@@ -160,18 +284,34 @@ void Recorder::accept_clients() {
   }
 }
 
-// Takes one datagram and answers it; false when the client is to be forgotten.
-bool Recorder::serve_client(Client& client) {
+bool Recorder::take_from(Client& client) {
   buffer_.resize(limits::kEventLineBytesMax + 1);
   const ssize_t got =
       ::recv(client.socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC);
-  if (got < 0) return errno == EAGAIN || errno == EINTR;
-  if (got == 0) return false;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    client.gone = true;
+    return false;
+  }
   const std::size_t size = std::min(static_cast<std::size_t>(got), buffer_.size());
-  std::string answer = record(std::string_view(buffer_).substr(0, size), client.peer);
-  // A client that does not read its answers loses them, and the others wait for nobody.
-  return ::send(client.socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >=
-         0;
+  client.answer = record(std::string_view(buffer_).substr(0, size), client.peer);
+  return true;
+}
+
+// One fdatasync(2) for all that arrived together; whoever is told "ok" is told after it.
+void Recorder::answer_all() {
+  const auto synced = sync_.finish();
+  for (Client& client : clients_) {
+    if (client.answer.empty()) continue;
+    if (!synced && client.answer.starts_with(kOk)) {
+      client.answer = std::string(kError) + synced.error().message;
+    }
+    // A client that does not read its answers loses them, and the others wait for nobody.
+    client.gone = ::send(client.socket.get(), client.answer.data(), client.answer.size(),
+                         MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+    client.answer.clear();
+  }
+  std::erase_if(clients_, [](const Client& client) { return client.gone; });
 }
 
 Result<void> Recorder::serve(int stop_fd) {
@@ -184,19 +324,18 @@ Result<void> Recorder::serve(int stop_fd) {
       if (errno == EINTR) continue;
       return fail_errno("recorder: poll");
     }
-    for (std::size_t i = clients_.size(); i-- > 0;) {
-      if (waits[i + 2].revents == 0 || serve_client(clients_[i])) continue;
-      clients_.erase(clients_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
+      if (waits[i + 2].revents != 0) take_from(clients_[i]);
     }
+    answer_all();
     if (waits[1].revents != 0) accept_clients();
     if (waits[0].revents == 0) continue;
     // What has been sent to us before the stop is written; what comes after meets a closed socket.
     accept_clients();
-    for (Client& client : clients_) {
-      while (true) {
-        pollfd one{client.socket.get(), POLLIN, 0};
-        if (::poll(&one, 1, 0) <= 0 || !serve_client(client)) break;
-      }
+    for (bool more = true; more;) {
+      more = false;
+      for (Client& client : clients_) more = take_from(client) || more;
+      answer_all();
     }
     return {};
   }
@@ -247,30 +386,17 @@ Result<UniqueFd> listen_at(const RecorderOptions& options) {
 
 Result<std::unique_ptr<Appender>> open_recorder(const std::string& socket_path,
                                                 std::chrono::milliseconds timeout) {
-  auto address = address_of(socket_path);
-  if (!address) return pass_error(address);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return fail_errno("cannot make a socket");
-  const timeval limit{static_cast<time_t>(timeout.count() / 1000),
-                      static_cast<suseconds_t>(timeout.count() % 1000 * 1000)};
-  // SO_SNDTIMEO bounds connect(2) as well (unix(7), socket(7)).
-  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-    if (::setsockopt(socket.get(), SOL_SOCKET, option, &limit, sizeof limit) != 0) {
-      return fail_errno("cannot set a timeout");
-    }
-  }
-  if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
-    auto failure = fail_errno("no recorder answers at " + socket_path);
-    failure.error().code = ErrorCode::kUnavailable;
-    return failure;
-  }
-  return std::make_unique<RecorderClient>(std::move(socket), socket_path);
+  const MonotonicTime now = std::chrono::steady_clock::now();
+  auto socket = connect_again(socket_path, now + std::min(timeout, kRestartWait));
+  if (!socket) return pass_error(socket);
+  if (auto set = set_timeout(socket->get(), timeout); !set) return pass_error(set);
+  return std::make_unique<RecorderClient>(std::move(*socket), socket_path, now + timeout);
 }
 
 Result<void> serve_recorder(const RecorderOptions& options, int stop_fd, const Clock& clock) {
   LogOptions log_options = options.log;
-  // One event is acknowledged at a time, so that a batch to sync is one event.
-  if (log_options.sync == Sync::kBatch) log_options.sync = Sync::kAlways;
+  // Synced by the batch (BatchSync).
+  if (log_options.sync == Sync::kBatch) log_options.sync = Sync::kOff;
   auto log = open_log(log_options, clock);
   if (!log) return pass_error(log);
   UniqueFd socket = socket_of_systemd();

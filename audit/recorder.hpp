@@ -4,14 +4,16 @@
 //
 // Wire form: AF_UNIX SOCK_SEQPACKET. One datagram is one event line without seq and chain
 // (audit/codec.hpp); the answer is "ok <seq> <chain hash>" or "error <message>", sent after the
-// write. The sender's pid and uid come from SO_PEERCRED (unix(7)) and overwrite what the event
-// claims about its peer.
+// write, and with Sync::kBatch after one fdatasync(2) for all events that arrived together. The
+// sender's pid and uid come from SO_PEERCRED (unix(7)) and overwrite what the event claims about
+// its peer.
 
 #include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"
 #include "audit/log.hpp"
 
 #include <string>
+#include <unistd.h>
 
 namespace lilith::audit {
 
@@ -21,6 +23,8 @@ struct RecorderOptions {
       0666;  // who may report is decided by the file's mode; who did is in the event
   std::size_t clients_max = 4096;
   LogOptions log;
+  // fdatasync(2), for batches (Sync::kBatch); a test passes its own.
+  int (*sync_file)(int fd) = ::fdatasync;
 };
 
 // Serves until `stop_fd` becomes readable, then answers what it has already read and returns. Uses

@@ -9,12 +9,30 @@ function(lilith_library name)
   target_link_libraries(lilith_${name} PUBLIC ${ARG_PUBLIC} PRIVATE lilith::flags ${ARG_PRIVATE})
 endfunction()
 
-# lilith_program(NAME SOURCES ... LINKS ...): an installed executable in bin/.
+# A position-independent executable without a dynamic loader. CMake's own property would add -pie, which takes
+# -static-pie back.
+function(lilith_static_pie name)
+  set_property(TARGET ${name} PROPERTY POSITION_INDEPENDENT_CODE)
+  target_compile_options(${name} PRIVATE -fPIE)
+  target_link_options(${name} PRIVATE -static-pie)
+endfunction()
+
+# lilith_program(NAME [STATIC | STATIC_RUNTIME] SOURCES ... LINKS ...): an installed executable in bin/. What starts for
+# each tool call carries the C++ runtime inside (STATIC_RUNTIME), since resolving libstdc++'s symbols costs more than a
+# hook's own work; not for programs that load C++ libraries of the distribution. STATIC: no dynamic loader at all, for a
+# program that asks the C library for nothing that loads libraries (no name service, no iconv). Sanitizers bring their
+# own runtimes and keep the usual link.
 function(lilith_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "STATIC;STATIC_RUNTIME" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE LILITH_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE lilith::flags ${ARG_LINKS})
+  if(ARG_STATIC AND NOT LILITH_SANITIZE)
+    # Not together with -static-libstdc++, behind which the driver goes back to shared libraries.
+    lilith_static_pie(${name})
+  elseif(ARG_STATIC_RUNTIME AND NOT LILITH_SANITIZE)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

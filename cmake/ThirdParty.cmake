@@ -3,7 +3,6 @@
 # shared library it loads costs time before main (docs/benchmarks.md has the figures).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(simdjson 3.0 CONFIG REQUIRED)
 find_package(fmt 9.1 CONFIG REQUIRED)
 find_package(CLI11 2.1 CONFIG REQUIRED)
 

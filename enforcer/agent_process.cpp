@@ -63,27 +63,25 @@ std::string exe_of(const std::string& directory) {
 
 }  // namespace
 
-AgentProcess agent_process_of(std::int64_t pid, const std::string& proc) {
+AgentProcess agent_process_above(std::int64_t parent, const std::string& proc) {
   AgentProcess nearest;
-  Stat stat;
-  if (!read_stat(proc + "/" + std::to_string(pid), stat)) return nearest;
-  for (int hop = 0; hop < limits::kAncestorsMax && stat.parent > 0; ++hop) {
-    AgentProcess candidate{stat.parent, {}, {}};
-    const std::string directory = proc + "/" + std::to_string(stat.parent);
-    Stat parent;
-    if (!read_stat(directory, parent)) break;
-    candidate.start = parent.start;
+  for (int hop = 0; hop < limits::kAncestorsMax && parent > 0; ++hop) {
+    AgentProcess candidate{parent, {}, {}};
+    const std::string directory = proc + "/" + std::to_string(parent);
+    Stat stat;
+    if (!read_stat(directory, stat)) break;
+    candidate.start = stat.start;
     candidate.exe = exe_of(directory);
     if (hop == 0) nearest = candidate;
     const std::string_view program =
         candidate.exe.empty()
-            ? std::string_view(parent.name)
+            ? std::string_view(stat.name)
             : std::string_view(candidate.exe).substr(candidate.exe.rfind('/') + 1);
     if (std::find(kBetween.begin(), kBetween.end(), program) == kBetween.end()) {
       // Process 1 is nobody's agent, unless it is all there is (a container).
       return candidate.pid == 1 && hop > 0 ? nearest : candidate;
     }
-    stat = parent;
+    parent = stat.parent;
   }
   return nearest;
 }
@@ -93,6 +91,12 @@ AgentProcess process_of(std::int64_t pid, const std::string& proc) {
   Stat stat;
   if (!read_stat(directory, stat)) return {pid, {}, {}};
   return {pid, stat.start, exe_of(directory)};
+}
+
+AgentProcess agent_process_of(std::int64_t pid, const std::string& proc) {
+  Stat stat;
+  if (!read_stat(proc + "/" + std::to_string(pid), stat)) return {};
+  return agent_process_above(stat.parent, proc);
 }
 
 std::string process_key(const std::string& host, const AgentProcess& process) {

@@ -12,8 +12,11 @@ struct AgentProcess {
   std::string exe;    // empty when it belongs to someone else
 };
 
-// The nearest ancestor of process `pid` that is neither shell nor wrapper; its parent when there is
-// none. `proc` is /proc outside of tests.
+// The nearest ancestor of a process that is neither shell nor wrapper; its parent when there is
+// none. `parent` is the pid of that parent. `proc` is /proc outside of tests.
+[[nodiscard]] AgentProcess agent_process_above(std::int64_t parent,
+                                               const std::string& proc = "/proc");
+// The same from the pid of the process itself.
 [[nodiscard]] AgentProcess agent_process_of(std::int64_t pid, const std::string& proc = "/proc");
 
 // Process `pid` itself.

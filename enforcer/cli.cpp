@@ -7,6 +7,7 @@
 #include "audit/read/verify.hpp"
 #include "audit/recorder.hpp"
 #include "enforcer/cli_text.hpp"
+#include "enforcer/compiled_store.hpp"
 #include "enforcer/hook_main.hpp"
 #include "enforcer/mcp/proxy.hpp"
 #include "enforcer/policy_place.hpp"
@@ -45,9 +46,10 @@ constexpr std::array kCommands{
                nullptr},
     CommandRow{"run", "an agent in namespaces of its own whose only way out is that proxy",
                nullptr},
-    CommandRow{"policy",
-               "check, explain, diff, schema: is a policy right, and what does it say of a call",
-               "lilith-policy"},
+    CommandRow{
+        "policy",
+        "check, explain, diff, compile, schema: is a policy right, and what does it say of a call",
+        "lilith-policy"},
     CommandRow{"verify", "the chain of audit logs: nothing missing, changed or twice", nullptr},
     CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
     CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
@@ -150,9 +152,25 @@ Result<audit::RecorderOptions> recorder_options(const RecorderArguments& argumen
   return options;
 }
 
-int serve(const RecorderArguments& arguments) {
+// So that hooks need not parse the policy in force. Where it can't be, they do.
+void compile_policy_in_force(const RecorderArguments& arguments, const char* version) {
+  const Places places = machine_places({});
+  std::error_code ignored;
+  const std::filesystem::path directory(places.compiled_policies);
+  if (!std::filesystem::is_directory(directory.parent_path(), ignored)) return;
+  const FoundPolicy found = find_policy(places, arguments.policy, rules::real_file_system());
+  if (!found.load.policy) return;
+  const auto yaml = read_file(found.path, limits::kPolicyBytesMax);
+  if (!yaml) return;
+  if (auto written = write_compiled(places.compiled_policies, *yaml, version); !written) {
+    complain("the policy is not compiled: " + written.error().message, kGood);
+  }
+}
+
+int serve(const RecorderArguments& arguments, const char* version) {
   auto options = recorder_options(arguments);
   if (!options) return complain(options.error().message, kUsage);
+  compile_policy_in_force(arguments, version);
   sigset_t ending;
   ::sigemptyset(&ending);
   ::sigaddset(&ending, SIGTERM);
@@ -171,7 +189,7 @@ int serve(const RecorderArguments& arguments) {
 // Options are added to `app`; `action` is set to what is to be done.
 class CommandLine {
  public:
-  explicit CommandLine(const char* version) : app_("", "lilith") {
+  explicit CommandLine(const char* version) : app_("", "lilith"), version_(version) {
     mcp_.engine = version;
     proxy_.engine = version;
     run_.engine = version;
@@ -233,7 +251,7 @@ class CommandLine {
   }
   void add_recorder() {
     auto* added = command(app_, "recorder", "own the log and take events over a socket",
-                          [this] { return serve(recorder_); });
+                          [this] { return serve(recorder_, version_); });
     added->add_option("--socket", recorder_.socket, "socket (/run/lilith/recorder.sock)");
     added->add_option("--log", recorder_.log, "log (audit.log_path of the policy in force)");
     added->add_option("--policy", recorder_.policy, "policy to take the audit section from");
@@ -297,6 +315,7 @@ class CommandLine {
   }
 
   CLI::App app_;
+  const char* version_;
   std::function<int()> action_;
   ShowOptions show_;
   RecorderArguments recorder_;

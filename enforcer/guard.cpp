@@ -1,5 +1,7 @@
 #include "enforcer/guard.hpp"
 
+#include "enforcer/incidents.hpp"
+
 #include <array>
 #include <csignal>
 #include <cstddef>
@@ -11,15 +13,9 @@
 namespace lilith::enforcer {
 namespace {
 
-enum class Cause : std::size_t { kDeadline, kSignal, kCrash };
-constexpr std::size_t kCauses = 3;
-constexpr std::array<std::string_view, kCauses> kReasons{
-    "the decision took longer than a hook may take",
-    "the hook was told to end before it had decided",
-    "the hook crashed before it had decided",
-};
 constexpr std::array kEndingSignals{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU};
 constexpr std::array kCrashSignals{SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+constexpr suseconds_t kIncidentMicroseconds = 200'000;
 constexpr std::size_t kCrashStackBytes = std::size_t{64} * 1024;
 
 // Plain memory that the handlers read; written before they are installed.
@@ -42,23 +38,7 @@ void put(int fd, std::string_view bytes) {
   }
 }
 
-void answer_for(Cause cause) {
-  if (exit_code_now != kNotAnswered) ::_exit(static_cast<int>(exit_code_now));
-  const auto index = static_cast<std::size_t>(cause);
-  if (lets_through_now != 0) {
-    put(STDERR_FILENO, prepared->complaint[index]);
-    ::_exit(0);
-  }
-  const agents::Answer& answer = prepared->deny[index];
-  exit_code_now = answer.exit_code;
-  put(STDERR_FILENO, answer.standard_error);
-  put(STDOUT_FILENO, answer.standard_output);
-  ::_exit(answer.exit_code);
-}
-
-extern "C" void on_deadline(int) { answer_for(Cause::kDeadline); }
-extern "C" void on_ending_signal(int) { answer_for(Cause::kSignal); }
-extern "C" void on_crash(int) { answer_for(Cause::kCrash); }
+extern "C" void on_too_long(int) { ::_exit(static_cast<int>(exit_code_now)); }
 
 void handle(int signal_number, void (*handler)(int), int flags) {
   struct sigaction action{};
@@ -67,6 +47,43 @@ void handle(int signal_number, void (*handler)(int), int flags) {
   action.sa_flags = flags;
   ::sigaction(signal_number, &action, nullptr);
 }
+
+// The answer is given; whatever comes now must end with its exit code, and soon: agents let the
+// tool run when a hook dies by a signal, or hangs on a disk.
+void exit_soon() {
+  sigset_t still_caught;
+  ::sigemptyset(&still_caught);
+  ::sigaddset(&still_caught, SIGALRM);
+  handle(SIGALRM, on_too_long, SA_ONSTACK);
+  for (const int signal_number : kCrashSignals) {
+    ::sigaddset(&still_caught, signal_number);
+    handle(signal_number, on_too_long, SA_ONSTACK);
+  }
+  const itimerval once{{0, 0}, {0, kIncidentMicroseconds}};
+  ::setitimer(ITIMER_REAL, &once, nullptr);
+  ::sigprocmask(SIG_UNBLOCK, &still_caught, nullptr);
+}
+
+void answer_for(Cause cause) {
+  if (exit_code_now != kNotAnswered) ::_exit(static_cast<int>(exit_code_now));
+  const auto index = static_cast<std::size_t>(cause);
+  const bool lets_through = lets_through_now != 0;
+  const agents::Answer& answer = prepared->deny[index];
+  exit_code_now = lets_through ? 0 : answer.exit_code;
+  if (lets_through) {
+    put(STDERR_FILENO, prepared->complaint[index]);
+  } else {
+    put(STDERR_FILENO, answer.standard_error);
+    put(STDOUT_FILENO, answer.standard_output);
+  }
+  exit_soon();
+  leave_incident(cause, lets_through);
+  ::_exit(static_cast<int>(exit_code_now));
+}
+
+extern "C" void on_deadline(int) { answer_for(Cause::kDeadline); }
+extern "C" void on_ending_signal(int) { answer_for(Cause::kSignal); }
+extern "C" void on_crash(int) { answer_for(Cause::kCrash); }
 
 }  // namespace
 
@@ -79,8 +96,9 @@ void open_standard_descriptors() {
 void arm_guard(agents::Agent agent, std::chrono::milliseconds deadline) {
   static Prepared answers;
   for (std::size_t i = 0; i < kCauses; ++i) {
-    answers.deny[i] = agents::deny_answer(agent, kReasons[i]);
-    answers.complaint[i] = "lilith: " + std::string(kReasons[i]) + "; let through in audit mode\n";
+    const std::string reason(reason_of(static_cast<Cause>(i)));
+    answers.deny[i] = agents::deny_answer(agent, reason);
+    answers.complaint[i] = "lilith: " + reason + "; let through in audit mode\n";
   }
   prepared = &answers;
   static std::array<std::byte, kCrashStackBytes> crash_stack;

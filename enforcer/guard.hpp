@@ -13,8 +13,8 @@ namespace lilith::enforcer {
 void open_standard_descriptors();
 
 // From now on the deadline, signals that end a process, and crashes (also of a full stack) print a
-// deny and exit with 2. SIGPIPE and SIGXFSZ are ignored, so that the write that caused them fails.
-// Once per process.
+// deny, leave an incident (incidents.hpp) and exit with 2. SIGPIPE and SIGXFSZ are ignored, so that
+// the write that caused them fails. Once per process.
 void arm_guard(agents::Agent agent, std::chrono::milliseconds deadline);
 
 // Whether the guard lets the tool run instead (audit mode): it then only complains on stderr.

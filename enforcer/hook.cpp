@@ -1,8 +1,10 @@
 #include "enforcer/hook.hpp"
 
 #include "audit/base/text.hpp"
+#include "audit/base/users.hpp"
 #include "enforcer/agent_process.hpp"
 #include "enforcer/guard.hpp"
+#include "enforcer/incidents.hpp"
 #include "enforcer/recording.hpp"
 #include "rules/decide.hpp"
 
@@ -22,7 +24,8 @@ using agents::Answer;
 using agents::HookEvent;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kReadBytes = std::size_t{16} * 1024;
+constexpr std::size_t kFirstReadBytes = 4096;
+constexpr std::size_t kReadBytesMax = std::size_t{64} * 1024;
 constexpr std::size_t kHostNameBytesMax = 256;
 
 std::string host_name() {
@@ -42,6 +45,7 @@ class Hook {
 
  private:
   Answer decided(const HookEvent& call);
+  void report_earlier_incidents();
   void load_policy();
   [[nodiscard]] bool errors_are_let_through() const;
   [[nodiscard]] audit::Event blank_event(audit::EventType type) const;
@@ -57,8 +61,14 @@ class Hook {
 };
 
 void Hook::load_policy() {
-  found_ = find_policy(machine_.places, options_.policy, machine_.file_system);
+  found_ = find_policy(machine_.places, options_.policy, machine_.file_system, options_.engine);
   policy_ = found_.load.policy.get();
+  if (policy_ == nullptr || options_.hand_over == nullptr) return;
+  const std::string& group = policy_->audit().group;
+  if (group.empty()) return;
+  if (auto known = group_by_name(group); !known && known.error().code == ErrorCode::kUnavailable) {
+    options_.hand_over();
+  }
 }
 
 // With a policy its mode decides. Without one --on-error does, and only where nothing was ever
@@ -72,7 +82,7 @@ audit::Event Hook::blank_event(audit::EventType type) const {
   audit::Event event;
   event.type = type;
   event.host = host_name();
-  const AgentProcess process = agent_process_of(::getpid());
+  const AgentProcess process = agent_process_above(::getppid());
   event.process_key = process_key(event.host, process);
   event.process_pid = process.pid;
   event.process_exe = process.exe;
@@ -81,6 +91,9 @@ audit::Event Hook::blank_event(audit::EventType type) const {
   event.agent = agents::name(options_.agent);
   event.engine = options_.engine;
   if (policy_ != nullptr) event.policy_sha256 = policy_->sha256();
+  if (!found_.compiled_ignored.empty()) {
+    event.detail.emplace_back("compiled_policy_ignored", found_.compiled_ignored);
+  }
   event.facts.uid = machine_.user.uid;
   event.facts.user = machine_.user.name;
   return event;
@@ -151,9 +164,10 @@ Answer Hook::failed(std::string_view code, const std::string& reason, const Hook
 }
 
 Answer Hook::decided(const HookEvent& call) {
+  audit::Event event = event_about(&call);
+  prepare_incident(machine_.places.user_state, event.agent, &event);
   const MonotonicTime begin = machine_.clock.monotonic();
   const rules::CallAnalysis analysis = rules::analyse(call.call);
-  audit::Event event = event_about(&call);
   event.facts = rules::observe(analysis, machine_.user, call.cwd, machine_.file_system);
   const rules::Decision decision =
       rules::decide(*policy_, {event.agent, call.tool, call.server}, analysis, event.facts);
@@ -190,12 +204,29 @@ Answer Hook::decided(const HookEvent& call) {
                 : agents::allow_answer(options_.agent);
 }
 
+// What an earlier hook of this user could not log itself. Nobody waits for that, so what fails is
+// left to the next hook.
+void Hook::report_earlier_incidents() {
+  report_incidents(machine_.places.user_state, [this](audit::Event& event) -> Result<void> {
+    const audit::Event blank = blank_event(audit::EventType::kDecision);
+    if (event.host.empty()) event.host = blank.host;
+    if (event.process_key.empty()) event.process_key = blank.process_key;
+    if (event.agent.empty()) event.agent = blank.agent;
+    if (event.engine.empty()) event.engine = blank.engine;
+    event.facts.uid = blank.facts.uid;
+    event.facts.user = blank.facts.user;
+    return write(event, event.mode == audit::Mode::kEnforce);
+  });
+}
+
 Answer Hook::run() {
+  prepare_incident(machine_.places.user_state, agents::name(options_.agent), nullptr);
   // Before the policy is read nothing is known of its mode.
   set_guard_lets_through(errors_are_let_through());
   load_policy();
   set_guard_lets_through(errors_are_let_through());
   if (policy_ != nullptr && policy_->enforces()) remember_enforcement(machine_.places);
+  report_earlier_incidents();
 
   const MonotonicTime until = started_ + options_.deadline - limits::kHookInputReserve;
   auto input = read_input(options_.input, limits::kHookInputBytesMax, until, machine_.clock);
@@ -216,6 +247,8 @@ Answer Hook::run() {
 Result<std::string> read_input(int fd, std::size_t bytes_max, MonotonicTime until,
                                const Clock& clock) {
   std::string bytes;
+  // Most events are short: no page is touched that need not be.
+  std::size_t want = kFirstReadBytes;
   while (true) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - clock.monotonic());
     pollfd wait{fd, POLLIN, 0};
@@ -227,11 +260,12 @@ Result<std::string> read_input(int fd, std::size_t bytes_max, MonotonicTime unti
       return fail(ErrorCode::kUnavailable, "the hook event did not come to its end in time");
     }
     const std::size_t have = bytes.size();
-    bytes.resize(have + kReadBytes);
-    const ssize_t got = ::read(fd, bytes.data() + have, kReadBytes);
+    bytes.resize(have + want);
+    const ssize_t got = ::read(fd, bytes.data() + have, want);
     const int error = errno;
     bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got == 0) return bytes;
+    want = got == static_cast<ssize_t>(want) ? kReadBytesMax : kFirstReadBytes;
     if (got < 0 && error != EINTR && error != EAGAIN) {
       return fail_errno("cannot read the hook event", error);
     }

@@ -26,6 +26,10 @@ struct HookOptions {
   std::chrono::milliseconds deadline = limits::kHookDeadline;
   int input = 0;
   std::string engine;  // program version, for the event
+  // Of a program that can't ask the name service: ends the process by starting one that can, on
+  // the same input, and comes back only when that failed. Called before anything is read from
+  // `input`. Null: this program can.
+  void (*hand_over)() = nullptr;
 };
 
 // The machine as the hook sees it; tests pass their own.

@@ -102,7 +102,10 @@ agents::Answer guarded(const HookOptions& options) {
   try {
     rules::UserRecord user;
     user.uid = static_cast<std::int64_t>(::getuid());
-    if (auto known = rules::current_user()) user = *known;
+    auto known = rules::current_user();
+    const bool ask = !known && known.error().code == ErrorCode::kUnavailable;
+    if (ask && options.hand_over != nullptr) options.hand_over();
+    if (known) user = *known;
     return run_hook(options,
                     {system_clock(), rules::real_file_system(), user, machine_places(user.home)});
   } catch (const std::exception& error) {
@@ -136,7 +139,7 @@ std::string hook_help() {
          "error, JSON for the agent on standard output). There is no other.\n";
 }
 
-void hook_main(int argc, char** argv, const char* version) {
+void hook_main(int argc, char** argv, const char* version, void (*hand_over)()) {
   open_standard_descriptors();
   ParsedOptions parsed;
   const auto read = parse(argc, argv, parsed);
@@ -144,6 +147,7 @@ void hook_main(int argc, char** argv, const char* version) {
   if (!read) finish(agents::deny_answer(parsed.options.agent, read.error().message));
   arm_guard(parsed.options.agent, parsed.options.deadline);
   parsed.options.engine = version;
+  parsed.options.hand_over = hand_over;
   finish(guarded(parsed.options));
 }
 

@@ -1,5 +1,11 @@
 #include "enforcer/policy_place.hpp"
 
+#include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
+#include "audit/base/sha256.hpp"
+#include "enforcer/compiled_store.hpp"
+#include "rules/policy_compiled.hpp"
+
 #include <cerrno>
 #include <cstdlib>
 #include <sys/stat.h>
@@ -19,7 +25,31 @@ std::string from_environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-FoundPolicy load(const std::string& path) { return {path, rules::load_policy_file(path)}; }
+// The policy at `path`, by its compiled form where there is one to be believed.
+FoundPolicy load(const std::string& path, const Places& places, std::string_view engine) {
+  FoundPolicy found{path, {}, {}};
+  const auto yaml = read_file(path, limits::kPolicyBytesMax);
+  if (!yaml) {
+    found.load = rules::load_policy_file(path);
+    return found;
+  }
+  if (!engine.empty()) {
+    const std::string sha256 = sha256_hex(*yaml);
+    auto bytes = read_compiled(places.compiled_policies, sha256);
+    if (bytes && !bytes->empty()) {
+      auto load = rules::load_compiled_policy(*bytes, sha256, engine, path);
+      if (load) {
+        found.load = std::move(*load);
+        return found;
+      }
+      found.compiled_ignored = load.error().message;
+    } else if (!bytes) {
+      found.compiled_ignored = bytes.error().message;
+    }
+  }
+  found.load = rules::load_policy(*yaml, path);
+  return found;
+}
 
 }  // namespace
 
@@ -38,17 +68,18 @@ Places machine_places(const std::string& home) {
 }
 
 FoundPolicy find_policy(const Places& places, const std::string& option,
-                        const rules::FileSystem& file_system) {
+                        const rules::FileSystem& file_system, std::string_view engine) {
   const std::string& named = option.empty() ? places.environment_policy : option;
+  const auto load_from = [&](const std::string& path) { return load(path, places, engine); };
   const bool system_there = is_there(places.system_policy);
   if (system_there && file_system.root_owned(places.system_policy)) {
-    FoundPolicy system = load(places.system_policy);
+    FoundPolicy system = load_from(places.system_policy);
     const bool yields = system.load.policy && system.load.policy->allow_user_policy();
-    return yields && !named.empty() ? load(named) : std::move(system);
+    return yields && !named.empty() ? load_from(named) : std::move(system);
   }
-  if (!named.empty()) return load(named);
-  if (system_there) return load(places.system_policy);
-  if (is_there(places.user_policy)) return load(places.user_policy);
+  if (!named.empty()) return load_from(named);
+  if (system_there) return load_from(places.system_policy);
+  if (is_there(places.user_policy)) return load_from(places.user_policy);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "rules/policy.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace lilith::enforcer {
 
@@ -17,6 +18,7 @@ struct Places {
   std::string system_recorder = "/run/lilith/recorder.sock";
   std::string environment_recorder;  // $LILITH_RECORDER
   std::string system_state = "/var/lib/lilith";
+  std::string compiled_policies = "/var/lib/lilith/compiled";  // compiled_store.hpp
   std::string user_state;  // $XDG_STATE_HOME/lilith, ~/.local/state/lilith
 };
 // Home directories come from the user database; the environment is the agent's.
@@ -25,10 +27,13 @@ struct Places {
 struct FoundPolicy {
   std::string path;  // empty: there is none anywhere
   rules::PolicyLoad load;
+  std::string compiled_ignored;  // why a compiled form that is there was not used
 };
-// `option` is --policy, or empty.
+// `option` is --policy, or empty. `engine` is the program's version; without one, compiled policies
+// are not looked for.
 [[nodiscard]] FoundPolicy find_policy(const Places& places, const std::string& option,
-                                      const rules::FileSystem& file_system);
+                                      const rules::FileSystem& file_system,
+                                      std::string_view engine = {});
 
 // Why a policy could not be used, in one sentence.
 [[nodiscard]] std::string why_unusable(const FoundPolicy& found, const Places& places);

@@ -1,6 +1,7 @@
 #include "rules/decide.hpp"
 
 #include "audit/base/text.hpp"
+#include "audit/base/users.hpp"
 #include "audit/json/reader.hpp"
 #include "rules/advice.hpp"
 #include "rules/decide_trace.hpp"
@@ -12,7 +13,6 @@
 #include <forward_list>
 #include <memory>
 #include <optional>
-#include <pwd.h>
 #include <unistd.h>
 #include <unordered_map>
 #include <unordered_set>
@@ -1375,17 +1375,10 @@ CallAnalysis analyse(const Call& call) {
 }
 
 Result<UserRecord> current_user() {
-  std::string buffer(16'384, '\0');
-  passwd entry{};
-  passwd* found = nullptr;
   const uid_t uid = ::getuid();
-  const int error = ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
-  if (error != 0) return fail_errno("cannot read the user database", error);
-  if (found == nullptr) {
-    return fail(ErrorCode::kNotFound,
-                "uid " + std::to_string(uid) + " is not in the user database");
-  }
-  return UserRecord{entry.pw_name, static_cast<std::int64_t>(uid), entry.pw_dir};
+  auto entry = user_by_id(uid);
+  if (!entry) return pass_error(entry);
+  return UserRecord{std::move(entry->name), static_cast<std::int64_t>(uid), std::move(entry->home)};
 }
 
 Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_view cwd,

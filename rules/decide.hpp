@@ -27,7 +27,8 @@ struct UserRecord {
   std::int64_t uid = -1;
   std::string home;
 };
-// From the user database (getpwuid_r(3)), not from the environment, which the agent controls.
+// From the user database, not from the environment, which the agent controls. kUnavailable where
+// this program can't ask the name service (audit/base/users.hpp).
 [[nodiscard]] Result<UserRecord> current_user();
 
 // Resolves every path and looks at every path-qualified program that a policy could ask about.

@@ -9,6 +9,7 @@
 #include "rules/policy_edit.hpp"
 #include "rules/policy_keys.hpp"
 #include "rules/policy_model.hpp"
+#include "rules/policy_tree.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,8 +27,8 @@ class Loader {
  public:
   Loader(std::string_view file_name, PolicyLoad& out) : file_name_(file_name), out_(out) {}
 
-  // `problems` are those of reading `root` from `text`.
-  std::unique_ptr<PolicyModel> load(const Node& root, std::string_view text,
+  // `problems` are those of reading `root`; `sha256` is that of the file's bytes.
+  std::unique_ptr<PolicyModel> load(const Node& root, std::string_view sha256,
                                     std::vector<yaml::Problem> problems);
   [[nodiscard]] bool failed() const { return failed_; }
   void error(const Node& at, std::string message) { add(Severity::kError, at, std::move(message)); }
@@ -695,11 +696,11 @@ void Loader::top(const Node& root, PolicyModel& model) {
   if (root.kind == Kind::kMap && !has_version) error(root, "the policy needs version: \"1\"");
 }
 
-std::unique_ptr<PolicyModel> Loader::load(const Node& root, std::string_view text,
+std::unique_ptr<PolicyModel> Loader::load(const Node& root, std::string_view sha256,
                                           std::vector<yaml::Problem> problems) {
   auto model = std::make_unique<PolicyModel>();
   model->file_name = file_name_;
-  model->sha256 = sha256_hex(text);
+  model->sha256 = sha256;
   for (yaml::Problem& problem : problems) {
     Node at;
     at.line = problem.line;
@@ -720,11 +721,11 @@ PolicyLoad one_problem(std::string_view file_name, std::string message) {
   return out;
 }
 
-PolicyLoad load_tree(const Node& root, std::string_view text, std::string_view file_name,
+PolicyLoad load_tree(const Node& root, std::string_view sha256, std::string_view file_name,
                      std::vector<yaml::Problem> problems) {
   PolicyLoad out;
   Loader loader(file_name, out);
-  auto model = loader.load(root, text, std::move(problems));
+  auto model = loader.load(root, sha256, std::move(problems));
   std::stable_sort(out.diagnostics.begin(), out.diagnostics.end(),
                    [](const Diagnostic& a, const Diagnostic& b) {
                      return std::pair(a.line, a.column) < std::pair(b.line, b.column);
@@ -736,7 +737,12 @@ PolicyLoad load_tree(const Node& root, std::string_view text, std::string_view f
 }  // namespace
 
 PolicyLoad load_policy_tree(const Node& root, std::string_view text, std::string_view file_name) {
-  return load_tree(root, text, file_name, {});
+  return load_tree(root, sha256_hex(text), file_name, {});
+}
+
+PolicyLoad load_policy_nodes(const Node& root, std::string_view sha256,
+                             std::string_view file_name) {
+  return load_tree(root, sha256, file_name, {});
 }
 
 PolicyLoad load_policy(std::string_view yaml, std::string_view file_name) {
@@ -746,7 +752,7 @@ PolicyLoad load_policy(std::string_view yaml, std::string_view file_name) {
   }
   std::vector<yaml::Problem> problems;
   const Node root = yaml::read(yaml, problems);
-  return load_tree(root, yaml, file_name, std::move(problems));
+  return load_tree(root, sha256_hex(yaml), file_name, std::move(problems));
 }
 
 PolicyLoad load_policy_file(const std::string& path) {

@@ -47,6 +47,9 @@ inline constexpr std::chrono::milliseconds kHookDeadlineMax{8000};
 // Kept back from the deadline for what comes after the wait for input, and after that for the lock.
 inline constexpr std::chrono::milliseconds kHookInputReserve{500};
 inline constexpr std::chrono::milliseconds kHookLockReserve{150};
+// What the spool of incidents may hold, and how many of them one hook reports on its way.
+inline constexpr std::size_t kIncidentSpoolBytesMax = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t kIncidentsPerHookMax = 16;
 // Ancestors looked at for the agent's process.
 inline constexpr int kAncestorsMax = 32;
 
@@ -85,6 +88,8 @@ inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kPolicyBytesMax = std::size_t{4} * 1024 * 1024;
 inline constexpr std::size_t kPolicyNodesMax = 200'000;
 inline constexpr std::size_t kPolicyAliasNodesMax = 10'000;
+// Its tree, compiled: the same texts, and aliases written out.
+inline constexpr std::size_t kCompiledPolicyBytesMax = std::size_t{16} * 1024 * 1024;
 
 // Shell lines: above either bound the reader answers "undecidable".
 inline constexpr std::size_t kShellInputBytesMax = std::size_t{64} * 1024;

@@ -8,7 +8,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
+#include <memory>
+#include <semaphore>
+#include <set>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -24,7 +30,10 @@ constexpr std::chrono::milliseconds kTimeout{10'000};
 // A recorder on a thread of the test, with a log and a socket in a directory of its own.
 class RunningRecorder {
  public:
-  explicit RunningRecorder(const std::string& directory) {
+  explicit RunningRecorder(const std::string& directory, Sync sync = Sync::kOff,
+                           int (*sync_file)(int) = ::fdatasync) {
+    options_.log.sync = sync;
+    options_.sync_file = sync_file;
     int fds[2];
     EXPECT_EQ(::pipe(fds), 0);
     stop_read_.reset(fds[0]);
@@ -178,6 +187,167 @@ TEST(Recorder, TakesTheSocketOfADeadOneAndLeavesALivingOnesAlone) {
   auto client = open_recorder(again.options().socket_path, kTimeout).value();
   Event event = fresh_event();
   EXPECT_TRUE(client->append(event).has_value());
+}
+
+// ---- one sync for all that arrived together ----
+
+// What takes the place of fdatasync(2): counts, and may wait at a gate or fail.
+struct SyncGate {
+  std::atomic<int> syncs{0};
+  std::atomic<int> error{0};
+  std::binary_semaphore waiting{0}, open{0};
+  std::atomic<bool> closed{false};
+};
+SyncGate* gate = nullptr;
+
+int gated_sync(int fd) {
+  ++gate->syncs;
+  if (gate->closed.exchange(false)) {
+    gate->waiting.release();
+    gate->open.acquire();
+  }
+  if (gate->error != 0) {
+    errno = gate->error;
+    return -1;
+  }
+  return ::fdatasync(fd);
+}
+
+// A client that sends an event and looks for the answer separately.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_SEQPACKET, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  void send() {
+    Event event = fresh_event();
+    event.id = uuid_v7(event.time);
+    event.chain_id.clear();
+    event.chain_prev.clear();
+    event.chain_hash.clear();
+    event.seq = 0;
+    const std::string line = encode(event);
+    EXPECT_EQ(::send(socket_.get(), line.data(), line.size(), 0),
+              static_cast<ssize_t>(line.size()));
+  }
+  bool has_answer() {
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+  }
+  std::string answer() {
+    char bytes[1024];
+    const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
+    return got < 0 ? std::string() : std::string(bytes, static_cast<std::size_t>(got));
+  }
+
+ private:
+  UniqueFd socket_;
+};
+
+TEST(RecorderBatch, SyncsOnceForAllThatArrivedTogetherAndAnswersAfterIt) {
+  const test::TempDir dir;
+  SyncGate one;
+  gate = &one;
+  RunningRecorder recorder(dir.path(), Sync::kBatch, gated_sync);
+  constexpr std::size_t kClients = 50;
+  RawClient first(recorder.options().socket_path);
+  std::vector<std::unique_ptr<RawClient>> others;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    others.push_back(std::make_unique<RawClient>(recorder.options().socket_path));
+    others.back()->send();  // so that the recorder has accepted it
+    EXPECT_THAT(others.back()->answer(), testing::StartsWith("ok "));
+  }
+  one.closed = true;
+  one.syncs = 0;
+  first.send();
+  one.waiting.acquire();  // the recorder is syncing
+  EXPECT_FALSE(first.has_answer()) << "before the sync has come to its end";
+  for (const auto& client : others) client->send();
+  one.open.release();
+  EXPECT_THAT(first.answer(), testing::StartsWith("ok "));
+  for (const auto& client : others) EXPECT_THAT(client->answer(), testing::StartsWith("ok "));
+  EXPECT_EQ(one.syncs, 2);
+  EXPECT_EQ(recorder.events().size(), 2 * kClients + 2);
+}
+
+TEST(RecorderBatch, ThatCanNotBeSyncedIsAnErrorForEachOfIt) {
+  const test::TempDir dir;
+  SyncGate one;
+  gate = &one;
+  one.error = EIO;
+  RunningRecorder recorder(dir.path(), Sync::kBatch, gated_sync);
+  RawClient client(recorder.options().socket_path);
+  client.send();
+  EXPECT_THAT(client.answer(), testing::StartsWith("error cannot sync the audit log"));
+}
+
+TEST(RecorderBatch, WithoutBatchesNothingIsSynced) {
+  const test::TempDir dir;
+  SyncGate one;
+  gate = &one;
+  RunningRecorder recorder(dir.path(), Sync::kOff, gated_sync);
+  RawClient client(recorder.options().socket_path);
+  client.send();
+  EXPECT_THAT(client.answer(), testing::StartsWith("ok "));
+  EXPECT_EQ(one.syncs, 0);
+}
+
+// ---- many clients, and restarts under them ----
+
+TEST(Recorder, ServesTwoThousandClientsAtOnce) {
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  if (files.rlim_max < 5000) GTEST_SKIP() << "no process here may open 5000 files";
+  files.rlim_cur = 5000;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  const test::TempDir dir;
+  RunningRecorder recorder(dir.path());
+  constexpr std::size_t kClients = 2000;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RawClient>(recorder.options().socket_path));
+  }
+  for (const auto& client : clients) client->send();
+  for (const auto& client : clients) ASSERT_THAT(client->answer(), testing::StartsWith("ok "));
+  EXPECT_EQ(recorder.events().size(), kClients + 1);
+}
+
+TEST(Recorder, ThatIsRestartedUnderItsClientsLosesNothing) {
+  const test::TempDir dir;
+  auto recorder = std::make_unique<RunningRecorder>(dir.path());
+  const std::string socket = recorder->options().socket_path;
+  std::atomic<bool> stop{false};
+  std::vector<std::string> acknowledged;
+  std::string failure;
+  std::thread client([&] {
+    auto open = open_recorder(socket, std::chrono::minutes(1));
+    if (!open) {
+      failure = open.error().message;
+      return;
+    }
+    while (!stop && failure.empty()) {
+      Event event = fresh_event();
+      const auto appended = (*open)->append(event);
+      if (!appended) failure = appended.error().message;
+      acknowledged.push_back(event.id);
+    }
+  });
+  const auto lines = [&] { return test::lines_of(test::read_text(dir.file("audit.log"))).size(); };
+  for (int restart = 0; restart < 3; ++restart) {
+    const std::size_t before = lines();
+    EXPECT_TRUE(test::eventually([&] { return lines() > before + 3; }));
+    recorder.reset();
+    recorder = std::make_unique<RunningRecorder>(dir.path());
+  }
+  stop = true;
+  client.join();
+  EXPECT_EQ(failure, "");
+  std::multiset<std::string> logged;
+  for (const Event& event : recorder->events()) logged.insert(event.id);
+  for (const std::string& id : acknowledged) EXPECT_GE(logged.count(id), 1U) << id;
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ TEST_P(HookStorage, ThatTakesNoEventDenies) {
   std::filesystem::create_directory(folder.file("log"));
   const auto result = folder.shell(
       prefix + "sh -c 'mount -t tmpfs -o size=64k tmpfs log && { " + GetParam().prepare +
-          "; } 2>/dev/null; exec \"$LILITH\" hook --agent claude-code --policy policy.yaml'",
+          "; } 2>/dev/null; exec $HOOK --agent claude-code --policy policy.yaml'",
       git_event());
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.err.find("the audit log could not be written"), std::string::npos) << result.err;
@@ -216,7 +216,7 @@ class StuckHook {
  public:
   explicit StuckHook(const HookFolder& folder, const std::string& more = "")
       : process_({"/bin/sh", "-c",
-                  "mkfifo input && exec 4<>input && exec \"$LILITH\" hook --agent claude-code "
+                  "mkfifo input && exec 4<>input && exec $HOOK --agent claude-code "
                   "--policy policy.yaml " +
                       more + " <&4"},
                  folder.options()) {}
@@ -230,6 +230,13 @@ class StuckHook {
       return (std::stoull(text.substr(at + 8, 16), nullptr, 16) >> (SIGALRM - 1) & 1) != 0;
     });
   }
+  // Waits for its input, with the policy read: poll(2) is system call 7.
+  bool waits() {
+    return armed() && eventually([this] {
+             const std::string where = "/proc/" + std::to_string(process_.pid()) + "/syscall";
+             return ::access(where.c_str(), R_OK) != 0 || read_text(where).starts_with("7 ");
+           });
+  }
   Process& process() { return process_; }
 
  private:
@@ -240,6 +247,7 @@ struct SignalCase {
   const char* name;
   int number;
   const char* reason;
+  const char* code;
 };
 void PrintTo(const SignalCase& c, std::ostream* out) { *out << c.name; }
 class HookSignal : public testing::TestWithParam<SignalCase> {};
@@ -251,30 +259,46 @@ TEST_P(HookSignal, EndsInADeny) {
   hook.process().signal(GetParam().number);
   expect_deny(hook.process().wait(), GetParam().reason);
 }
+TEST_P(HookSignal, LeavesAnEventThatTheNextHookLogs) {
+  const HookFolder folder;
+  folder.write_policy();
+  StuckHook hook(folder, "--deadline 8000");
+  ASSERT_TRUE(hook.waits());
+  hook.process().signal(GetParam().number);
+  expect_deny(hook.process().wait(), GetParam().reason);
+  EXPECT_EQ(folder.decisions().size(), 0U);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(folder.hook(git_event()).exit_code, 0);
+  const auto events = folder.decisions();
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[0].reason_code, GetParam().code);
+  EXPECT_EQ(events[0].reason, GetParam().reason);
+  EXPECT_EQ(events[0].action, audit::Action::kError);
+  EXPECT_EQ(events[0].mode, audit::Mode::kEnforce);
+  EXPECT_EQ(events[0].agent, "claude_code");
+  EXPECT_LT(events[0].time, events[1].time);
+  EXPECT_EQ(events[1].action, audit::Action::kAllowed);
+}
 INSTANTIATE_TEST_SUITE_P(
     All, HookSignal,
-    testing::Values(SignalCase{"TERM", SIGTERM, "the hook was told to end before it had decided"},
-                    SignalCase{"INT", SIGINT, "the hook was told to end before it had decided"},
-                    SignalCase{"HUP", SIGHUP, "the hook was told to end before it had decided"},
-                    SignalCase{"ALRM", SIGALRM, "the decision took longer than a hook may take"},
-                    SignalCase{"SEGV", SIGSEGV, "the hook crashed before it had decided"},
-                    SignalCase{"ABRT", SIGABRT, "the hook crashed before it had decided"},
-                    SignalCase{"BUS", SIGBUS, "the hook crashed before it had decided"},
-                    SignalCase{"FPE", SIGFPE, "the hook crashed before it had decided"},
-                    SignalCase{"ILL", SIGILL, "the hook crashed before it had decided"}),
+    testing::Values(
+        SignalCase{"TERM", SIGTERM, "the hook was told to end before it had decided",
+                   "hook.signal"},
+        SignalCase{"INT", SIGINT, "the hook was told to end before it had decided", "hook.signal"},
+        SignalCase{"HUP", SIGHUP, "the hook was told to end before it had decided", "hook.signal"},
+        SignalCase{"ALRM", SIGALRM, "the decision took longer than a hook may take",
+                   "hook.deadline"},
+        SignalCase{"SEGV", SIGSEGV, "the hook crashed before it had decided", "hook.crash"},
+        SignalCase{"ABRT", SIGABRT, "the hook crashed before it had decided", "hook.crash"},
+        SignalCase{"BUS", SIGBUS, "the hook crashed before it had decided", "hook.crash"},
+        SignalCase{"FPE", SIGFPE, "the hook crashed before it had decided", "hook.crash"},
+        SignalCase{"ILL", SIGILL, "the hook crashed before it had decided", "hook.crash"}),
     [](const testing::TestParamInfo<SignalCase>& one) { return std::string(one.param.name); });
 
 TEST(HookSignal, InAuditModeLetsThrough) {
   const HookFolder folder;
   folder.write_policy({.mode = "audit"});
-  // The event comes late, so the signal finds the hook waiting for it, with the policy read: it
-  // marks that by the state that it writes only afterwards.
   StuckHook hook(folder, "--deadline 8000");
-  ASSERT_TRUE(hook.armed());
-  ASSERT_TRUE(eventually([&] {
-    const std::string where = "/proc/" + std::to_string(hook.process().pid()) + "/syscall";
-    return ::access(where.c_str(), R_OK) != 0 || read_text(where).starts_with("7 ");  // poll(2)
-  }));
+  ASSERT_TRUE(hook.waits());
   hook.process().signal(SIGTERM);
   const auto result = hook.process().wait();
   EXPECT_EQ(result.exit_code, 0);
@@ -311,11 +335,38 @@ TEST(HookDeadline, EndsAPolicyThatCanNotBeRead) {
   EXPECT_NE(result.err, "");
 }
 
+TEST(HookDeadline, LeavesAnEventThatTheNextHookLogs) {
+  const HookFolder folder;
+  const auto result = folder.shell(
+      "mkfifo policy.yaml; $HOOK --agent claude-code --policy policy.yaml --deadline 200",
+      git_event());
+  expect_deny(result, "the decision took longer than a hook may take");
+  ASSERT_EQ(::unlink(folder.file("policy.yaml").c_str()), 0);
+  folder.write_policy();
+  EXPECT_EQ(folder.hook(git_event()).exit_code, 0);
+  const auto events = folder.decisions();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].reason_code, "hook.deadline");
+}
+
+TEST(HookDeadline, DeniesOnADiskThatTakesNoIncident) {
+  const std::string prefix = own_mounts();
+  if (prefix.empty()) GTEST_SKIP() << "the system refuses a mount namespace";
+  const HookFolder folder;
+  const auto result = folder.shell(
+      prefix +
+          "sh -c 'mkdir -p state && mount -t tmpfs -o size=4k tmpfs state && mkdir state/lilith; { "
+          "head -c 99999 /dev/zero >state/fill; } 2>/dev/null; mkfifo policy.yaml; exec $HOOK "
+          "--agent claude-code --policy policy.yaml --deadline 200'",
+      git_event());
+  expect_deny(result, "the decision took longer than a hook may take");
+}
+
 TEST(HookDeadline, IgnoresSignalsThatTheAgentLeftBlocked) {
   const HookFolder folder;
   folder.write_policy();
   const auto result = folder.shell(
-      "trap '' TERM ALRM PIPE; mkfifo input; exec 4<>input; exec \"$LILITH\" hook --agent "
+      "trap '' TERM ALRM PIPE; mkfifo input; exec 4<>input; exec $HOOK --agent "
       "claude-code --policy policy.yaml <&4");
   expect_deny_in_time(result, folder);
 }
@@ -325,7 +376,7 @@ TEST(HookDeadline, IgnoresSignalsThatTheAgentLeftBlocked) {
 TEST(HookOutput, ThatIsClosedStillDeniesAndNeverReachesTheLog) {
   const HookFolder folder;
   folder.write_policy();
-  const std::string hook = "\"$LILITH\" hook --agent claude-code --policy policy.yaml";
+  const std::string hook = "$HOOK --agent claude-code --policy policy.yaml";
   const std::string event = claude_event("Bash", R"({"command":"make"})");
   for (const char* closed : {">&-", ">&- 2>&-", "2>&-", ">/dev/full 2>/dev/full"}) {
     EXPECT_EQ(folder.shell(hook + " " + closed, event).exit_code, 2) << closed;
@@ -342,9 +393,9 @@ TEST(HookMemory, ThatRunsOutDenies) {
   const HookFolder folder;
   folder.write_policy();
   // Enough to start with, too little for eight MiB of input and its parsed form.
-  const auto result = folder.shell(
-      "ulimit -v 30000; exec \"$LILITH\" hook --agent claude-code --policy policy.yaml",
-      claude_event("Bash", R"({"command":")" + std::string(8'000'000, 'x') + "\"}"));
+  const auto result =
+      folder.shell("ulimit -v 30000; exec $HOOK --agent claude-code --policy policy.yaml",
+                   claude_event("Bash", R"({"command":")" + std::string(8'000'000, 'x') + "\"}"));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.err.find("memory"), std::string::npos) << result.err;
   EXPECT_NE(result.out.find(R"("permissionDecision":"deny")"), std::string::npos);
@@ -357,15 +408,13 @@ TEST(HookLine, DeniesWhenTheProgramIsMissingOrKilled) {
   folder.write_policy();
   EXPECT_EQ(folder.shell("/nonexistent/lilith hook --agent claude-code || exit 2").exit_code, 2);
   const auto killed = folder.shell(
-      "mkfifo input; exec 4<>input; { \"$LILITH\" hook --agent claude-code --policy policy.yaml "
+      "mkfifo input; exec 4<>input; { $HOOK --agent claude-code --policy policy.yaml "
       "<&4 "
       "& kill -KILL $!; wait $!; } || exit 2");
   EXPECT_EQ(killed.exit_code, 2);
-  EXPECT_EQ(
-      folder
-          .shell("\"$LILITH\" hook --agent claude-code --policy policy.yaml || exit 2", git_event())
-          .exit_code,
-      0);
+  EXPECT_EQ(folder.shell("$HOOK --agent claude-code --policy policy.yaml || exit 2", git_event())
+                .exit_code,
+            0);
 }
 
 // The settings that docs/agents.md tells people to copy: they are JSON, and every hook line in them

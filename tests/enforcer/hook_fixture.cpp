@@ -5,12 +5,19 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
 namespace lilith::test {
 
 std::string lilith_program() { return std::string(LILITH_BIN_DIR) + "/lilith"; }
+
+std::vector<std::string> hook_program() {
+  const char* named = std::getenv("LILITH_HOOK_PROGRAM");
+  if (named != nullptr && *named != '\0') return {std::string(LILITH_BIN_DIR) + "/" + named};
+  return {lilith_program(), "hook"};
+}
 
 HookFolder::HookFolder() { std::filesystem::create_directories(file("work")); }
 
@@ -41,18 +48,21 @@ audit:
 
 std::vector<std::string> HookFolder::command(std::string_view agent,
                                              const std::vector<std::string>& more) const {
-  std::vector<std::string> argv{lilith_program(),   "hook",     "--agent",
-                                std::string(agent), "--policy", "policy.yaml"};
+  std::vector<std::string> argv = hook_program();
+  argv.insert(argv.end(), {"--agent", std::string(agent), "--policy", "policy.yaml"});
   argv.insert(argv.end(), more.begin(), more.end());
   return argv;
 }
 
 ProcessOptions HookFolder::options(std::string input) const {
+  std::string hook;
+  for (const std::string& word : hook_program()) hook += (hook.empty() ? "" : " ") + word;
   ProcessOptions options;
   options.input = std::move(input);
   options.directory = path();
   options.environment = {{"XDG_STATE_HOME", file("state")},
                          {"LILITH", lilith_program()},
+                         {"HOOK", hook},
                          {"LILITH_POLICY", ""},
                          {"LILITH_RECORDER", ""}};
   return options;

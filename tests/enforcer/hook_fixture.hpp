@@ -38,7 +38,7 @@ class HookFolder {
   [[nodiscard]] ProcessOptions options(std::string input = {}) const;
   [[nodiscard]] ProcessResult hook(std::string input, std::string_view agent = "claude_code",
                                    const std::vector<std::string>& more = {}) const;
-  // A shell line in the folder; "$LILITH" is the program.
+  // A shell line in the folder; "$LILITH" is the program, $HOOK the words that start the hook.
   [[nodiscard]] ProcessResult shell(const std::string& line, std::string input = {}) const;
   // Decision events of the log, or of the fallback log.
   [[nodiscard]] std::vector<audit::Event> decisions() const;
@@ -49,6 +49,8 @@ class HookFolder {
 };
 
 [[nodiscard]] std::string lilith_program();
+// `lilith hook`, or the program of $LILITH_HOOK_PROGRAM: each test holds for both.
+[[nodiscard]] std::vector<std::string> hook_program();
 // {"tool_name": ..., ...} as Claude Code sends it.
 [[nodiscard]] std::string claude_event(std::string_view tool, std::string_view input,
                                        std::string_view call_id = "toolu_1");

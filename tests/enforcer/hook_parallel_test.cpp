@@ -25,7 +25,7 @@ void run_hooks(const HookFolder& folder, const std::string& more) {
   }
   const auto result = folder.shell(
       "i=0; while [ $i -lt " + std::to_string(kHooks) +
-      " ]; do { \"$LILITH\" hook --agent claude-code --policy policy.yaml --deadline 8000 " + more +
+      " ]; do { $HOOK --agent claude-code --policy policy.yaml --deadline 8000 " + more +
       " <in.$i >out.$i 2>err.$i; echo $? >code.$i; } & i=$((i + 1)); done; wait");
   ASSERT_EQ(result.exit_code, 0) << result.err;
 }

@@ -173,8 +173,7 @@ TEST(HookEvents, NameTheAgentBehindShells) {
   const HookFolder folder;
   folder.write_policy();
   const auto result = folder.shell(
-      "env sh -c '\"$LILITH\" hook --agent claude-code --policy policy.yaml || exit 2'",
-      git_event());
+      "env sh -c '$HOOK --agent claude-code --policy policy.yaml || exit 2'", git_event());
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const auto events = folder.decisions();
   ASSERT_EQ(events.size(), 1U);
@@ -223,7 +222,7 @@ TEST(HookInput, IsReadNoFurtherThanItsLimit) {
   folder.write_policy();
   // An agent that writes without end: only the hook can end this.
   const auto result = folder.shell(
-      "yes | { \"$LILITH\" hook --agent claude-code --policy policy.yaml; echo \"exit $?\" >&2; }");
+      "yes | { $HOOK --agent claude-code --policy policy.yaml; echo \"exit $?\" >&2; }");
   const std::string reason = "the hook event is longer than 8388608 bytes";
   EXPECT_EQ(result.err, "lilith: " + reason + "\nexit 2\n");
   EXPECT_EQ(result.out, deny_output(reason));

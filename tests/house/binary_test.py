@@ -22,6 +22,25 @@ def needed(path):
 
 
 class LibrariesTest(unittest.TestCase):
+    @unittest.skipIf(os.environ.get("LILITH_SANITIZE"), "sanitizers bring their own runtimes")
+    def test_the_hooks_own_program_has_no_dynamic_loader(self):
+        path = house.BIN_DIR / "lilith-hook"
+        if not path.exists():
+            self.skipTest("lilith-hook is not built")
+        self.assertEqual(needed(path), [])
+        self.assertNotIn("INTERP", readelf(path, "--segments"))
+        # What would ask the name service loads libraries; audit/base/users.hpp keeps it out.
+        self.assertEqual(re.findall(r"\b(?:getpw\w+|getgr(?:nam|gid|ent)\w*|getaddrinfo)\b",
+                                    readelf(path, "--symbols")), [])
+
+    @unittest.skipIf(os.environ.get("LILITH_SANITIZE"), "sanitizers bring their own runtimes")
+    def test_the_front_door_brings_the_cxx_runtime_with_it(self):
+        path = house.BIN_DIR / "lilith"
+        if not path.exists():
+            self.skipTest("lilith is not built")
+        self.assertFalse([name for name in needed(path)
+                          if re.match(r"libstdc\+\+|libgcc_s|libsimdjson", name)])
+
     # A hook is a process per tool call; loading these costs more than the decision.
     HEAVY = re.compile(r"librdkafka|libssl|libcrypto|libyaml|libpugixml|libpcre|libcurl")
 
@@ -45,13 +64,23 @@ class HardeningTest(unittest.TestCase):
                 dynamic = readelf(path, "--dynamic")
                 segments = readelf(path, "--segments")
                 symbols = readelf(path, "--dyn-syms")
-                self.assertRegex(readelf(path, "--file-header"), r"Type:\s+DYN", "not a PIE")
-                self.assertRegex(dynamic, r"FLAGS_1.*\bPIE\b", "not a PIE")
-                self.assertIn("GNU_RELRO", segments, "no read-only relocations")
-                self.assertRegex(dynamic, r"BIND_NOW|FLAGS_1.*\bNOW\b", "lazy binding")
-                self.assertRegex(segments, r"GNU_STACK\s+(\S+\s+){5}RW\s", "executable stack")
+                self.assert_hardened(path, dynamic, segments)
                 self.assertIn("__stack_chk_fail", symbols, "no stack protector")
                 self.assertRegex(symbols, r"__\w+_chk@", "no fortified call")
+
+    # Its code is that of the libraries which `lilith` is checked for; what it takes from the C library
+    # is in no table of dynamic symbols.
+    def test_the_hooks_own_program_is_hardened(self):
+        path = house.BIN_DIR / "lilith-hook"
+        self.assertTrue(path.exists(), "lilith-hook is not built")
+        self.assert_hardened(path, readelf(path, "--dynamic"), readelf(path, "--segments"))
+
+    def assert_hardened(self, path, dynamic, segments):
+        self.assertRegex(readelf(path, "--file-header"), r"Type:\s+DYN", "not a PIE")
+        self.assertRegex(dynamic, r"FLAGS_1.*\bPIE\b", "not a PIE")
+        self.assertIn("GNU_RELRO", segments, "no read-only relocations")
+        self.assertRegex(dynamic, r"BIND_NOW|FLAGS_1.*\bNOW\b", "lazy binding")
+        self.assertRegex(segments, r"GNU_STACK\s+(\S+\s+){5}RW\s", "executable stack")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-// What one hook costs: `lilith hook` on recorded events against an empty process, both started by
-// posix_spawn, one after the other in one run, so that the ratio does not depend on the machine.
-// Times are printed and never judged; the exit code says only whether every hook did its work
-// (right verdict, every event in the log).
+// What one hook costs: `lilith-hook` and `lilith hook` on recorded events against an empty process,
+// all started by posix_spawn, one after the other in one run, so that the ratio does not depend on
+// the machine. Times are printed and never judged; the exit code says only whether every hook did
+// its work (right verdict, every event in the log).
 //
-//   hook_bench [--runs 300] [--mode direct|recorder] [--bin DIR]
+//   hook_bench [--runs 300] [--mode direct|recorder] [--parallel N] [--bin DIR]
+//
+// As root it also measures hooks with a compiled policy: in a mount namespace of its own, whose
+// /var/lib is empty but for that policy.
 
 #include <algorithm>
 #include <chrono>
@@ -14,10 +17,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string>
 #include <string_view>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -34,10 +40,13 @@ namespace fs = std::filesystem;
 constexpr int kWarmUpRuns = 5;  // the first runs of a program pay for cold files
 constexpr int kRunsDefault = 300;
 constexpr int kRunsMax = 100'000;
+constexpr int kParallelMax = 1000;
+constexpr char kCompiledPolicies[] = "/var/lib/lilith/compiled";
 
 struct Options {
   int runs = kRunsDefault;
   bool recorder = false;
+  int parallel = 0;  // hooks at once; 0: the interleaved measurement
   std::string bin = LILITH_BIN_DIR;
 };
 
@@ -46,7 +55,12 @@ struct Subject {
   std::vector<std::string> argv;
   std::string input;  // file for stdin
   int expected_exit = 0;
-  std::vector<double> wall_us;
+  std::vector<double> wall_us, cpu_us;
+};
+
+struct Cost {
+  double wall_us = 0;
+  double cpu_us = 0;  // of the process from exec to exit, user and system
 };
 
 [[noreturn]] void die(const std::string& why) {
@@ -58,11 +72,17 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
-    if (i + 1 >= argc) die("usage: hook_bench [--runs N] [--mode direct|recorder] [--bin DIR]");
+    if (i + 1 >= argc) {
+      die("usage: hook_bench [--runs N] [--mode direct|recorder] [--parallel N] [--bin DIR]");
+    }
     const std::string value = argv[++i];
     if (flag == "--runs") {
       options.runs = std::atoi(value.c_str());
       if (options.runs < 1 || options.runs > kRunsMax) die("--runs wants 1 to 100000");
+    } else if (flag == "--parallel") {
+      options.parallel = std::atoi(value.c_str());
+      if (options.parallel < 1 || options.parallel > kParallelMax)
+        die("--parallel wants 1 to 1000");
     } else if (flag == "--mode" && (value == "direct" || value == "recorder")) {
       options.recorder = value == "recorder";
     } else if (flag == "--bin") {
@@ -81,8 +101,8 @@ void write_file(const std::string& path, std::string_view text) {
   if (!out) die("cannot write " + path);
 }
 
-// The project's own sample policy with its log and roots in `folder`.
-std::string sample_policy(const std::string& folder) {
+// The project's own sample policy with its log and roots in `folder`, as `name`.
+std::string sample_policy(const std::string& folder, const std::string& name) {
   const std::string source = std::string(LILITH_SOURCE_DIR) + "/rules/policies/lilith-policy.yaml";
   std::ifstream in(source, std::ios::binary);
   if (!in) die("cannot read " + source);
@@ -91,8 +111,8 @@ std::string sample_policy(const std::string& folder) {
   const std::size_t at = text.find(kLog);
   if (at == std::string::npos) die(source + " has no audit.log_path of the usual place");
   text.replace(at, kLog.size(), folder + "/agent-audit.log");
-  const std::string path = folder + "/policy.yaml";
-  write_file(path, text);
+  const std::string path = folder + "/" + name;
+  write_file(path, text + "# " + name + "\n");
   return path;
 }
 
@@ -120,21 +140,30 @@ pid_t spawn(const std::vector<std::string>& argv, const std::string& input,
   return pid;
 }
 
+void check(const Subject& subject, int status, const std::string& errors) {
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (code == subject.expected_exit) return;
+  std::ifstream in(errors);
+  die(subject.name + " ended with " + std::to_string(code) + " instead of " +
+      std::to_string(subject.expected_exit) + ": " +
+      std::string((std::istreambuf_iterator<char>(in)), {}));
+}
+
+double microseconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+}
+
 // Wall time from before the spawn to after the wait.
-double run_once(const Subject& subject, const std::string& errors) {
+Cost run_once(const Subject& subject, const std::string& errors) {
   const auto begin = std::chrono::steady_clock::now();
   const pid_t pid = spawn(subject.argv, subject.input, errors);
   int status = 0;
-  if (waitpid(pid, &status, 0) != pid) die("waitpid failed");
+  rusage usage{};
+  if (wait4(pid, &status, 0, &usage) != pid) die("wait4 failed");
   const auto end = std::chrono::steady_clock::now();
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  if (code != subject.expected_exit) {
-    std::ifstream in(errors);
-    die(subject.name + " ended with " + std::to_string(code) + " instead of " +
-        std::to_string(subject.expected_exit) + ": " +
-        std::string((std::istreambuf_iterator<char>(in)), {}));
-  }
-  return Microseconds(end - begin).count();
+  check(subject, status, errors);
+  return {Microseconds(end - begin).count(),
+          microseconds(usage.ru_utime) + microseconds(usage.ru_stime)};
 }
 
 double quantile(std::vector<double> values, double q) {
@@ -194,20 +223,41 @@ class Recorder {
 };
 
 void report(const std::vector<Subject>& subjects, const Options& options) {
-  const double floor = quantile(subjects.front().wall_us, 0.5);
-  std::printf("hook_bench: %d interleaved runs each, mode %s, wall time from spawn to exit\n",
+  const double wall_floor = quantile(subjects.front().wall_us, 0.5);
+  const double cpu_floor = quantile(subjects.front().cpu_us, 0.5);
+  std::printf("hook_bench: %d interleaved runs each, mode %s; wall time from spawn to exit\n",
               options.runs, options.recorder ? "recorder" : "direct");
-  std::printf("%-28s %10s %10s %10s %8s\n", "", "median us", "p95 us", "p99 us", "ratio");
+  std::printf("%-42s %9s %9s %9s %7s %9s %7s\n", "", "median us", "p95 us", "p99 us", "ratio",
+              "cpu us", "ratio");
   for (const Subject& subject : subjects) {
-    const double median = quantile(subject.wall_us, 0.5);
-    std::printf("%-28s %10.0f %10.0f %10.0f %8.2f\n", subject.name.c_str(), median,
-                quantile(subject.wall_us, 0.95), quantile(subject.wall_us, 0.99), median / floor);
+    const double wall = quantile(subject.wall_us, 0.5), cpu = quantile(subject.cpu_us, 0.5);
+    std::printf("%-42s %9.0f %9.0f %9.0f %7.2f %9.0f %7.2f\n", subject.name.c_str(), wall,
+                quantile(subject.wall_us, 0.95), quantile(subject.wall_us, 0.99), wall / wall_floor,
+                cpu, cpu / cpu_floor);
   }
+}
+
+// Whether this process now has a mount namespace of its own with an empty /var/lib.
+bool own_var_lib() {
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         mount("none", "/var/lib", "tmpfs", 0, "mode=0755") == 0;
+}
+
+void compile(const Options& options, const std::string& policy, const std::string& errors) {
+  const Subject compile{
+      "lilith policy compile",
+      {options.bin + "/lilith", "policy", "compile", policy, "--into", kCompiledPolicies},
+      "/dev/null",
+      0,
+      {},
+      {}};
+  run_once(compile, errors);
 }
 
 std::vector<Subject> make_subjects(const Options& options, const std::string& folder,
                                    const std::string& socket) {
-  const std::string policy = sample_policy(folder);
+  const std::string policy = sample_policy(folder, "policy.yaml");
   write_file(
       folder + "/bash.json",
       hook_event(
@@ -216,13 +266,91 @@ std::vector<Subject> make_subjects(const Options& options, const std::string& fo
   write_file(folder + "/git.json",
              hook_event("Bash", R"({"command":"git status --short","description":"Look"})"));
   write_file(folder + "/read.json", hook_event("Read", R"({"file_path":"/etc/shadow"})"));
-  std::vector<std::string> hook{options.bin + "/lilith", "hook",     "--agent",
-                                "claude-code",           "--policy", policy};
-  if (!socket.empty()) hook.insert(hook.end(), {"--recorder", socket});
-  return {{"empty process", {options.bin + "/empty_process"}, "/dev/null", 0, {}},
-          {"hook, Bash allowed", hook, folder + "/git.json", 0, {}},
-          {"hook, Bash denied", hook, folder + "/bash.json", 2, {}},
-          {"hook, Read denied", hook, folder + "/read.json", 2, {}}};
+  const auto hook = [&](std::vector<std::string> argv, const std::string& file) {
+    argv.insert(argv.end(), {"--agent", "claude-code", "--policy", file});
+    if (!socket.empty()) argv.insert(argv.end(), {"--recorder", socket});
+    return argv;
+  };
+  const std::vector<std::string> tiny{options.bin + "/lilith-hook"};
+  const std::vector<std::string> door{options.bin + "/lilith", "hook"};
+  std::vector<Subject> subjects{
+      {"empty process", {options.bin + "/empty_process"}, "/dev/null", 0, {}, {}},
+      {"empty process, no dynamic loader",
+       {options.bin + "/empty_static_process"},
+       "/dev/null",
+       0,
+       {},
+       {}},
+      {"lilith-hook, Bash allowed", hook(tiny, policy), folder + "/git.json", 0, {}, {}},
+      {"lilith-hook, Bash denied", hook(tiny, policy), folder + "/bash.json", 2, {}, {}},
+      {"lilith-hook, Read denied", hook(tiny, policy), folder + "/read.json", 2, {}, {}},
+      {"lilith hook, Bash allowed", hook(door, policy), folder + "/git.json", 0, {}, {}}};
+  if (!own_var_lib()) {
+    std::printf("without compiled policies: that needs root and a mount namespace\n");
+    return subjects;
+  }
+  const std::string compiled = sample_policy(folder, "compiled.yaml");
+  compile(options, compiled, folder + "/stderr");
+  subjects.push_back({"lilith-hook, compiled, Bash allowed",
+                      hook(tiny, compiled),
+                      folder + "/git.json",
+                      0,
+                      {},
+                      {}});
+  subjects.push_back({"lilith-hook, compiled, Read denied",
+                      hook(tiny, compiled),
+                      folder + "/read.json",
+                      2,
+                      {},
+                      {}});
+  subjects.push_back({"lilith hook, compiled, Bash allowed",
+                      hook(door, compiled),
+                      folder + "/git.json",
+                      0,
+                      {},
+                      {}});
+  return subjects;
+}
+
+void interleave(std::vector<Subject>& subjects, const Options& options, const std::string& errors) {
+  for (int run = -kWarmUpRuns; run < options.runs; ++run) {
+    // Each run begins with another subject: who comes after the empty process finds colder caches.
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      Subject& subject =
+          subjects[(i + static_cast<std::size_t>(run + kWarmUpRuns)) % subjects.size()];
+      const Cost cost = run_once(subject, errors);
+      if (run < 0) continue;
+      subject.wall_us.push_back(cost.wall_us);
+      subject.cpu_us.push_back(cost.cpu_us);
+    }
+  }
+  report(subjects, options);
+}
+
+// Rounds of hooks that are all started before one is waited for; each one's time is from the start
+// of its round's first to its own end.
+std::size_t storm(const std::vector<Subject>& subjects, const Options& options,
+                  const std::string& errors) {
+  const Subject& hook = subjects[2];
+  const int rounds = std::max(options.runs / options.parallel, 1);
+  std::vector<double> wall_us;
+  for (int round = 0; round < rounds; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < options.parallel; ++i) spawn(hook.argv, hook.input, errors);
+    for (int i = 0; i < options.parallel; ++i) {
+      int status = 0;
+      if (waitpid(-1, &status, 0) < 0) die("waitpid failed");
+      wall_us.push_back(Microseconds(std::chrono::steady_clock::now() - begin).count());
+      check(hook, status, errors);
+    }
+  }
+  std::printf(
+      "hook_bench: %d rounds of %d hooks at once, mode %s, from the first start to each end\n",
+      rounds, options.parallel, options.recorder ? "recorder" : "direct");
+  std::printf("%-42s p50 %.1f ms, p99 %.1f ms, %.0f us a hook\n", hook.name.c_str(),
+              quantile(wall_us, 0.5) / 1000, quantile(wall_us, 0.99) / 1000,
+              quantile(wall_us, 1.0) / options.parallel);
+  return wall_us.size();
 }
 
 int bench(const Options& options, const std::string& folder) {
@@ -230,19 +358,15 @@ int bench(const Options& options, const std::string& folder) {
   if (options.recorder) recorder = std::make_unique<Recorder>(options, folder);
   auto subjects = make_subjects(options, folder, recorder ? recorder->socket() : "");
   const std::string errors = folder + "/stderr";
-  for (int run = -kWarmUpRuns; run < options.runs; ++run) {
-    // Each run begins with another subject: who comes after the empty process finds colder caches.
-    for (std::size_t i = 0; i < subjects.size(); ++i) {
-      Subject& subject =
-          subjects[(i + static_cast<std::size_t>(run + kWarmUpRuns)) % subjects.size()];
-      const double us = run_once(subject, errors);
-      if (run >= 0) subject.wall_us.push_back(us);
-    }
+  constexpr std::size_t kEmpty = 2;  // subjects that are no hooks
+  std::size_t expected = 0;
+  if (options.parallel > 0) {
+    expected = storm(subjects, options, errors);
+  } else {
+    interleave(subjects, options, errors);
+    expected = (subjects.size() - kEmpty) * static_cast<std::size_t>(options.runs + kWarmUpRuns);
   }
   recorder.reset();
-  report(subjects, options);
-  const std::size_t expected =
-      (subjects.size() - 1) * static_cast<std::size_t>(options.runs + kWarmUpRuns);
   const std::size_t logged = decisions_in(folder);
   std::printf("%zu of %zu decisions are in the log\n", logged, expected);
   return logged == expected ? 0 : 1;
