@@ -291,15 +291,16 @@ TEST(Suggest, AThingFirstUsedAfterABlockedAttemptIsMarked) {
 }
 
 TEST(Suggest, DangerousFormsOfSuggestedProgramsAreBlocked) {
+  // /dev/null needs no rule of its own, so that the program alone decides.
   CallMaker make;
   Recording recording;
   on_many(recording, [&](const char* host, const std::string& time) {
-    return make.command(host, "ann", time, "rm -f x");
+    return make.command(host, "ann", time, "rm -f /dev/null");
   });
   const SuggestedPolicy policy = suggestions(recording, {"R5"});
-  EXPECT_EQ(verdict(policy, make.command("h1", "ann", "2026-03-09T10:00:00Z", "rm -f y")),
+  EXPECT_EQ(verdict(policy, make.command("h1", "ann", "2026-03-09T10:00:00Z", "rm -f /dev/null")),
             audit::Verdict::kAllow);
-  EXPECT_EQ(verdict(policy, make.command("h1", "ann", "2026-03-09T10:00:00Z", "rm -fr y")),
+  EXPECT_EQ(verdict(policy, make.command("h1", "ann", "2026-03-09T10:00:00Z", "rm -fr /dev/null")),
             audit::Verdict::kDeny);
 }
 

@@ -31,7 +31,7 @@ constexpr char kEverything[] = R"(version: "1"
 mode: enforce
 allow_user_policy: true
 protect_agent_config: true
-agent_hooks: [claude_code, copilot-cli]
+agent_hooks: [claude_code, gh_copilot_cli]
 tool_aliases: {Peek: read_file}
 egress:
   default_action: log
