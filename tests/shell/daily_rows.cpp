@@ -207,6 +207,7 @@ constexpr VerdictRow kRows[] = {
     VerdictRow{"python", "daily work", "ruff check . --fix && ruff format .", ""},
     VerdictRow{"python", "daily work", "black --check src tests", ""},
     VerdictRow{"python", "daily work", "poetry install --no-root && poetry run pytest", ""},
+    VerdictRow{"python", "daily work", "PYTHONWARNINGS=ignore python3 -m pytest", ""},
     VerdictRow{"python", "daily work", "PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s tests", ""},
     VerdictRow{"python", "daily work", "DJANGO_SETTINGS_MODULE=app.settings.test python3 manage.py test", ""},
     VerdictRow{"python", "daily work", "for f in *.py; do python3 -m py_compile \"$f\" || echo \"bad: $f\"; done", ""},

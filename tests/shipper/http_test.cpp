@@ -139,7 +139,7 @@ TEST_F(HttpShip, WaitsAsLongAsRetryAfterSays) {
   start("ndjson", {"--first", "429", "--retry-after", "3600"});
   append_events(log_options(log()), 1);
   configure("type: http, url: \"" + url_ + "/\"");
-  EXPECT_EQ(once(1).exit_code, 1);
+  EXPECT_EQ(once(5).exit_code, 1);
   EXPECT_EQ(requests().size(), 1U);
   EXPECT_TRUE(accepted().empty());
 }
