@@ -158,19 +158,22 @@ void sort_oldest_first(std::vector<Candidate>& files) {
   });
 }
 
-}  // namespace
+// A rotation under way changes what the live path names: then one file can be missing, or the
+// first line of one stand beside the inode of another.
+constexpr int kListingsMax = 8;
 
-Result<std::vector<LogFile>> log_series(const std::string& path) {
+// Clears `steady` when the live file was replaced while this looked.
+Result<std::vector<LogFile>> list_once(const std::string& path, bool& steady) {
   const std::filesystem::path whole(path);
   std::filesystem::path directory = whole.parent_path();
   if (directory.empty()) directory = ".";
-  auto rotated = rotated_candidates(directory, whole.filename().string());
-  if (!rotated) return pass_error(rotated);
-
   LogFile live;
   live.path = path;
   live.live = true;
   const bool live_exists = fill_status(live);
+  auto rotated = rotated_candidates(directory, whole.filename().string());
+  if (!rotated) return pass_error(rotated);
+
   drop_second_forms(*rotated, live, live_exists);
   for (Candidate& one : *rotated) fill_identity(one.file);
   sort_oldest_first(*rotated);
@@ -178,11 +181,26 @@ Result<std::vector<LogFile>> log_series(const std::string& path) {
   std::vector<LogFile> out;
   out.reserve(rotated->size() + 1);
   for (Candidate& one : *rotated) out.push_back(std::move(one.file));
+  LogFile after;
+  after.path = path;
+  const std::uint64_t device = live.device, inode = live.inode;
   if (live_exists) {
     fill_identity(live);
     out.push_back(std::move(live));
   }
+  steady = fill_status(after) == live_exists &&
+           (!live_exists || (after.device == device && after.inode == inode));
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<LogFile>> log_series(const std::string& path) {
+  for (int listing = 1;; ++listing) {
+    bool steady = true;
+    auto series = list_once(path, steady);
+    if (!series || steady || listing == kListingsMax) return series;
+  }
 }
 
 std::string live_path(const std::string& path) {
