@@ -1,11 +1,10 @@
 // `lilith replay diff`: two candidates against each other on recorded traffic.
 
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/input.hpp"
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -44,25 +43,17 @@ int run(const Options& options) {
 
 int diff_command(int argc, char** argv) {
   Options options;
-  CLI::App app("Decides recorded events under two policies and says where they part.",
-               "lilith replay diff");
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policies, "twice: first A, then B")
-      ->required()
-      ->expected(1, 2);
-  app.add_flag("--json", options.as_json, "the report as JSON");
-  app.add_option("--top", options.top, "rows a table (default 10)");
-  app.add_option("--threads", options.threads, "threads that examine lines (default: the cores)");
-  app.footer(
+  Arguments arguments("Decides recorded events under two policies and says where they part.",
+                      "lilith replay diff");
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policies, "twice: first A, then B").required().at_most(2);
+  arguments.flag("--json", options.as_json, "the report as JSON");
+  arguments.option("--top", &options.top, "rows a table (default 10)");
+  arguments.threads(options.threads);
+  arguments.footer(
       "Exit codes: 0 no call is decided differently, 1 some are, 2 wrong usage or policy, 3 input "
       "incomplete.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   if (options.policies.size() != 2) return complain("diff needs --policy twice: A, then B");
   return run(options);
 }

@@ -1,10 +1,9 @@
 // `lilith replay explain`: why one recorded event gets its verdict.
 
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/explain.hpp"
 #include "replay/input.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -49,22 +48,16 @@ int run(const Options& options) {
 
 int explain_command(int argc, char** argv) {
   Options options;
-  CLI::App app("Says why a recorded event gets its verdict under a policy.",
-               "lilith replay explain");
-  app.add_option("id", options.id, "the event's id, as reports give it as example")->required();
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policies, "policy to decide under")->required();
-  app.add_flag("--json", options.as_json, "as JSON");
-  app.footer(
+  Arguments arguments("Says why a recorded event gets its verdict under a policy.",
+                      "lilith replay explain");
+  arguments.option("id", &options.id, "the event's id, as reports give it as example").required();
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policies, "policy to decide under").required();
+  arguments.flag("--json", options.as_json, "as JSON");
+  arguments.footer(
       "Exit codes: 0 allowed, 1 denied, 2 wrong usage or no such event, 3 no such event in an "
       "incomplete input, 5 the call was cut or redacted.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

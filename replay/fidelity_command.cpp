@@ -1,10 +1,9 @@
 // `lilith replay fidelity`: does the policy in force still give what was recorded?
 
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/input.hpp"
 #include "replay/report.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -38,23 +37,17 @@ int run(const Options& options) {
 
 int fidelity_command(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  Arguments arguments(
       "Decides recorded events again under the policy that was in force; any difference is a "
       "fault.",
       "lilith replay fidelity");
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policies, "the policy that was in force")->required();
-  app.add_flag("--json", options.as_json, "the report as JSON");
-  app.footer(
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policies, "the policy that was in force").required();
+  arguments.flag("--json", options.as_json, "the report as JSON");
+  arguments.footer(
       "Exit codes: 0 all the same, 2 wrong usage or policy, 3 input incomplete, 4 decisions that "
       "differ.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

@@ -1,10 +1,9 @@
 // `lilith replay forecast`: what a flip to deny would cost a developer on a day.
 
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/forecast_report.hpp"
 #include "replay/input.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -72,31 +71,23 @@ int run(const Options& options) {
 
 int forecast_command(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  Arguments arguments(
       "Says what a flip of a policy to deny would cost: blocks per developer and active day, with "
       "an upper bound. A block is one distinct (tool, target) denied to one developer on one day.",
       "lilith replay forecast");
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policies, "candidate policy; once for each candidate")
-      ->required();
-  app.add_option("--learned-until", options.learned_until,
-                 "last day (2026-01-31) that the policy was learned or tuned on; only later days "
-                 "count. Default: what the policy's own `# learned_from:` line says");
-  app.add_option("--utc-offset", options.utc_offset_minutes,
-                 "minutes east of UTC at which the developers' day begins (default 0)")
-      ->check(CLI::Range(-14 * 60, 14 * 60));
-  app.add_option("--seed", options.seed, "of the resampling (default 1)");
-  app.add_flag("--json", options.as_json, "the forecast as JSON");
-  app.footer(
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policies, "candidate policy; once for each candidate")
+      .required();
+  arguments.option("--learned-until", &options.learned_until,
+                   "last day (2026-01-31) that the policy was learned or tuned on; only later days "
+                   "count. Default: what the policy's own `# learned_from:` line says");
+  arguments.utc_offset(options.utc_offset_minutes);
+  arguments.seed(options.seed);
+  arguments.flag("--json", options.as_json, "the forecast as JSON");
+  arguments.footer(
       "Exit codes: 0 forecast, 2 wrong usage or policy, 3 input incomplete, 5 not enough data for "
       "an interval, or none that the policy was not learned on.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

@@ -2,11 +2,10 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/gate.hpp"
 #include "replay/input.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -87,50 +86,45 @@ int run(const Options& options) {
   return kNotEnoughData;
 }
 
-void add_options(CLI::App& app, Options& options) {
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policy, "the candidate")->required();
-  app.add_option("--max-blocks", options.limits.max_blocks,
-                 "blocks per developer-day that the upper bound must not exceed (default 0.5)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--max-share-over", options.limits.max_share_over,
-                 "share of developers that may have more than 2 blocks a day (default 0.05)")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--max-unknown-share", options.limits.max_unknown_share,
-                 "share of calls that may be undecidable (default 0.001)")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--teams", options.teams,
-                 "YAML: team: [globs over hosts, or over user@host]; the first match counts");
-  app.add_option("--staged", options.staged,
-                 "directory for the policies that flip what is ready: all.yaml and TEAM.yaml");
-  app.add_option("--learned-until", options.learned_until,
-                 "last day that the policy was learned or tuned on (see forecast --help)");
-  app.add_option("--utc-offset", options.utc_offset_minutes,
-                 "minutes east of UTC at which the developers' day begins (default 0)")
-      ->check(CLI::Range(-14 * 60, 14 * 60));
-  app.add_option("--seed", options.seed, "of the resampling (default 1)");
-  app.add_flag("--json", options.as_json, "the result as JSON");
+void add_options(Arguments& arguments, Options& options) {
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policy, "the candidate").required();
+  arguments
+      .option("--max-blocks", &options.limits.max_blocks,
+              "blocks per developer-day that the upper bound must not exceed (default 0.5)")
+      .not_negative();
+  arguments
+      .option("--max-share-over", &options.limits.max_share_over,
+              "share of developers that may have more than 2 blocks a day (default 0.05)")
+      .between(0.0, 1.0);
+  arguments
+      .option("--max-unknown-share", &options.limits.max_unknown_share,
+              "share of calls that may be undecidable (default 0.001)")
+      .between(0.0, 1.0);
+  arguments.option("--teams", &options.teams,
+                   "YAML: team: [globs over hosts, or over user@host]; the first match counts");
+  arguments.option("--staged", &options.staged,
+                   "directory for the policies that flip what is ready: all.yaml and TEAM.yaml");
+  arguments.option("--learned-until", &options.learned_until,
+                   "last day that the policy was learned or tuned on (see forecast --help)");
+  arguments.utc_offset(options.utc_offset_minutes);
+  arguments.seed(options.seed);
+  arguments.flag("--json", options.as_json, "the result as JSON");
 }
 
 }  // namespace
 
 int gate_command(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  Arguments arguments(
       "Passes or fails each section of a policy, for everyone and for each team, by what its flip "
       "to deny would cost; writes the policies that flip only what is ready.",
       "lilith replay gate");
-  add_options(app, options);
-  app.footer(
+  add_options(arguments, options);
+  arguments.footer(
       "Exit codes: 0 every section of every team is ready, 1 one is not, 2 wrong usage or policy, "
       "3 input incomplete, 5 too few data for one.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

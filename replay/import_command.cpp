@@ -3,10 +3,9 @@
 #include "audit/base/file.hpp"
 #include "audit/log.hpp"
 #include "audit/redact.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/import.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -79,25 +78,23 @@ int run(Options options) {
 int import_command(int argc, char** argv) {
   Options options;
   std::string form;
-  CLI::App app("Turns history that agents keep into audit events.", "lilith import");
-  app.add_option(
-         "form", form,
-         "claude-code (its transcripts) or neutral (docs/replay.md); both are told apart by line")
-      ->required()
-      ->check(CLI::IsMember({"claude-code", "neutral"}));
-  app.add_option("paths", options.logs,
-                 "files, or directories that are walked for *.jsonl and *.ndjson")
-      ->required();
-  app.add_option("--output", options.output, "log to append to (default: standard output)");
-  app.add_option("--host", options.host, "host of transcripts (default: this one)");
-  app.add_option("--user", options.user, "user where no path tells it");
-  app.add_flag("--no-redaction", options.no_redaction, "keep secrets that commands contain");
-  app.footer("Exit codes: 0 imported, 2 wrong usage, 3 lines that could not be read.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  Arguments arguments("Turns history that agents keep into audit events.", "lilith import");
+  arguments
+      .option(
+          "form", &form,
+          "claude-code (its transcripts) or neutral (docs/replay.md); both are told apart by line")
+      .required()
+      .one_of({"claude-code", "neutral"});
+  arguments
+      .option("paths", &options.logs,
+              "files, or directories that are walked for *.jsonl and *.ndjson")
+      .required();
+  arguments.option("--output", &options.output, "log to append to (default: standard output)");
+  arguments.option("--host", &options.host, "host of transcripts (default: this one)");
+  arguments.option("--user", &options.user, "user where no path tells it");
+  arguments.flag("--no-redaction", options.no_redaction, "keep secrets that commands contain");
+  arguments.footer("Exit codes: 0 imported, 2 wrong usage, 3 lines that could not be read.");
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(std::move(options));
 }
 

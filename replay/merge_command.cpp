@@ -2,10 +2,9 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/report.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -56,24 +55,20 @@ int run(const Options& options) {
 
 int merge_command(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  Arguments arguments(
       "Adds up summaries of `lilith replay run --summary`: the report is the one that a single "
       "machine with all logs would print. Summaries that share events are refused.",
       "lilith replay merge");
-  app.add_option("summaries", options.files, "summary files, of the same candidate policies")
-      ->required();
-  app.add_option("--output", options.output, "write the sum as a summary file, too");
-  app.add_flag("--json", options.as_json, "the report as JSON");
-  app.add_option("--top", options.top, "rows a table (default 10)");
-  app.footer(
+  arguments.option("summaries", &options.files, "summary files, of the same candidate policies")
+      .required();
+  arguments.option("--output", &options.output, "write the sum as a summary file, too");
+  arguments.flag("--json", options.as_json, "the report as JSON");
+  arguments.option("--top", &options.top, "rows a table (default 10)");
+  arguments.footer(
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or summaries that "
       "do "
       "not go together, 3 input incomplete.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

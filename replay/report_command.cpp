@@ -3,12 +3,11 @@
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/base/sha256.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/host_suffix.hpp"
 #include "replay/input.hpp"
 #include "replay/plan.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <fcntl.h>
@@ -116,30 +115,30 @@ int run(const Options& options) {
   return kNotEnoughData;
 }
 
-void add_options(CLI::App& app, Options& options) {
-  app.add_option("logs", options.logs, "audit logs: plain, .gz, .zst, or a directory")->required();
-  app.add_option("--policy", options.policy, "the candidate")->required();
-  app.add_option("--html", options.html, "file for the page; - for standard output");
-  app.add_option(
-      "--markdown", options.markdown,
+void add_options(Arguments& arguments, Options& options) {
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policy, "the candidate").required();
+  arguments.option("--html", &options.html, "file for the page; - for standard output");
+  arguments.option(
+      "--markdown", &options.markdown,
       "file for the same as Markdown (default, when no other is named: standard output)");
-  app.add_option("--json", options.json, "file for the same as JSON");
-  app.add_option("--sarif", options.sarif, "file for gates, risks and unused rules as SARIF 2.1.0");
-  app.add_option("--junit", options.junit, "file for one JUnit case per section and team");
-  app.add_option("--max-blocks", options.limits.max_blocks, "see gate --help (default 0.5)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--max-share-over", options.limits.max_share_over,
-                 "see gate --help (default 0.05)")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--max-unknown-share", options.limits.max_unknown_share,
-                 "see gate --help (default 0.001)")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--teams", options.teams, "see gate --help");
-  app.add_option("--learned-until", options.learned_until, "see forecast --help");
-  app.add_option("--utc-offset", options.utc_offset_minutes,
-                 "minutes east of UTC at which the developers' day begins (default 0)")
-      ->check(CLI::Range(-14 * 60, 14 * 60));
-  app.add_option("--seed", options.seed, "of the resampling (default 1)");
+  arguments.option("--json", &options.json, "file for the same as JSON");
+  arguments.option("--sarif", &options.sarif,
+                   "file for gates, risks and unused rules as SARIF 2.1.0");
+  arguments.option("--junit", &options.junit, "file for one JUnit case per section and team");
+  arguments.option("--max-blocks", &options.limits.max_blocks, "see gate --help (default 0.5)")
+      .not_negative();
+  arguments
+      .option("--max-share-over", &options.limits.max_share_over, "see gate --help (default 0.05)")
+      .between(0.0, 1.0);
+  arguments
+      .option("--max-unknown-share", &options.limits.max_unknown_share,
+              "see gate --help (default 0.001)")
+      .between(0.0, 1.0);
+  arguments.option("--teams", &options.teams, "see gate --help");
+  arguments.option("--learned-until", &options.learned_until, "see forecast --help");
+  arguments.utc_offset(options.utc_offset_minutes);
+  arguments.seed(options.seed);
 }
 
 }  // namespace
@@ -148,20 +147,16 @@ int report_command(int argc, char** argv) {
   Options options;
   options.command_line = "lilith replay";
   for (int i = 0; i < argc; ++i) options.command_line += std::string(" ") + argv[i];
-  CLI::App app(
+  Arguments arguments(
       "The plan on one page: gate, forecast, who is affected, suggestions, rules in use, and how "
       "to "
       "get the same numbers again.",
       "lilith replay report");
-  add_options(app, options);
-  app.footer(
+  add_options(arguments, options);
+  arguments.footer(
       "Exit codes: 0 every section of every team is ready, 1 one is not, 2 wrong usage or policy, "
       "3 input incomplete, 5 too few data for one; the files are written whatever the code but 2.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

@@ -3,13 +3,12 @@
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
 #include "replay/alerts.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/input.hpp"
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
 #include "wazuh/source.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -113,34 +112,29 @@ int run(const Options& options) {
 
 int run_command(int argc, char** argv) {
   Options options;
-  CLI::App app("Decides recorded events again under candidate policies and says what would change.",
-               "lilith replay");
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policies, "candidate policy; once for each candidate")
-      ->required();
-  app.add_flag("--json", options.as_json, "the report as JSON");
-  app.add_option("--top", options.top, "rows a table (default 10)");
-  app.add_option("--summary", options.summary,
-                 "write what was counted to a file that `lilith replay merge` adds up");
-  app.add_option("--threads", options.threads, "threads that examine lines (default: the cores)")
-      ->check(CLI::Range(std::size_t{1}, limits::kReplayThreadsMax));
-  app.add_option("--alerts", options.alert_rules,
-                 "Wazuh rule file: also forecast its alerts under each candidate; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--alert-list", options.alert_lists, "CDB list that these rules name")
-      ->allow_extra_args(false);
-  app.footer(
+  Arguments arguments(
+      "Decides recorded events again under candidate policies and says what would change.",
+      "lilith replay");
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policies, "candidate policy; once for each candidate")
+      .required();
+  arguments.flag("--json", options.as_json, "the report as JSON");
+  arguments.option("--top", &options.top, "rows a table (default 10)");
+  arguments.option("--summary", &options.summary,
+                   "write what was counted to a file that `lilith replay merge` adds up");
+  arguments.threads(options.threads);
+  arguments
+      .option("--alerts", &options.alert_rules,
+              "Wazuh rule file: also forecast its alerts under each candidate; may be repeated")
+      .one_value_each();
+  arguments.option("--alert-list", &options.alert_lists, "CDB list that these rules name")
+      .one_value_each();
+  arguments.footer(
       "Other commands, each with --help: diff, explain, merge, fidelity, forecast, gate, suggest,\n"
       "report.\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

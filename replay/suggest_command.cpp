@@ -2,11 +2,10 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
+#include "replay/arguments.hpp"
 #include "replay/command.hpp"
 #include "replay/input.hpp"
 #include "replay/suggest_report.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <unistd.h>
@@ -89,53 +88,49 @@ int run(Options& options) {
   return result == kGood && input.incomplete() ? kInputIncomplete : result;
 }
 
-void add_options(CLI::App& app, Options& options) {
-  app.add_option("logs", options.logs,
-                 "audit logs: plain, .gz, .zst, a directory, - for standard input")
-      ->required();
-  app.add_option("--policy", options.policy, "the policy to extend")->required();
-  app.add_option("--output", options.output,
-                 "file for the whole suggested policy; - for standard output, the report then goes "
-                 "to standard error");
-  app.add_option(
-      "--train-until", options.train_until,
+void add_options(Arguments& arguments, Options& options) {
+  arguments.logs(options.logs);
+  arguments.option("--policy", &options.policy, "the policy to extend").required();
+  arguments.option(
+      "--output", &options.output,
+      "file for the whole suggested policy; - for standard output, the report then goes "
+      "to standard error");
+  arguments.option(
+      "--train-until", &options.train_until,
       "last day (2026-01-31) of the days that the judged suggestions are learned on; the "
       "others are held out (default: half of the active days)");
-  app.add_option("--min-hosts", options.suggest.min_hosts,
-                 "workstations that must have used a thing (default 2) ...")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--min-days", options.suggest.min_days,
-                 "... or days on which it was used (default 3)")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--accept-risk", options.accepted_risks,
-                 "suggest what is held back for this: R1 multi-tenant host, R5 interpreter, R7 "
-                 "after a blocked attempt, R10 address or unusual port; may be repeated")
-      ->check(CLI::IsMember({"R1", "R5", "R7", "R10"}));
-  app.add_option("--utc-offset", options.utc_offset_minutes,
-                 "minutes east of UTC at which the developers' day begins (default 0)")
-      ->check(CLI::Range(-14 * 60, 14 * 60));
-  app.add_option("--seed", options.seed, "of the resampling (default 1)");
-  app.add_option("--top", options.top, "entries shown (default 20)");
-  app.add_flag("--json", options.as_json, "the report as JSON");
+  arguments
+      .option("--min-hosts", &options.suggest.min_hosts,
+              "workstations that must have used a thing (default 2) ...")
+      .positive();
+  arguments
+      .option("--min-days", &options.suggest.min_days,
+              "... or days on which it was used (default 3)")
+      .positive();
+  arguments
+      .option("--accept-risk", &options.accepted_risks,
+              "suggest what is held back for this: R1 multi-tenant host, R5 interpreter, R7 "
+              "after a blocked attempt, R10 address or unusual port; may be repeated")
+      .one_of({"R1", "R5", "R7", "R10"});
+  arguments.utc_offset(options.utc_offset_minutes);
+  arguments.seed(options.seed);
+  arguments.option("--top", &options.top, "entries shown (default 20)");
+  arguments.flag("--json", options.as_json, "the report as JSON");
 }
 
 }  // namespace
 
 int suggest_command(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  Arguments arguments(
       "Suggests the smallest allow list that explains recorded calls, with the evidence and the "
       "risks of every entry, and judges it on days that it was not learned on.",
       "lilith replay suggest");
-  add_options(app, options);
-  app.footer(
+  add_options(arguments, options);
+  arguments.footer(
       "Exit codes: 0 report printed, 2 wrong usage or policy, 3 input incomplete, 5 calls of fewer "
       "than two days.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
-  }
+  if (const auto code = arguments.parse(argc, argv)) return *code;
   return run(options);
 }
 

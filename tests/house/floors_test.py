@@ -31,7 +31,7 @@ THIRD_PARTY = [
     (r"simdjson(\.h|/)", r"audit/"),
     (r"yaml\.h$", r"audit/yaml/"),
     (r"libpsl\.h", r"rules/public_suffix\.cpp"),
-    (r"CLI/", r"(enforcer/(cli|policy_main)|shipper/main|replay/[a-z_]+_command|wazuh/main)\.cpp"),
+    (r"CLI/", r"(enforcer/(cli|policy_main)|shipper/main|replay/arguments|wazuh/main)\.cpp"),
     (r"ada(/ada)?\.h", r"rules/host\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
