@@ -11,35 +11,12 @@
 namespace lilith::enforcer {
 namespace {
 
-constexpr std::size_t kHostNameBytesMax = 256;
-
 std::uint64_t nanoseconds(const timespec& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 }  // namespace
-
-std::string host_name() {
-  std::array<char, kHostNameBytesMax> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
-
-void put_decision(audit::Event& event, const rules::Decision& decision) {
-  event.decision = decision.verdict;
-  event.mode = decision.mode;
-  event.action = decision.action;
-  event.category = decision.category;
-  event.rule = decision.rule;
-  event.policy_line = decision.line;
-  event.reason_code = decision.reason_code;
-  event.reason = decision.reason;
-  event.technique = decision.technique;
-  event.operation = decision.operation;
-  event.operations = static_cast<std::uint32_t>(decision.operations);
-  for (const audit::Operation& other : decision.others) event.also.push_back(describe(other));
-}
 
 Gate::Gate(GateOptions options, const Clock& clock, const rules::FileSystem& file_system,
            rules::UserRecord user, Places places, AgentProcess process, std::string cwd)

@@ -20,11 +20,6 @@
 
 namespace lilith::enforcer {
 
-[[nodiscard]] std::string host_name();
-
-// Copies what was decided into the event: verdict, mode, action, rule, reason, operations.
-void put_decision(audit::Event& event, const rules::Decision& decision);
-
 struct GateOptions {
   std::string policy;    // --policy, or empty
   std::string recorder;  // --recorder, or empty

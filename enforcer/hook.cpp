@@ -9,7 +9,6 @@
 #include "rules/decide.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <new>
@@ -26,13 +25,6 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::size_t kReadBytesMax = std::size_t{64} * 1024;
-constexpr std::size_t kHostNameBytesMax = 256;
-
-std::string host_name() {
-  std::array<char, kHostNameBytesMax> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 class Hook {
  public:
@@ -174,18 +166,7 @@ Answer Hook::decided(const HookEvent& call) {
   event.decide_us =
       std::chrono::duration_cast<std::chrono::microseconds>(machine_.clock.monotonic() - begin)
           .count();
-  event.decision = decision.verdict;
-  event.mode = decision.mode;
-  event.action = decision.action;
-  event.category = decision.category;
-  event.rule = decision.rule;
-  event.policy_line = decision.line;
-  event.reason_code = decision.reason_code;
-  event.reason = decision.reason;
-  event.technique = decision.technique;
-  event.operation = decision.operation;
-  event.operations = static_cast<std::uint32_t>(decision.operations);
-  for (const audit::Operation& other : decision.others) event.also.push_back(describe(other));
+  put_decision(event, decision);
 
   const bool denied = decision.action == audit::Action::kDenied;
   const bool enforcing = decision.mode == audit::Mode::kEnforce;

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShortestWait{50};
 constexpr unsigned kPrivateFile = 0600, kPrivateDirectory = 0700;
 constexpr char kMarker[] = "/enforced";
+constexpr std::size_t kHostNameBytesMax = 256;
 
 bool exists(const std::string& path) {
   struct stat info{};
@@ -93,6 +94,27 @@ Result<void> append_to_log(const RecordingOptions& options, audit::Event& event)
 }
 
 }  // namespace
+
+std::string host_name() {
+  std::array<char, kHostNameBytesMax> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+void put_decision(audit::Event& event, const rules::Decision& decision) {
+  event.decision = decision.verdict;
+  event.mode = decision.mode;
+  event.action = decision.action;
+  event.category = decision.category;
+  event.rule = decision.rule;
+  event.policy_line = decision.line;
+  event.reason_code = decision.reason_code;
+  event.reason = decision.reason;
+  event.technique = decision.technique;
+  event.operation = decision.operation;
+  event.operations = static_cast<std::uint32_t>(decision.operations);
+  for (const audit::Operation& other : decision.others) event.also.push_back(describe(other));
+}
 
 Result<void> record(const RecordingOptions& options, audit::Event& event) {
   if (options.policy == nullptr || options.policy->audit().redact) audit::redact(event);

@@ -1,15 +1,23 @@
 #pragma once
-// Where a hook's event goes: to the recorder when there is one, else into the policy's log, else,
-// for a user who may not write that, into a log of the user's own that says so.
+// How a decision becomes an event, and where that goes: to the recorder when there is one, else
+// into the policy's log, else, for a user who may not write that, into a log of the user's own that
+// says so.
 
 #include "audit/base/clock.hpp"
 #include "audit/event.hpp"
 #include "enforcer/policy_place.hpp"
+#include "rules/decide.hpp"
 #include "rules/policy.hpp"
 
 #include <string>
 
 namespace lilith::enforcer {
+
+// gethostname(2), or "unknown".
+[[nodiscard]] std::string host_name();
+
+// Copies what was decided into the event: verdict, mode, action, rule, reason, operations.
+void put_decision(audit::Event& event, const rules::Decision& decision);
 
 struct RecordingOptions {
   const Places& places;
