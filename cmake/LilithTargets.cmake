@@ -1,3 +1,30 @@
+# LILITH_PCH: headers of the standard library and of GoogleTest are parsed once for all files, which halves the time of
+# a build. TESTS: for tests only, so that a library that lacks an #include is still noticed; ALL; or OFF.
+set(LILITH_PCH "OFF" CACHE STRING "Precompiled headers: OFF, TESTS or ALL")
+set(lilith_standard_headers <algorithm> <array> <chrono> <cstdint> <filesystem> <functional> <map> <memory> <mutex>
+  <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
+
+# lilith_precompiled(KIND HEADERS ...): the object that targets of one KIND take their precompiled headers from. Kinds
+# differ in the flags that must be the same: library (-fPIC), test (-fPIE -O0).
+function(lilith_precompiled kind)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled_${kind}.cpp CONTENT "int main() {}\n")
+  if(kind STREQUAL "library")
+    add_library(lilith_precompiled_${kind} OBJECT ${CMAKE_BINARY_DIR}/precompiled_${kind}.cpp)
+  else()
+    add_executable(lilith_precompiled_${kind} ${CMAKE_BINARY_DIR}/precompiled_${kind}.cpp)
+    target_compile_options(lilith_precompiled_${kind} PRIVATE -O0 -Wno-cpp)
+    target_link_libraries(lilith_precompiled_${kind} PRIVATE GTest::gmock)
+  endif()
+  target_link_libraries(lilith_precompiled_${kind} PRIVATE lilith::flags)
+  target_precompile_headers(lilith_precompiled_${kind} PRIVATE ${ARGN})
+endfunction()
+if(LILITH_PCH STREQUAL "ALL")
+  lilith_precompiled(library ${lilith_standard_headers})
+endif()
+if(NOT LILITH_PCH STREQUAL "OFF" AND LILITH_TESTS)
+  lilith_precompiled(test ${lilith_standard_headers} <gmock/gmock.h> <gtest/gtest.h>)
+endif()
+
 # lilith_library(NAME SOURCES ... [PUBLIC libs] [PRIVATE libs]): static library lilith_NAME, alias lilith::NAME.
 # Headers are included from the source root ("audit/event.hpp"); third-party libraries go under PRIVATE only
 # (tests/house checks that).
@@ -7,6 +34,17 @@ function(lilith_library name)
   add_library(lilith::${name} ALIAS lilith_${name})
   target_include_directories(lilith_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(lilith_${name} PUBLIC ${ARG_PUBLIC} PRIVATE lilith::flags ${ARG_PRIVATE})
+  if(TARGET lilith_precompiled_library)
+    target_precompile_headers(lilith_${name} REUSE_FROM lilith_precompiled_library)
+  endif()
+endfunction()
+
+# lilith_command_line(FILES ...): they read the command line with CLI11, whose templates take twice as long to compile
+# with all optimisations, for code that runs once a start.
+function(lilith_command_line)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1)
+  endif()
 endfunction()
 
 # A position-independent executable without a dynamic loader. CMake's own property would add -pie, which takes
@@ -40,15 +78,23 @@ add_custom_target(lilith_threads_tests)  # the tests of the ThreadSanitizer run
 
 # lilith_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program; each of its tests is a ctest test.
 # LABELS threads puts it into the ThreadSanitizer run as well.
+# What is tested is optimised as the preset says; the tests themselves (tables of hundreds of rows) need not be, which
+# halves the time of a whole build, unless OPTIMISED says so. -Wno-cpp: glibc's remark that _FORTIFY_SOURCE then does
+# nothing.
 function(lilith_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMISED" "" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE
     LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LILITH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
-  # What is tested is optimised as the preset says; the tests themselves (tables of hundreds of rows) need not be,
-  # which halves the time of a whole build. -Wno-cpp: glibc's remark that _FORTIFY_SOURCE then does nothing.
-  target_compile_options(${name} PRIVATE -O0 -Wno-cpp)
+  if(ARG_OPTIMISED)
+    target_compile_options(${name} PRIVATE -O2)
+  else()
+    target_compile_options(${name} PRIVATE -O0 -Wno-cpp)
+  endif()
   target_link_libraries(${name} PRIVATE lilith::flags lilith::test_support ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  if(TARGET lilith_precompiled_test AND NOT ARG_OPTIMISED)
+    target_precompile_headers(${name} REUSE_FROM lilith_precompiled_test)
+  endif()
   if("threads" IN_LIST ARG_LABELS)
     add_dependencies(lilith_threads_tests ${name})
   endif()

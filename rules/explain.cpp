@@ -93,7 +93,7 @@ Step removing(EntryRemoval removal, std::string risk) {
   return step;
 }
 
-std::string quoted(std::string_view text) { return "'" + printable(text) + "'"; }
+std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
 
 // ---- what would let a denied operation through
 
@@ -110,7 +110,7 @@ std::optional<Step> without_block_entry(const DecisionTrace::Operation& one) {
   removal.list = path.substr(last + 1);
   const std::string_view owner = path.substr(0, last);
   if (owner.starts_with("tool_invocations.")) removal.tool = owner.substr(17);
-  std::string risk = "everything that " + quoted(removal.text) +
+  std::string risk = "everything that " + quote(removal.text) +
                      " blocks is open again where an allow entry or the default lets it through";
   return removing(std::move(removal), std::move(risk));
 }
@@ -121,7 +121,7 @@ Step allow_host(const Site& site, const audit::Operation& op) {
                          {"ports", list_of(word_node(std::to_string(op.port)))},
                          {"protocols", list_of(word_node(op.protocol))}});
   return adding(site.in_egress("allowed_destinations", list_of(std::move(entry))),
-                "agents may send anything they can read to " + quoted(host) + " (" + op.protocol +
+                "agents may send anything they can read to " + quote(host) + " (" + op.protocol +
                     ", port " + std::to_string(op.port) + ")");
 }
 
@@ -129,14 +129,14 @@ Step allow_path(const Site& site, const audit::Operation& op) {
   const bool writes = op.kind == OperationKind::kWriteFile;
   return adding(site.in_tool(writes ? "write_file" : "read_file", "path_allowlist",
                              list_of(text_node(path_as_pattern(op.path)))),
-                std::string("agents may ") + (writes ? "change " : "read ") + quoted(op.path) +
+                std::string("agents may ") + (writes ? "change " : "read ") + quote(op.path) +
                     (writes ? ", and what it says counts for whoever reads or runs it"
                             : ", and what is read may leave by any allowed host"));
 }
 
 Step allow_command(const Site& site, const audit::Operation& op) {
   return adding(site.in_tool("run_command", "command_allowlist", list_of(word_node(op.program))),
-                quoted(op.program) +
+                quote(op.program) +
                     " runs with any arguments and with the rights of the developer; what it does "
                     "itself is not "
                     "judged");
@@ -146,7 +146,7 @@ Step allow_hazard(const Site& site, const DecisionTrace::Operation& one) {
   Node entry = map_node({{"name", word_node(one.operation.program)},
                          {"allow_hazards", list_of(word_node(one.reason_code))}});
   return adding(site.in_tool("run_command", "command_allowlist", list_of(std::move(entry))),
-                quoted(one.operation.program) +
+                quote(one.operation.program) +
                     " may be used to run other programs, listed or not (" + one.reason_code + ")");
 }
 
@@ -192,8 +192,8 @@ Step allow_tool(const Site& site, const audit::Operation& op) {
     if (!arguments.members.empty()) members.emplace_back("arguments", std::move(arguments));
   }
   return adding(site.in_tools("allowed_tools", list_of(map_node(std::move(members)))),
-                "the tool " + quoted(tool) +
-                    (is_mcp ? " of the MCP server " + quoted(server) +
+                "the tool " + quote(tool) +
+                    (is_mcp ? " of the MCP server " + quote(server) +
                                   " may be called; what the server does is not judged"
                             : " may be called with any arguments that its entry does not limit"));
 }
@@ -233,7 +233,7 @@ Step stopping(const Site& site, const audit::Operation& op) {
     case OperationKind::kEgress:
       return adding(
           site.in_egress("blocked_destinations", list_of(map_node({{"host", text_node(op.host)}}))),
-          "every tool that needs " + quoted(op.host) + " stops working");
+          "every tool that needs " + quote(op.host) + " stops working");
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile:
       return adding(site.in_tool(op.kind == OperationKind::kReadFile ? "read_file" : "write_file",
@@ -243,7 +243,7 @@ Step stopping(const Site& site, const audit::Operation& op) {
       if (!op.program.empty()) {
         return adding(
             site.in_tool("run_command", "command_blocklist", list_of(word_node(op.program))),
-            "every line that runs " + quoted(op.program) + " is denied");
+            "every line that runs " + quote(op.program) + " is denied");
       }
       return adding(site.in_tools("blocked_tools", list_of(word_node("run_command"))),
                     "no shell line runs at all");

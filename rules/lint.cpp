@@ -86,7 +86,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kOwnName
      {"fetch_webpage", "egress"}}};
 constexpr std::string_view kExampleUser = "dev", kExampleHome = "/home/dev";
 
-std::string quoted(std::string_view text) { return "'" + printable(text) + "'"; }
+std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
 std::string on_line(int line) { return "line " + std::to_string(line); }
 template <class Range>
 bool contains(const Range& range, std::string_view text) {
@@ -180,8 +180,8 @@ void Linter::host_list(const HostList& list, bool blocks) {
       const bool same = is_shadowed(wide, narrow, blocks);
       if (same && other > i) continue;  // told at the second one
       add(same ? "duplicate-entry" : "shadowed-entry", narrow.entry,
-          quoted(narrow.entry.text) + (same ? " says again what " : " adds nothing to ") +
-              quoted(wide.entry.text) + " on " + on_line(wide.entry.line) + (same ? " says" : ""),
+          quote(narrow.entry.text) + (same ? " says again what " : " adds nothing to ") +
+              quote(wide.entry.text) + " on " + on_line(wide.entry.line) + (same ? " says" : ""),
           "remove it");
       return true;
     }
@@ -207,7 +207,7 @@ void Linter::host_pairs() {
     for (const HostEntry& blocked : model_.egress.blocked.entries()) {
       if (covers(blocked, true, allowed, false)) {
         add("allow-cancelled", allowed.entry,
-            quoted(allowed.entry.text) + " is blocked by " + quoted(blocked.entry.text) + " on " +
+            quote(allowed.entry.text) + " is blocked by " + quote(blocked.entry.text) + " on " +
                 on_line(blocked.entry.line) + ", and a block entry always wins",
             "remove one of the two");
         break;
@@ -218,8 +218,8 @@ void Linter::host_pairs() {
       rest.pattern = blocked.pattern;
       if (covers(blocked, true, rest, false)) continue;
       add("block-bypassed", blocked.entry,
-          quoted(blocked.entry.text) + " is blocked for some ports or protocols only, and " +
-              quoted(allowed.entry.text) + " on " + on_line(allowed.entry.line) +
+          quote(blocked.entry.text) + " is blocked for some ports or protocols only, and " +
+              quote(allowed.entry.text) + " on " + on_line(allowed.entry.line) +
               " lets others through",
           "leave ports and protocols out of the block entry");
     }
@@ -228,21 +228,21 @@ void Linter::host_pairs() {
 
 void Linter::allowed_host(const HostEntry& entry) {
   const std::string& name = entry.pattern.name();
-  const std::string shown = quoted(entry.entry.text);
+  const std::string shown = quote(entry.entry.text);
   if (entry.pattern.kind() == HostPattern::Kind::kAddress) return;
   const bool below = entry.pattern.kind() == HostPattern::Kind::kSuffix;
   const SuffixKind kind =
       name.find('.') == std::string::npos ? SuffixKind::kRegistry : suffix_kind(name);
   if (below && kind == SuffixKind::kRegistry) {
     add("public-suffix", entry.entry,
-        shown + " allows every name below " + quoted(name) + ", and anybody can register one",
+        shown + " allows every name below " + quote(name) + ", and anybody can register one",
         "name the hosts");
     return;
   }
   const std::string_view why = shared_host(name);
   if (below && kind == SuffixKind::kProvider && why.empty()) {
     add("multi-tenant-host", entry.entry,
-        shown + " allows every customer's name below " + quoted(name) +
+        shown + " allows every customer's name below " + quote(name) +
             " (Public Suffix List, private section)",
         "name the hosts that are yours");
   } else if (!why.empty()) {
@@ -257,8 +257,8 @@ void Linter::apexes() {
     const auto apex = canonical_host(entry.pattern.name());
     if (!apex || model_.egress.blocked.find_host(*apex) != nullptr) continue;
     add("apex-open", entry.entry,
-        quoted(entry.entry.text) + " does not block " + quoted(entry.pattern.name()) + " itself",
-        "add an entry for " + quoted(entry.pattern.name()) + " if that is meant as well");
+        quote(entry.entry.text) + " does not block " + quote(entry.pattern.name()) + " itself",
+        "add an entry for " + quote(entry.pattern.name()) + " if that is meant as well");
   }
 }
 
@@ -281,7 +281,7 @@ void Linter::hosts() {
     allowed_host(entry);
     if (!model_.egress.private_addresses && is_private(entry.pattern)) {
       add("never-matches", entry.entry,
-          quoted(entry.entry.text) + " is private, and egress.private: false on " +
+          quote(entry.entry.text) + " is private, and egress.private: false on " +
               on_line(model_.egress.private_line) + " refuses it",
           "remove the entry, or private: false");
     }
@@ -289,7 +289,7 @@ void Linter::hosts() {
         std::find(entry.ports.begin(), entry.ports.end(), 80) != entry.ports.end();
     if (has_http_port && entry.protocols.empty()) {
       add("never-matches", entry.entry,
-          quoted(entry.entry.text) +
+          quote(entry.entry.text) +
               " lists port 80 without protocols, which means https on "
               "port 80",
           "add protocols: [http] if plain HTTP is meant");
@@ -318,8 +318,8 @@ void Linter::path_list(const PathList& list, bool blocks) {
       if (same && other > i) return;
       told = true;
       add(same ? "duplicate-entry" : "shadowed-entry", narrow,
-          quoted(narrow.text) + (same ? " says again what " : " adds nothing to ") +
-              quoted(one.text) + " on " + on_line(one.line) + (same ? " says" : ""),
+          quote(narrow.text) + (same ? " says again what " : " adds nothing to ") +
+              quote(one.text) + " on " + on_line(one.line) + (same ? " says" : ""),
           "remove it");
     });
   }
@@ -340,7 +340,7 @@ void Linter::path_pairs(const ToolRule& rule) {
       told = true;
       const Entry& one = rule.path_block.entries[index];
       add("allow-cancelled", allowed,
-          quoted(allowed.text) + " is blocked by " + quoted(one.text) + " on " + on_line(one.line) +
+          quote(allowed.text) + " is blocked by " + quote(one.text) + " on " + on_line(one.line) +
               ", and a block entry always wins",
           "remove one of the two");
     });
@@ -352,7 +352,7 @@ void Linter::allowed_path(const Entry& entry, bool writes) {
   for (const std::string_view root : kWorldWritable) {
     if (!covers(parts_of(std::string(root) + "/**"), parts)) continue;
     add("world-writable-root", entry,
-        quoted(entry.text) + " allows files where every user of the machine can put them" +
+        quote(entry.text) + " allows files where every user of the machine can put them" +
             (writes ? ", and links that lead elsewhere" : ""),
         "use a directory of the agent's own, such as ~/.cache/agent");
     return;
@@ -360,7 +360,7 @@ void Linter::allowed_path(const Entry& entry, bool writes) {
   const std::string example = path_for(entry.text, kExampleUser, kExampleHome, "x");
   if (!example.empty() && !fold_path(example, "").reason.empty()) {
     add("never-matches", entry,
-        quoted(entry.text) + " lies where no path can be judged, so no call is ever allowed by it",
+        quote(entry.text) + " lies where no path can be judged, so no call is ever allowed by it",
         "remove it");
   }
 }
@@ -392,8 +392,8 @@ void Linter::bypassed_paths() {
           floats ? root + tail.substr(std::min<std::size_t>(2, tail.size())) : tail;
       if (!writes_are_allowed(path)) continue;
       add("block-bypassed", entry,
-          "read_file may not read what " + quoted(entry.text) + " names, and write_file may " +
-              "still write it: " + quoted(path) + " by " + quoted(allowed.text) + " on " +
+          "read_file may not read what " + quote(entry.text) + " names, and write_file may " +
+              "still write it: " + quote(path) + " by " + quote(allowed.text) + " on " +
               on_line(allowed.line),
           "add it to the path_blocklist of write_file as well if that is meant");
       break;
@@ -416,10 +416,10 @@ void Linter::command_blocks(const ToolRule& rule) {
     const auto whole = first.find(one.pattern.program());
     if (&same != &one.entry) {
       add("duplicate-entry", one.entry,
-          quoted(one.entry.text) + " says again what " + on_line(same.line) + " says", "remove it");
+          quote(one.entry.text) + " says again what " + on_line(same.line) + " says", "remove it");
     } else if (whole != first.end() && whole->second != &one.entry && !one.entry.always_block) {
       add("shadowed-entry", one.entry,
-          quoted(one.entry.text) + " adds nothing to " + quoted(one.pattern.program()) + " on " +
+          quote(one.entry.text) + " adds nothing to " + quote(one.pattern.program()) + " on " +
               on_line(whole->second->line),
           "remove it");
     }
@@ -429,13 +429,13 @@ void Linter::command_blocks(const ToolRule& rule) {
 void Linter::allowed_command(const ToolRule& rule, const std::string& name, const Entry& entry) {
   if (is_blocked(rule, name)) {
     add("allow-cancelled", entry,
-        quoted(name) + " is in command_blocklist as well, and a block entry always wins",
+        quote(name) + " is in command_blocklist as well, and a block entry always wins",
         "remove one of the two");
     return;
   }
   if (contains(kAlwaysCode, name)) {
     add("interpreter-unpinned", entry,
-        quoted(name) + " runs whatever stands on its command line, listed or not",
+        quote(name) + " runs whatever stands on its command line, listed or not",
         "take it out of command_allowlist");
     return;
   }
@@ -443,13 +443,13 @@ void Linter::allowed_command(const ToolRule& rule, const std::string& name, cons
     const std::string blocked = name + " " + std::string(one.option);
     if (one.program != name || is_blocked(rule, blocked)) continue;
     add("interpreter-unpinned", entry,
-        quoted(name) + " runs code from its command line (" + blocked + " CODE)",
-        "add " + quoted(blocked) + " to command_blocklist; scripts in files still run");
+        quote(name) + " runs code from its command line (" + blocked + " CODE)",
+        "add " + quote(blocked) + " to command_blocklist; scripts in files still run");
     return;
   }
   if (contains(kProjectRunners, name)) {
     add("runs-project-code", entry,
-        quoted(name) + " runs code of the project it is called in (scripts, hooks, build files)",
+        quote(name) + " runs code of the project it is called in (scripts, hooks, build files)",
         "no list prevents that; a fence around the network and the audit log stand behind it");
   }
 }
@@ -465,9 +465,9 @@ void Linter::bypassed_commands(const ToolRule& rule) {
         if (other == program || allowed == rule.command_allow.end()) continue;
         if (is_blocked(rule, other) || is_blocked(rule, std::string(other) + options)) continue;
         add("block-bypassed", one.entry,
-            quoted(one.entry.text) + " is blocked, and " + quoted(other) + " on " +
+            quote(one.entry.text) + " is blocked, and " + quote(other) + " on " +
                 on_line(allowed->second.entry.line) + " does the same",
-            "block " + quoted(std::string(other) + options) + " as well");
+            "block " + quote(std::string(other) + options) + " as well");
       }
     }
   }
@@ -485,14 +485,14 @@ void Linter::tools() {
   for (const auto& [name, rule] : model_.tools.allowed) {
     const Entry at{name, rule.line, false, rule.column};
     if (rule.has_servers && rule.servers.empty()) {
-      add("never-matches", at, quoted(name) + " has an empty list of servers",
+      add("never-matches", at, quote(name) + " has an empty list of servers",
           "name the servers, or remove the tool");
     }
     const auto blocked = model_.tools.blocked.find(name);
     if (blocked != model_.tools.blocked.end() && !blocked->second.has_servers &&
         blocked->second.arguments.empty()) {
       add("allow-cancelled", at,
-          quoted(name) + " is in blocked_tools on " + on_line(blocked->second.line) +
+          quote(name) + " is in blocked_tools on " + on_line(blocked->second.line) +
               ", and a block entry always wins",
           "remove one of the two");
     }
@@ -510,10 +510,10 @@ void Linter::tools() {
     if (whole || !open) continue;
     add("block-bypassed",
         Entry{std::string(own), blocked->second.line, false, blocked->second.column},
-        quoted(own) +
+        quote(own) +
             " is what one agent calls it; other agents and other tools of the operation " +
             std::string(operation) + " stay open",
-        "block " + quoted(operation) + " if the operation is meant");
+        "block " + quote(operation) + " if the operation is meant");
   }
   if (model_.tools.run_command != nullptr) commands(*model_.tools.run_command);
   bypassed_paths();

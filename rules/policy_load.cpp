@@ -101,11 +101,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnNames
      {"WebFetch", "the egress section"},
      {"fetch_webpage", "the egress section"}}};
 
-std::string quoted(std::string_view text) { return "'" + printable(text) + "'"; }
+std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& known) {
   const std::string_view near = did_you_mean(word, known);
-  return near.empty() ? "" : "; did you mean " + quoted(near) + "?";
+  return near.empty() ? "" : "; did you mean " + quote(near) + "?";
 }
 
 std::string_view kind_name(const Node& node) {
@@ -132,7 +132,7 @@ void Loader::members(const Node& map, std::string_view what, KeyList keys, const
     if (std::find(keys.begin(), keys.end(), key.scalar) != keys.end()) {
       handle(key, value);
     } else if (key.scalar != "<<") {  // reported where it was read
-      error(key, std::string(what) + " has no key " + quoted(key.scalar) +
+      error(key, std::string(what) + " has no key " + quote(key.scalar) +
                      suggestion(key.scalar, {keys.begin(), keys.end()}));
     }
   }
@@ -235,7 +235,7 @@ void Loader::host_entry(const Node& node, HostList::Kind kind, HostList& list) {
                   if (item.kind == Kind::kScalar && is_protocol(item.scalar)) {
                     entry.protocols.push_back(item.scalar);
                   } else {
-                    error(item, "unknown protocol " + quoted(item.scalar) +
+                    error(item, "unknown protocol " + quote(item.scalar) +
                                     "; known are https, http, wss, ws, ssh, tcp");
                   }
                 });
@@ -351,7 +351,7 @@ void Loader::command_allow(const Node& node, ToolRule& rule) {
                     if (!text(hazard, "a hazard", code)) return;
                     if (std::find(kAllowableHazards.begin(), kAllowableHazards.end(), code) ==
                         kAllowableHazards.end()) {
-                      error(hazard, quoted(code) + " is no hazard that an entry can allow" +
+                      error(hazard, quote(code) + " is no hazard that an entry can allow" +
                                         suggestion(code, {kAllowableHazards.begin(),
                                                           kAllowableHazards.end()}));
                     }
@@ -366,11 +366,11 @@ void Loader::command_allow(const Node& node, ToolRule& rule) {
     }
     const std::string& name = entry.entry.text;
     if (name.find_first_of(" \t\n/\\'\"$`*?[]{}|&;<>()") != std::string::npos) {
-      return error(item, "a command in command_allowlist is one program name, and " + quoted(name) +
+      return error(item, "a command in command_allowlist is one program name, and " + quote(name) +
                              " is not; options cannot be allowed one by one here");
     }
     if (!rule.command_allow.emplace(name, std::move(entry)).second) {
-      error(item, quoted(name) + " stands twice in command_allowlist");
+      error(item, quote(name) + " stands twice in command_allowlist");
     }
   });
 }
@@ -413,24 +413,24 @@ void Loader::check_tool_key(const Node& key, const std::string& tool) {
   const bool is_path_tool = tool == "read_file" || tool == "write_file";
   if (k == "path_allowlist" && !is_path_tool) {
     error(key,
-          "path_allowlist belongs to read_file and write_file; " + quoted(tool) + " never asks it");
+          "path_allowlist belongs to read_file and write_file; " + quote(tool) + " never asks it");
   } else if (k == "path_blocklist" && !is_path_tool && tool != "run_command") {
-    error(key, "path_blocklist belongs to read_file, write_file and run_command; " + quoted(tool) +
+    error(key, "path_blocklist belongs to read_file, write_file and run_command; " + quote(tool) +
                    " never asks it");
   } else if ((k == "command_allowlist" || k == "command_blocklist") && tool != "run_command") {
-    error(key, k + " belongs to run_command; " + quoted(tool) + " never asks it");
+    error(key, k + " belongs to run_command; " + quote(tool) + " never asks it");
   } else if ((k == "servers" || k == "arguments") && (is_path_tool || tool == "run_command")) {
-    error(key, k + " belongs to MCP tools and other tools; " + quoted(tool) + " never asks it");
+    error(key, k + " belongs to MCP tools and other tools; " + quote(tool) + " never asks it");
   }
 }
 
 void Loader::check_tool_name(const Node& node, const std::string& tool) {
   if (tool == "egress" || tool == "other") {
-    return error(node, quoted(tool) + " is no tool to allow; hosts belong to the egress section");
+    return error(node, quote(tool) + " is no tool to allow; hosts belong to the egress section");
   }
   for (const auto& [own, operation] : kOwnNames) {
     if (own == tool) {
-      warning(node, quoted(tool) +
+      warning(node, quote(tool) +
                         " is an agent's own name; this entry allows nothing, what it "
                         "does is judged by " +
                         std::string(operation));
@@ -496,7 +496,7 @@ void Loader::tool(const Node& node, bool is_block, StringMap<ToolRule>& into) {
   if (!is_block) check_tool_name(*name_node, rule.name);
   const std::string name = rule.name;
   if (!into.emplace(name, std::move(rule)).second) {
-    error(*name_node, "the tool " + quoted(name) + " stands twice; put its lists into one entry");
+    error(*name_node, "the tool " + quote(name) + " stands twice; put its lists into one entry");
   }
 }
 
@@ -525,7 +525,7 @@ void Loader::aliases(const Node& map, PolicyModel& model) {
   for (const auto& [key, value] : map.members) {
     const auto kind = audit::operation_kind(value.scalar);
     if (value.kind != Kind::kScalar || !kind || *kind == audit::OperationKind::kOther) {
-      error(value, quoted(value.scalar) +
+      error(value, quote(value.scalar) +
                        " is no canonical operation; they are read_file, write_file, run_command, "
                        "egress, mcp_tool");
     } else {
@@ -671,7 +671,7 @@ void Loader::top(const Node& root, PolicyModel& model) {
         if (!text(item, "an agent", name)) return;
         std::replace(name.begin(), name.end(), '-', '_');
         if (std::find(kAgentNames.begin(), kAgentNames.end(), name) == kAgentNames.end()) {
-          error(item, "unknown agent " + quoted(item.scalar) +
+          error(item, "unknown agent " + quote(item.scalar) +
                           suggestion(name, {kAgentNames.begin(), kAgentNames.end()}));
         }
         model.agent_hooks.push_back(name);

@@ -194,8 +194,8 @@ void Worker::back_off(const std::string& error, milliseconds pause_min,
   std::uniform_int_distribution<milliseconds::rep> between(backoff_.count() / 10, backoff_.count());
   auto pause = std::max(milliseconds(between(random_)), pause_min);
   if (deadline_) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(*deadline_ - shared_.clock.monotonic());
+    // Rounded up: a pause that ends a moment before the deadline would be followed by one more try.
+    const auto left = std::chrono::ceil<milliseconds>(*deadline_ - shared_.clock.monotonic());
     pause = std::clamp(pause, milliseconds(0), std::max(left, milliseconds(0)));
   }
   std::mutex mutex;
