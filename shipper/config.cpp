@@ -19,8 +19,8 @@ namespace {
 using yaml::Node;
 using Kind = yaml::Node::Kind;
 
-constexpr std::array<std::string_view, 5> kTopKeys{"version", "sources", "state_dir",
-                                                   "stop_deadline_ms", "sinks"};
+constexpr std::array<std::string_view, 6> kTopKeys{"version",          "sources",     "state_dir",
+                                                   "stop_deadline_ms", "heartbeat_s", "sinks"};
 constexpr std::array<std::pair<std::string_view, SinkType>, 6> kTypes{
     {{"file", SinkType::kFile},
      {"stdout", SinkType::kStdout},
@@ -86,6 +86,7 @@ constexpr std::array<std::pair<std::string_view, SyslogFormat>, 3> kFormats{
      {"wazuh", SyslogFormat::kWazuh}}};
 constexpr std::uint64_t kFacilityMax = 23;  // RFC 5424 table 1
 constexpr std::uint64_t kTimeoutMsMax = 600'000;
+constexpr std::uint64_t kHeartbeatSecondsMax = 86'400;
 
 template <class Enum, std::size_t N>
 std::string_view word_of(const std::array<std::pair<std::string_view, Enum>, N>& table,
@@ -129,6 +130,8 @@ class Loader {
   void check_syslog(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_http(const Node& at, const SinkConfig& sink);
   void check_whole(const Node& root);
+  void top_key(const std::string& key, const Node& value);
+  void sources(const Node& node);
 
   ConfigLoad& out_;
 };
@@ -464,30 +467,40 @@ void Loader::check_whole(const Node& root) {
   }
 }
 
+void Loader::sources(const Node& node) {
+  for (const Node& item : node.items) {
+    std::string path;
+    if (!text(item, "a source", path)) continue;
+    if (!path.starts_with('/')) error(item, "a source must be an absolute path");
+    out_.config.sources.push_back(std::move(path));
+  }
+}
+
+void Loader::top_key(const std::string& key, const Node& value) {
+  std::uint64_t n = 0;
+  if (key == "version") {
+    if (value.scalar != "1") error(value, "version must be \"1\"");
+  } else if (key == "state_dir") {
+    text(value, key, out_.config.state_dir);
+  } else if (key == "stop_deadline_ms") {
+    milliseconds(value, key, out_.config.stop_deadline);
+  } else if (key == "heartbeat_s") {
+    if (number(value, key, kHeartbeatSecondsMax, n))
+      out_.config.heartbeat = std::chrono::seconds(n);
+  } else if (value.kind != Kind::kSequence) {
+    error(value, key + " must be a list");
+  } else if (key == "sinks") {
+    for (const Node& item : value.items) sink(item);
+  } else {
+    sources(value);
+  }
+}
+
 void Loader::top(const Node& root) {
   bool has_version = false;
   members(root, "the configuration", kTopKeys, [&](const std::string& key, const Node& value) {
-    std::uint64_t n = 0;
-    if (key == "version") {
-      has_version = true;
-      if (value.scalar != "1") error(value, "version must be \"1\"");
-    } else if (key == "state_dir") {
-      text(value, key, out_.config.state_dir);
-    } else if (key == "stop_deadline_ms") {
-      if (number(value, key, kTimeoutMsMax, n))
-        out_.config.stop_deadline = std::chrono::milliseconds(n);
-    } else if (value.kind != Kind::kSequence) {
-      error(value, key + " must be a list");
-    } else if (key == "sinks") {
-      for (const Node& item : value.items) sink(item);
-    } else {
-      for (const Node& item : value.items) {
-        std::string path;
-        if (!text(item, "a source", path)) continue;
-        if (!path.starts_with('/')) error(item, "a source must be an absolute path");
-        out_.config.sources.push_back(std::move(path));
-      }
-    }
+    has_version = has_version || key == "version";
+    top_key(key, value);
   });
   if (root.kind != Kind::kMap) return;
   if (!has_version) error(root, "the configuration needs version: \"1\"");
@@ -540,6 +553,8 @@ std::string describe(const Config& config) {
   std::string out;
   for (const std::string& source : config.sources) out += "source     " + source + "\n";
   out += "state_dir  " + config.state_dir + "\n";
+  const auto beat = std::chrono::duration_cast<std::chrono::seconds>(config.heartbeat).count();
+  out += "heartbeat  " + (beat == 0 ? "none" : "every " + std::to_string(beat) + " s") + "\n";
   for (const SinkConfig& sink : config.sinks) {
     out += "sink       " + sink.name + ": " + std::string(word_of(kTypes, sink.type));
     if (sink.type == SinkType::kFile)

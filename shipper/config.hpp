@@ -80,6 +80,7 @@ struct Config {
   std::vector<std::string> sources;  // log paths
   std::string state_dir;
   std::chrono::milliseconds stop_deadline{5'000};
+  std::chrono::milliseconds heartbeat{300'000};  // between heartbeats; 0: none
   std::vector<SinkConfig> sinks;
 };
 

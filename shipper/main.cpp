@@ -3,6 +3,7 @@
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/json/writer.hpp"
+#include "shipper/control.hpp"
 #include "shipper/ship.hpp"
 
 #include <CLI/CLI.hpp>
@@ -11,8 +12,7 @@
 #include <signal.h>
 #include <stop_token>
 #include <sys/utsname.h>
-#include <thread>
-#include <unistd.h>
+#include <systemd/sd-daemon.h>
 
 namespace {
 
@@ -22,60 +22,79 @@ constexpr int kGood = 0, kIncomplete = 1, kUsage = 2;
 
 void say(const std::string& line) { std::fprintf(stderr, "lilith-ship: %s\n", line.c_str()); }
 
+std::string to_json(const std::vector<shipper::SinkReport>& sinks) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_array();
+  for (const auto& sink : sinks) {
+    for (const auto& source : sink.sources) {
+      writer.begin_object().member("sink", sink.sink).member("source", source.source);
+      writer.member("seq", source.position.seq).member("lag_bytes", source.lag.bytes);
+      if (source.lag.events) writer.member("lag_events", *source.lag.events);
+      writer.member("lag_s", static_cast<std::uint64_t>(source.lag.seconds)).end_object();
+    }
+  }
+  writer.end_array();
+  out.push_back('\n');
+  return out;
+}
+
+std::string to_text(const std::vector<shipper::SinkReport>& sinks) {
+  std::string out;
+  for (const auto& sink : sinks) {
+    for (const auto& source : sink.sources) {
+      out += sink.sink + "  " + source.source + "  delivered up to seq " +
+             std::to_string(source.position.seq) + ", ";
+      if (source.lag.events) out += std::to_string(*source.lag.events) + " events, ";
+      out += std::to_string(source.lag.bytes) + " bytes, " +
+             std::to_string(static_cast<std::uint64_t>(source.lag.seconds)) + " s behind\n";
+    }
+  }
+  return out;
+}
+
 int print_status(const shipper::Config& config, bool as_json) {
-  const auto rows = shipper::status(config);
-  if (!rows) {
-    say(rows.error().message);
+  const auto sinks = shipper::status(config);
+  if (!sinks) {
+    say(sinks.error().message);
     return kUsage;
   }
-  std::string out;
-  if (as_json) {
-    json::Writer writer(out);
-    writer.begin_array();
-    for (const auto& row : *rows) {
-      writer.begin_object().member("sink", row.sink).member("source", row.source);
-      writer.member("seq", row.seq).member("lag_bytes", row.lag_bytes).end_object();
-    }
-    writer.end_array();
-    out.push_back('\n');
-  } else {
-    for (const auto& row : *rows) {
-      out += row.sink + "  " + row.source + "  delivered up to seq " + std::to_string(row.seq) +
-             ", " + std::to_string(row.lag_bytes) + " bytes behind\n";
-    }
-  }
-  std::fputs(out.c_str(), stdout);
+  std::fputs((as_json ? to_json(*sinks) : to_text(*sinks)).c_str(), stdout);
   return kGood;
 }
 
-// Turns SIGTERM and SIGINT into a stop request; a second one ends the process.
-std::jthread stop_on_signals(std::stop_source& stop) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return std::jthread([&stop, signals](const std::stop_token& ended) {
-    while (!ended.stop_requested()) {
-      const timespec wait{0, 200'000'000};
-      if (sigtimedwait(&signals, nullptr, &wait) < 0) continue;
-      if (stop.stop_requested()) ::_exit(kIncomplete);
-      stop.request_stop();
-    }
-  });
+// The configuration in `text`, or every problem in one line.
+Result<shipper::Config> checked(const std::string& path, const Result<std::string>& text) {
+  if (!text) return std::unexpected(text.error());
+  shipper::ConfigLoad load = shipper::load_config(*text);
+  if (load.problems.empty()) return std::move(load.config);
+  std::string all;
+  for (const auto& problem : load.problems) {
+    all += (all.empty() ? "" : "; ") + path + ":" + std::to_string(problem.line) + ":" +
+           std::to_string(problem.column) + ": error: " + problem.message;
+  }
+  return fail(ErrorCode::kInvalidInput, all);
 }
 
-int run(const shipper::Config& config, bool once, unsigned timeout_s) {
+int run(const shipper::Config& config, const std::string& path, const std::string& text, bool once,
+        unsigned timeout_s) {
   ::signal(SIGPIPE, SIG_IGN);
   utsname names{};
   ::uname(&names);
   std::stop_source stop;
-  const std::jthread signals = stop_on_signals(stop);
+  const shipper::Control control(path, text, stop, kIncomplete);
   shipper::ShipOptions options;
   options.once = once;
   options.once_timeout = std::chrono::seconds(timeout_s);
   options.host = names.nodename;
   options.say = say;
+  options.reload_fd = control.reload_fd();
+  if (!once)
+    options.load = [&path] { return checked(path, read_file(path, limits::kPolicyBytesMax)); };
+  options.notify = [](const std::string& lines) { (void)::sd_notify(0, lines.c_str()); };
+  std::uint64_t watchdog_us = 0;
+  if (::sd_watchdog_enabled(0, &watchdog_us) > 0)
+    options.watchdog = std::chrono::microseconds(watchdog_us);
   const auto result = shipper::ship(config, options, stop.get_token());
   if (!result) {
     say(result.error().message);
@@ -122,5 +141,5 @@ int main(int argc, char** argv) {
     return kGood;
   }
   if (status) return print_status(load.config, as_json);
-  return run(load.config, once, timeout_s);
+  return run(load.config, config_path, *text, once, timeout_s);
 }

@@ -2,18 +2,24 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
-#include "audit/read/reader.hpp"
 #include "shipper/checkpoint.hpp"
+#include "shipper/heartbeat.hpp"
 #include "shipper/own_log.hpp"
 #include "shipper/sink.hpp"
 #include "shipper/watcher.hpp"
 #include "shipper/worker.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <fcntl.h>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <thread>
+#include <unistd.h>
 
 namespace lilith::shipper {
 namespace {
@@ -30,6 +36,281 @@ Result<UniqueFd> lock_state(const std::string& state_dir) {
   return fd;
 }
 
+std::vector<std::string> all_sources(const Config& config) {
+  std::vector<std::string> sources = config.sources;
+  sources.push_back(config.state_dir + kOwnLogName);
+  return sources;
+}
+
+void add_one(int event_fd) {
+  const std::uint64_t one = 1;
+  (void)!::write(event_fd, &one, sizeof one);
+}
+
+bool take_all(int event_fd) {
+  std::uint64_t count = 0;
+  return event_fd >= 0 && ::read(event_fd, &count, sizeof count) == sizeof count;
+}
+
+// A sink at work.
+struct Running {
+  std::unique_ptr<Worker> worker;
+  ShipResult result = ShipResult::kDone;
+  std::atomic<bool> ended{false};
+  std::jthread thread;  // last: joined before the rest goes
+};
+
+// All of them, and the thread that looks after them: heartbeats, reloads, the end.
+class Shipping {
+ public:
+  Shipping(const Config& config, const ShipOptions& options, const Clock& clock)
+      : config_(config),
+        options_(options),
+        clock_(clock),
+        own_log_(config.state_dir + kOwnLogName, options.host, clock),
+        shared_{config.state_dir, config.stop_deadline, options, clock, own_log_, watcher_},
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  Result<void> start();
+  Result<ShipResult> run(const std::stop_token& stop);
+
+ private:
+  using Sinks = std::vector<std::unique_ptr<Running>>;
+  Result<void> launch(const SinkConfig& config, std::unique_ptr<Sink> sink);
+  void reload();
+  Result<void> apply(Config next);
+  Result<void> replace(const Config& next, std::vector<std::unique_ptr<Sink>>& made);
+  void await_end(const Running& running);
+  [[nodiscard]] Running* find(const std::string& name) const;
+  [[nodiscard]] bool keeps(const SinkConfig& wanted) const;
+  [[nodiscard]] bool all_ended() const;
+  [[nodiscard]] ShipReport report() const;
+  void beat_if_due();
+  void feed_watchdog();
+  void wait(bool for_reload);
+  void notify(const std::string& lines) const {
+    if (options_.notify) options_.notify(lines);
+  }
+
+  Config config_;
+  const ShipOptions& options_;
+  const Clock& clock_;
+  OwnLog own_log_;
+  Watcher watcher_;
+  Shared shared_;
+  UniqueFd wake_;  // eventfd(2): a sink ended, or all are to stop
+  const WallTime started_ = clock_.now();
+  MonotonicTime beat_at_ = clock_.monotonic(), fed_at_{};
+  bool stopping_ = false;
+  std::optional<Error> broken_;  // neither the old nor the new configuration runs
+  mutable std::mutex mutex_;
+  Sinks sinks_;  // guarded by mutex_ against report(); changed by the thread of run() alone
+  std::uint64_t reloads_ = 0, reloads_refused_ = 0;  // guarded by mutex_
+};
+
+Result<void> Shipping::start() {
+  watcher_.watch(all_sources(config_));
+  for (const SinkConfig& config : config_.sinks) {
+    auto sink = make_sink(config);
+    if (!sink) return pass_error(sink);
+    if (auto launched = launch(config, std::move(*sink)); !launched) return launched;
+  }
+  return {};
+}
+
+Result<void> Shipping::launch(const SinkConfig& config, std::unique_ptr<Sink> sink) {
+  auto running = std::make_unique<Running>();
+  running->worker = std::make_unique<Worker>(shared_, config, std::move(sink));
+  if (auto opened = running->worker->open(all_sources(config_)); !opened) return opened;
+  running->thread = std::jthread([this, one = running.get()](const std::stop_token& stop) {
+    one->result = one->worker->run(stop);
+    one->ended = true;
+    add_one(wake_.get());
+  });
+  const std::scoped_lock lock(mutex_);
+  sinks_.push_back(std::move(running));
+  return {};
+}
+
+Running* Shipping::find(const std::string& name) const {
+  for (const auto& one : sinks_) {
+    if (one->worker->config().name == name) return one.get();
+  }
+  return nullptr;
+}
+
+bool Shipping::all_ended() const {
+  return std::all_of(sinks_.begin(), sinks_.end(),
+                     [](const auto& one) { return one->ended.load(); });
+}
+
+ShipReport Shipping::report() const {
+  ShipReport out;
+  out.started = started_;
+  const std::scoped_lock lock(mutex_);
+  out.reloads = reloads_;
+  out.reloads_refused = reloads_refused_;
+  for (const auto& one : sinks_) out.sinks.push_back(one->worker->report());
+  return out;
+}
+
+void Shipping::beat_if_due() {
+  if (config_.heartbeat.count() == 0 || options_.once) return;
+  if (clock_.monotonic() - beat_at_ < config_.heartbeat) return;
+  beat_at_ = clock_.monotonic();
+  for (SinkReport& sink : report().sinks) {
+    auto written = write_heartbeat(own_log_, sink, config_.heartbeat, started_, clock_.now());
+    if (!written) shared_.say("no heartbeat: " + written.error().message);
+  }
+}
+
+void Shipping::feed_watchdog() {
+  if (options_.watchdog.count() == 0) return;
+  const MonotonicTime now = clock_.monotonic();
+  if (now - fed_at_ < options_.watchdog / 3) return;
+  // A sink that hangs where none of its time limits holds is for the service manager to end.
+  for (const SinkReport& sink : report().sinks) {
+    if (sink.stuck) return;
+  }
+  fed_at_ = now;
+  notify("WATCHDOG=1");
+}
+
+// Until something is to be done: a stop, a sink's end, a reload, a heartbeat.
+void Shipping::wait(bool for_reload) {
+  using std::chrono::milliseconds;
+  std::optional<milliseconds> at_most;
+  const auto until = [&](MonotonicTime due) {
+    // Rounded up: a moment too early would be followed by one more look.
+    const auto left =
+        std::max(std::chrono::ceil<milliseconds>(due - clock_.monotonic()), milliseconds(0));
+    at_most = std::min(at_most.value_or(left), left);
+  };
+  const bool beats = config_.heartbeat.count() > 0 && !options_.once && !stopping_;
+  if (beats && for_reload) until(beat_at_ + config_.heartbeat);
+  if (options_.watchdog.count() > 0) until(fed_at_ + options_.watchdog / 2);
+  pollfd fds[] = {{wake_.get(), POLLIN, 0}, {for_reload ? options_.reload_fd : -1, POLLIN, 0}};
+  constexpr milliseconds kLongest{std::chrono::hours(24)};
+  const int timeout = at_most ? static_cast<int>(std::min(*at_most, kLongest).count()) : -1;
+  (void)::poll(fds, 2, timeout);
+  (void)take_all(wake_.get());
+}
+
+void Shipping::await_end(const Running& running) {
+  while (!running.ended) {
+    feed_watchdog();
+    wait(false);
+  }
+}
+
+bool Shipping::keeps(const SinkConfig& wanted) const {
+  const Running* const running = find(wanted.name);
+  return running != nullptr && running->worker->config() == wanted && !running->ended;
+}
+
+// The sinks that `next` changes or no longer has are ended, then those that it changes or adds
+// begin, each from its checkpoint. `made` has a sink where `next.sinks` needs a new one.
+Result<void> Shipping::replace(const Config& next, std::vector<std::unique_ptr<Sink>>& made) {
+  Sinks ending;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto stays = [&](const std::unique_ptr<Running>& one) {
+      for (std::size_t i = 0; i < next.sinks.size(); ++i) {
+        if (made[i] == nullptr && next.sinks[i].name == one->worker->config().name) return true;
+      }
+      return false;
+    };
+    const auto first = std::stable_partition(sinks_.begin(), sinks_.end(), stays);
+    std::move(first, sinks_.end(), std::back_inserter(ending));
+    sinks_.erase(first, sinks_.end());
+  }
+  for (const auto& one : ending) {
+    one->worker->hand_over();
+    one->thread.request_stop();
+  }
+  for (const auto& one : ending) await_end(*one);
+  ending.clear();
+  const std::vector<std::string> sources = all_sources(next);
+  watcher_.watch(sources);
+  if (sources != all_sources(config_)) {
+    for (const auto& one : sinks_) one->worker->set_sources(sources);
+  }
+  config_ = next;
+  shared_.stop_deadline = next.stop_deadline;
+  for (std::size_t i = 0; i < next.sinks.size(); ++i) {
+    if (made[i] == nullptr) continue;
+    if (auto launched = launch(next.sinks[i], std::move(made[i])); !launched) {
+      broken_ = launched.error();
+      return launched;
+    }
+  }
+  return {};
+}
+
+Result<void> Shipping::apply(Config next) {
+  if (next.state_dir != config_.state_dir)
+    return fail(ErrorCode::kInvalidInput,
+                "state_dir cannot change while the shipper runs; restart it");
+  std::vector<std::unique_ptr<Sink>> made(next.sinks.size());
+  for (std::size_t i = 0; i < next.sinks.size(); ++i) {
+    if (keeps(next.sinks[i])) continue;
+    // Before anything is stopped: what cannot be made leaves all as it is.
+    auto sink = make_sink(next.sinks[i]);
+    if (!sink) return pass_error(sink);
+    made[i] = std::move(*sink);
+  }
+  const auto kept = std::count(made.begin(), made.end(), nullptr);
+  if (auto replaced = replace(next, made); !replaced) return replaced;
+  shared_.say("the new configuration is in force; sinks that went on undisturbed: " +
+              std::to_string(kept) + " of " + std::to_string(next.sinks.size()));
+  return {};
+}
+
+void Shipping::reload() {
+  notify("RELOADING=1");
+  auto next = options_.load();
+  Result<void> applied = next ? apply(std::move(*next)) : Result<void>(pass_error(next));
+  {
+    const std::scoped_lock lock(mutex_);
+    ++(applied ? reloads_ : reloads_refused_);
+  }
+  if (!applied)
+    shared_.say("the new configuration is refused and the old one goes on: " +
+                applied.error().message);
+  notify(applied ? "READY=1\nSTATUS=delivering"
+                 : "READY=1\nSTATUS=delivering; the last new configuration was refused");
+}
+
+Result<ShipResult> Shipping::run(const std::stop_token& stop) {
+  const std::stop_callback wake_up(stop, [this] { add_one(wake_.get()); });
+  notify("READY=1\nSTATUS=delivering");
+  for (;;) {
+    if (all_ended()) break;
+    if ((stop.stop_requested() || broken_) && !stopping_) {
+      stopping_ = true;
+      notify("STOPPING=1\nSTATUS=delivering what is there");
+      for (const auto& one : sinks_) one->thread.request_stop();
+      continue;
+    }
+    if (!stopping_) {
+      if (options_.load && take_all(options_.reload_fd)) {
+        reload();
+        continue;
+      }
+      beat_if_due();
+    }
+    feed_watchdog();
+    wait(!stopping_);
+  }
+  if (broken_) return std::unexpected(*broken_);
+  for (const ShipResult worse : {ShipResult::kFailed, ShipResult::kIncomplete}) {
+    for (const auto& one : sinks_) {
+      if (one->result == worse) return worse;
+    }
+  }
+  return ShipResult::kDone;
+}
+
 }  // namespace
 
 Result<ShipResult> ship(const Config& config, const ShipOptions& options, std::stop_token stop,
@@ -37,46 +318,24 @@ Result<ShipResult> ship(const Config& config, const ShipOptions& options, std::s
   if (auto made = make_directories(config.state_dir, 0750); !made) return pass_error(made);
   auto lock = lock_state(config.state_dir);
   if (!lock) return pass_error(lock);
-  OwnLog own_log(config.state_dir + kOwnLogName, options.host, clock);
-  std::vector<std::string> sources = config.sources;
-  sources.push_back(own_log.path());
-  Watcher watcher(sources);
-  Shared shared{config, options, clock, own_log, watcher};
-  std::vector<std::unique_ptr<Worker>> workers;
-  for (const SinkConfig& sink_config : config.sinks) {
-    auto sink = make_sink(sink_config);
-    if (!sink) return pass_error(sink);
-    workers.push_back(std::make_unique<Worker>(shared, sink_config, std::move(*sink)));
-    if (auto opened = workers.back()->open(sources); !opened) return pass_error(opened);
-  }
-  std::vector<ShipResult> results(workers.size(), ShipResult::kDone);
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < workers.size(); ++i) {
-      threads.emplace_back([&, i] { results[i] = workers[i]->run(stop); });
-    }
-  }
-  for (const ShipResult worse : {ShipResult::kFailed, ShipResult::kIncomplete}) {
-    if (std::find(results.begin(), results.end(), worse) != results.end()) return worse;
-  }
-  return ShipResult::kDone;
+  Shipping shipping(config, options, clock);
+  if (auto started = shipping.start(); !started) return pass_error(started);
+  return shipping.run(stop);
 }
 
-Result<std::vector<SinkStatus>> status(const Config& config) {
-  std::vector<SinkStatus> out;
-  std::vector<std::string> sources = config.sources;
-  sources.push_back(config.state_dir + kOwnLogName);
+Result<std::vector<SinkReport>> status(const Config& config, const Clock& clock) {
+  std::vector<SinkReport> out;
   for (const SinkConfig& sink : config.sinks) {
     const Cursors cursors = CheckpointFile(config.state_dir, sink.name).load().cursors;
-    for (const std::string& source : sources) {
+    SinkReport report;
+    report.sink = sink.name;
+    for (const std::string& source : all_sources(config)) {
       const auto found = cursors.find(source);
-      const audit::Position position = found == cursors.end() ? audit::Position{} : found->second;
-      audit::FollowOptions options;
-      options.path = source;
-      auto follower = audit::Follower::open(options, position);
-      if (!follower) return pass_error(follower);
-      out.push_back({sink.name, source, position.seq, (*follower)->lag_bytes()});
+      report.sources.push_back(
+          {source, found == cursors.end() ? audit::Position{} : found->second, {}});
     }
+    if (auto measured = measure_lag(report, clock.now()); !measured) return pass_error(measured);
+    out.push_back(std::move(report));
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"
 #include "shipper/config.hpp"
+#include "shipper/counters.hpp"
 
 #include <chrono>
 #include <functional>
@@ -20,6 +21,13 @@ struct ShipOptions {
   std::chrono::milliseconds once_timeout{60'000};
   std::string host;                             // for the shipper's own events
   std::function<void(const std::string&)> say;  // one line for the operator; called from any thread
+  // An eventfd(2) that asks for the configuration to be read again by `load`; -1 for none. When
+  // that fails, or the new one cannot be used, it says why and goes on as before.
+  int reload_fd = -1;
+  std::function<Result<Config>()> load;
+  // State changes as lines of sd_notify(3), for the service manager.
+  std::function<void(const std::string&)> notify;
+  std::chrono::microseconds watchdog{0};  // how often the manager must hear of us; 0: not
 };
 
 enum class ShipResult {
@@ -34,12 +42,8 @@ enum class ShipResult {
 [[nodiscard]] Result<ShipResult> ship(const Config& config, const ShipOptions& options,
                                       std::stop_token stop, const Clock& clock = system_clock());
 
-struct SinkStatus {
-  std::string sink, source;
-  std::uint64_t seq = 0;  // last delivered event
-  std::uint64_t lag_bytes = 0;
-};
-// From the checkpoints; works beside a running shipper.
-[[nodiscard]] Result<std::vector<SinkStatus>> status(const Config& config);
+// From the checkpoints, without counts; works beside a running shipper.
+[[nodiscard]] Result<std::vector<SinkReport>> status(const Config& config,
+                                                     const Clock& clock = system_clock());
 
 }  // namespace lilith::shipper

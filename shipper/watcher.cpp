@@ -29,17 +29,20 @@ void add_one(int event_fd) {
 
 }  // namespace
 
-Watcher::Watcher(const std::vector<std::string>& sources)
+Watcher::Watcher()
     : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   complete_ = inotify_.valid();
+  thread_ = std::thread([this] { run(); });
+}
+
+void Watcher::watch(const std::vector<std::string>& sources) {
   for (const std::string& source : sources) {
     const std::string directory = source.substr(0, source.rfind('/') + 1);
     const int watch = ::inotify_add_watch(inotify_.get(), directory.c_str(),
                                           IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
     if (watch < 0 || !tells_changes(directory)) complete_ = false;
   }
-  thread_ = std::thread([this] { run(); });
 }
 
 Watcher::~Watcher() {

@@ -3,6 +3,7 @@
 
 #include "audit/base/unique_fd.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -12,24 +13,25 @@ namespace lilith::shipper {
 
 class Watcher {
  public:
-  // `sources` are paths of logs; their directories are watched.
-  explicit Watcher(const std::vector<std::string>& sources);
+  Watcher();
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
+  // `sources` are paths of logs; their directories are watched as well from now on.
+  void watch(const std::vector<std::string>& sources);
   // Adds one to this eventfd(2) after every change, from now on; the descriptor must outlive the
   // watcher's use of it: forget() ends that.
   void tell(int event_fd);
   void forget(int event_fd);
   // Whether the kernel tells of every change (watch limits and some file systems prevent it).
-  [[nodiscard]] bool complete() const { return complete_; }
+  [[nodiscard]] bool complete() const { return complete_.load(); }
 
  private:
   void run();
 
   UniqueFd inotify_, wake_;
-  bool complete_ = false;
+  std::atomic<bool> complete_{false};
   std::mutex mutex_;
   std::vector<int> told_;  // guarded by mutex_
   std::thread thread_;

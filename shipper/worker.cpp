@@ -29,6 +29,8 @@ constexpr std::size_t kBatchLines = 4096;
 // Read but not yet done. Above it nothing is read: the log is the buffer.
 constexpr std::size_t kWindowBytesMax = std::size_t{8} * 1024 * 1024;
 constexpr std::size_t kSpareBatchesMax = 4;
+// Beyond the sink's own timeouts: what a step may take on a machine that is very busy.
+constexpr milliseconds kStepAllowance{60'000};
 
 }  // namespace
 
@@ -38,17 +40,17 @@ void Shared::say(const std::string& line) {
   options.say(line);
 }
 
-Worker::Worker(Shared& shared, const SinkConfig& config, std::unique_ptr<Sink> sink)
+Worker::Worker(Shared& shared, SinkConfig config, std::unique_ptr<Sink> sink)
     : shared_(shared),
-      config_(config),
+      config_(std::move(config)),
       sink_(std::move(sink)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      checkpoint_(CheckpointFile(shared.config.state_dir, config.name),
+      checkpoint_(CheckpointFile(shared.state_dir, config_.name),
                   [this](const Error& error) {
                     shared_.say("sink " + config_.name + ": " + error.message +
                                 "; events will come twice after a restart");
                   }),
-      forms_(config.form),
+      forms_(config_.form),
       random_(std::random_device{}()),
       resend_bytes_max_(sink_->resend_bytes_max()) {
   shared_.watcher.tell(wake_.get());
@@ -66,15 +68,98 @@ Result<void> Worker::open(const std::vector<std::string>& sources) {
   }
   cursors_ = std::move(loaded.cursors);
   for (const std::string& path : sources) {
-    audit::FollowOptions options;
-    options.path = path;
-    options.batch_bytes_max = kBatchBytes;
-    options.batch_lines_max = kBatchLines;
-    auto follower = audit::Follower::open(options, cursors_[path]);
-    if (!follower) return pass_error(follower);
-    sources_.push_back({path, std::move(*follower)});
+    if (auto opened = open_source(path); !opened) return opened;
   }
+  source_names_ = sources;
+  publish(cursors_);
   return {};
+}
+
+Result<void> Worker::open_source(const std::string& path) {
+  audit::FollowOptions options;
+  options.path = path;
+  options.batch_bytes_max = kBatchBytes;
+  options.batch_lines_max = kBatchLines;
+  auto follower = audit::Follower::open(options, cursors_[path]);
+  if (!follower) return pass_error(follower);
+  sources_.push_back({path, std::move(*follower), false});
+  return {};
+}
+
+void Worker::set_sources(std::vector<std::string> sources) {
+  {
+    const std::scoped_lock lock(mutex_);
+    new_sources_ = std::move(sources);
+  }
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+// Batches under way name their source by its place: places are never taken away.
+void Worker::take_sources() {
+  std::vector<std::string> wanted;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!new_sources_) return;
+    wanted = std::move(*new_sources_);
+    new_sources_.reset();
+  }
+  for (Source& source : sources_)
+    source.left = std::find(wanted.begin(), wanted.end(), source.path) == wanted.end();
+  bool all = true;
+  for (const std::string& path : wanted) {
+    const auto known = [&](const Source& source) { return source.path == path; };
+    if (std::any_of(sources_.begin(), sources_.end(), known)) continue;
+    if (auto opened = open_source(path); !opened) {
+      set_error(opened.error().message);
+      all = false;
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  source_names_ = wanted;
+  if (!all && !new_sources_) new_sources_ = std::move(wanted);  // tried again at the next step
+}
+
+void Worker::rests(bool resting) {
+  working_since_ = resting ? 0 : shared_.clock.monotonic().time_since_epoch().count();
+}
+
+void Worker::set_error(const std::string& error) {
+  ++counters_.errors;
+  const std::scoped_lock lock(mutex_);
+  state_ = SinkState::kRetrying;
+  error_ = error;
+}
+
+void Worker::publish(const Cursors& cursors) {
+  const std::scoped_lock lock(mutex_);
+  published_ = cursors;
+}
+
+SinkReport Worker::report() const {
+  SinkReport out;
+  out.sink = config_.name;
+  out.delivered_events = counters_.delivered_events;
+  out.delivered_bytes = counters_.delivered_bytes;
+  out.retried_events = counters_.retried_events;
+  out.dead_letters = counters_.dead_letters;
+  out.withheld_events = counters_.withheld_events;
+  out.errors = counters_.errors;
+  out.gaps = counters_.gaps;
+  const MonotonicTime::rep since = working_since_;
+  const auto allowed = config_.connect_timeout + config_.send_timeout + kStepAllowance;
+  out.stuck =
+      since != 0 &&
+      shared_.clock.monotonic().time_since_epoch() - MonotonicTime::duration(since) > allowed;
+  const std::scoped_lock lock(mutex_);
+  out.state = state_;
+  out.error = error_;
+  for (const std::string& source : source_names_) {
+    const auto found = published_.find(source);
+    const audit::Position position = found == published_.end() ? audit::Position{} : found->second;
+    out.sources.push_back({source, position, {}});
+  }
+  return out;
 }
 
 bool Worker::out_of_time() const { return deadline_ && shared_.clock.monotonic() >= *deadline_; }
@@ -90,7 +175,8 @@ void Worker::dead_letter(std::string_view line, const std::string& reason,
       .member("sha256", sha256_hex(line));
   writer.member("line", utf8_prefix(to_valid_utf8(line), limits::kEventLineBytesMax)).end_object();
   out.push_back('\n');
-  const std::string path = shared_.config.state_dir + "/" + config_.name + ".dead-letter.ndjson";
+  ++counters_.dead_letters;
+  const std::string path = shared_.state_dir + "/" + config_.name + ".dead-letter.ndjson";
   const UniqueFd fd(
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   const bool kept =
@@ -152,6 +238,7 @@ Worker::Read Worker::read_source(std::size_t index) {
   auto read = source.follower->read(batch->lines, gap);
   if (!read) last_error_ = std::move(read.error().message);
   if (!gap.empty()) {
+    ++counters_.gaps;
     shared_.say("sink " + config_.name + ": " + gap);
     auto noted = shared_.own_log.loss(gap, {{"sink", config_.name}, {"source", source.path}});
     if (!noted) shared_.say(noted.error().message);
@@ -174,8 +261,10 @@ Worker::Read Worker::fill(const std::stop_token& stop) {
   for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
     const std::size_t index = next_source_;
     next_source_ = (next_source_ + 1) % sources_.size();
+    if (sources_[index].left) continue;
     const Read read = read_source(index);
     if (read == Read::kNothing) continue;
+    if (read == Read::kFailed) set_error(last_error_);
     if (read == Read::kFailed && !stop.stop_requested() && !out_of_time()) {
       const std::string error = std::exchange(last_error_, {});
       back_off(error, milliseconds(0), stop);
@@ -201,7 +290,9 @@ void Worker::back_off(const std::string& error, milliseconds pause_min,
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
+  rests(true);
   never.wait_for(lock, stop, pause, [] { return false; });
+  rests(false);
 }
 
 void Worker::save(bool now) {
@@ -215,6 +306,7 @@ void Worker::save(bool now) {
       cursors[sources_[first.source].path] =
           audit::position_after(first.lines, first.good_index[first.done - 1]);
     }
+    publish(cursors);
     checkpoint_.post(std::move(cursors));
     dirty_ = false;
     saved_at_ = time;
@@ -226,7 +318,7 @@ void Worker::save(bool now) {
 void Worker::retire(std::unique_ptr<Batch> batch) {
   audit::Position& cursor = cursors_[sources_[batch->source].path];
   if (resend_bytes_max_ > 0) {
-    past_.push_back({batch->source, cursor, batch->lines.bytes.size()});
+    past_.push_back({batch->source, cursor, batch->lines.bytes.size(), batch->good.size()});
     past_bytes_ += batch->lines.bytes.size();
     while (past_bytes_ - past_.front().bytes >= resend_bytes_max_) {
       past_bytes_ -= past_.front().bytes;
@@ -249,6 +341,8 @@ void Worker::finish(std::size_t lines, const std::vector<Refused>& refused) {
       dead_letter(first.good[first.done + next->index - index].event, next->reason,
                   first.lines.file);
     }
+    for (std::size_t i = first.done; i < first.done + here; ++i)
+      counters_.delivered_bytes += first.good[i].body.size();
     first.done += here;
     index += here;
     if (here > 0) dirty_ = true;
@@ -257,6 +351,7 @@ void Worker::finish(std::size_t lines, const std::vector<Refused>& refused) {
     window_.pop_front();
     retire(std::move(whole));
   }
+  counters_.delivered_events += index - refused.size();
 }
 
 // The receiver may have lost the last `bytes` of what was done: reads them again.
@@ -264,6 +359,7 @@ void Worker::go_back(std::size_t bytes) {
   for (std::size_t have = 0; have < bytes && !past_.empty();) {
     Past& last = past_.back();
     have += last.bytes;
+    counters_.retried_events += last.lines;
     past_bytes_ -= last.bytes;
     cursors_[sources_[last.source].path] = std::move(last.before);
     past_.pop_back();
@@ -277,11 +373,16 @@ void Worker::go_back(std::size_t bytes) {
 }
 
 // What a sink said; false to end the worker.
-bool Worker::advance(const Delivery& delivery, const std::stop_token& stop) {
+bool Worker::advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop) {
   given_ += delivery.taken;
   given_ -= delivery.done;
   finish(delivery.done, delivery.refused);
-  if (delivery.done > 0) backoff_ = milliseconds(0);
+  if (delivery.done > 0) {
+    backoff_ = milliseconds(0);
+    const std::scoped_lock lock(mutex_);
+    state_ = SinkState::kDelivering;
+    error_.clear();
+  }
   if (delivery.outcome == Outcome::kGood) {
     if (delivery.done > 0 && !last_error_.empty()) {
       shared_.say("sink " + config_.name + ": delivering again");
@@ -290,11 +391,18 @@ bool Worker::advance(const Delivery& delivery, const std::stop_token& stop) {
     if (delivery.done == 0 && !delivery.error.empty() && delivery.error != last_error_) {
       shared_.say("sink " + config_.name + ": " + delivery.error + "; waiting");
       last_error_ = delivery.error;
+      set_error(delivery.error);
     }
     return true;
   }
+  set_error(delivery.error);
+  counters_.retried_events += given_ > 0 ? given_ : offered;
   given_ = 0;
   if (delivery.outcome == Outcome::kFailed) {
+    {
+      const std::scoped_lock lock(mutex_);
+      state_ = SinkState::kFailed;
+    }
     shared_.say("sink " + config_.name + ": " + delivery.error);
     failed_ = true;
     return false;
@@ -323,8 +431,9 @@ bool Worker::send(const std::stop_token& stop) {
       skip -= left;
     }
     if (next == nullptr) return true;
-    const Delivery delivery = sink_->deliver(std::span(next->good).subspan(next->done + skip));
-    if (!advance(delivery, stop)) return false;
+    const auto lines = std::span(next->good).subspan(next->done + skip);
+    const Delivery delivery = sink_->deliver(lines);
+    if (!advance(delivery, lines.size(), stop)) return false;
     if (delivery.taken == 0 || delivery.outcome != Outcome::kGood) return true;
   }
 }
@@ -333,7 +442,37 @@ bool Worker::send(const std::stop_token& stop) {
 void Worker::wait_for_work() {
   const milliseconds at_most = shared_.watcher.complete() ? kSafetyInterval : kPollInterval;
   pollfd wait[] = {{wake_.get(), POLLIN, 0}, {sink_->watched_fd(), POLLRDHUP, 0}};
+  rests(true);
   (void)::poll(wait, 2, static_cast<int>(at_most.count()));
+  rests(false);
+}
+
+// One look at the sources and the sink; false to end the worker.
+bool Worker::step(const std::stop_token& stop) {
+  // Taken back before anything is looked at: a change or a stop after this wakes us again.
+  std::uint64_t changes = 0;
+  (void)!::read(wake_.get(), &changes, sizeof changes);
+  rests(false);
+  const bool stopping = stop.stop_requested();
+  if (stopping && !deadline_) deadline_ = shared_.clock.monotonic() + shared_.stop_deadline.load();
+  take_sources();
+  const bool reads = !stopping || !handing_over_;
+  const Read read = reads ? fill(stop) : Read::kNothing;
+  finish(0, {});  // a batch without any event is done at once
+  if (read == Read::kFailed && (stopping || out_of_time())) complete_ = false;
+  complete_ = complete_ && send(stop);
+  if (!complete_) return false;
+  save(false);
+  if (read != Read::kNothing) return true;
+  const bool idle = window_.empty();
+  const Delivery delivery = sink_->settle();
+  complete_ = advance(delivery, 0, stop);
+  if (!idle || delivery.outcome != Outcome::kGood) return complete_;
+  save(true);
+  // Asked before reading, so that what was written before the stop is still delivered.
+  if (shared_.options.once || stopping) return false;
+  wait_for_work();
+  return true;
 }
 
 ShipResult Worker::run(const std::stop_token& stop) {
@@ -342,34 +481,13 @@ ShipResult Worker::run(const std::stop_token& stop) {
     (void)!::write(wake_.get(), &one, sizeof one);
   });
   if (shared_.options.once) deadline_ = shared_.clock.monotonic() + shared_.options.once_timeout;
-  bool complete = true;
-  while (complete && !out_of_time()) {
-    // Taken back before anything is looked at: a change or a stop after this wakes us again.
-    std::uint64_t changes = 0;
-    (void)!::read(wake_.get(), &changes, sizeof changes);
-    const bool stopping = stop.stop_requested();
-    if (stopping && !deadline_)
-      deadline_ = shared_.clock.monotonic() + shared_.config.stop_deadline;
-    const Read read = fill(stop);
-    finish(0, {});  // a batch without any event is done at once
-    if (read == Read::kFailed && (stopping || out_of_time())) complete = false;
-    complete = complete && send(stop);
-    if (!complete) break;
-    save(false);
-    if (read != Read::kNothing) continue;
-    const bool idle = window_.empty();
-    const Delivery delivery = sink_->settle();
-    complete = advance(delivery, stop);
-    if (!idle || delivery.outcome != Outcome::kGood) continue;
-    save(true);
-    // Asked before reading, so that what was written before the stop is still delivered.
-    if (shared_.options.once || stopping) break;
-    wait_for_work();
+  while (!out_of_time() && step(stop)) {
   }
   save(true);
+  rests(true);
   if (failed_) return ShipResult::kFailed;
   const bool late = shared_.options.once && out_of_time();
-  return complete && window_lines() == 0 && !late ? ShipResult::kDone : ShipResult::kIncomplete;
+  return complete_ && window_lines() == 0 && !late ? ShipResult::kDone : ShipResult::kIncomplete;
 }
 
 }  // namespace lilith::shipper

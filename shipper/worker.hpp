@@ -7,6 +7,7 @@
 #include "audit/read/reader.hpp"
 #include "shipper/checkpoint.hpp"
 #include "shipper/config.hpp"
+#include "shipper/counters.hpp"
 #include "shipper/forms.hpp"
 #include "shipper/line.hpp"
 #include "shipper/own_log.hpp"
@@ -14,6 +15,7 @@
 #include "shipper/sink.hpp"
 #include "shipper/watcher.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -28,7 +30,8 @@ namespace lilith::shipper {
 
 // What all workers share.
 struct Shared {
-  const Config& config;
+  const std::string state_dir;
+  std::atomic<std::chrono::milliseconds> stop_deadline;
   const ShipOptions& options;
   const Clock& clock;
   OwnLog& own_log;
@@ -40,7 +43,7 @@ struct Shared {
 
 class Worker {
  public:
-  Worker(Shared& shared, const SinkConfig& config, std::unique_ptr<Sink> sink);
+  Worker(Shared& shared, SinkConfig config, std::unique_ptr<Sink> sink);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -49,10 +52,21 @@ class Worker {
   // Returns when there is nothing left to do, or no way to do it.
   ShipResult run(const std::stop_token& stop);
 
+  // The following may be called by any thread while run() goes on.
+  // From its next step on the worker reads these sources; cursors of others are kept.
+  void set_sources(std::vector<std::string> sources);
+  // At the next stop nothing more is read: only what the sink holds is waited for, since another
+  // worker goes on from the checkpoint.
+  void hand_over() { handing_over_ = true; }
+  [[nodiscard]] const SinkConfig& config() const { return config_; }
+  // Without the lag of its sources.
+  [[nodiscard]] SinkReport report() const;
+
  private:
   struct Source {
     std::string path;
     std::unique_ptr<audit::Follower> follower;
+    bool left = false;  // no longer read; what was read of it is still delivered
   };
   // Lines of one read() on their way to being done. The window's batches stand in the order in
   // which they were read; only the first one may be done in part.
@@ -68,17 +82,23 @@ class Worker {
   struct Past {
     std::size_t source;
     audit::Position before;
-    std::size_t bytes;
+    std::size_t bytes, lines;
   };
 
   [[nodiscard]] bool out_of_time() const;
+  [[nodiscard]] Result<void> open_source(const std::string& path);
+  void take_sources();
+  bool step(const std::stop_token& stop);
+  void rests(bool resting);
+  void set_error(const std::string& error);
+  void publish(const Cursors& cursors);
   enum class Read { kLines, kNothing, kFailed };
   Read fill(const std::stop_token& stop);
   Read read_source(std::size_t index);
   void sort_lines(Batch& batch);
   void dead_letter(std::string_view line, const std::string& reason, const std::string& file);
   bool send(const std::stop_token& stop);
-  bool advance(const Delivery& delivery, const std::stop_token& stop);
+  bool advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop);
   void finish(std::size_t lines, const std::vector<Refused>& refused);
   void retire(std::unique_ptr<Batch> batch);
   void go_back(std::size_t bytes);
@@ -89,7 +109,7 @@ class Worker {
   void save(bool now);
 
   Shared& shared_;
-  const SinkConfig& config_;
+  const SinkConfig config_;
   std::unique_ptr<Sink> sink_;
   UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
   CheckpointWriter checkpoint_;
@@ -104,11 +124,22 @@ class Worker {
   std::deque<Past> past_;
   std::size_t past_bytes_ = 0;
   Cursors cursors_;
-  bool dirty_ = false, failed_ = false;
+  bool dirty_ = false, failed_ = false, complete_ = true;
   MonotonicTime saved_at_{};
   std::chrono::milliseconds backoff_{0};
   std::optional<MonotonicTime> deadline_;
   std::string last_error_;
+
+  Counters counters_;
+  std::atomic<bool> handing_over_{false};
+  // Since when the present step goes on, in ticks of the monotonic clock; 0 while it rests.
+  std::atomic<MonotonicTime::rep> working_since_{0};
+  mutable std::mutex mutex_;
+  SinkState state_ = SinkState::kDelivering;  // guarded by mutex_, as are the following
+  std::string error_;
+  Cursors published_;
+  std::vector<std::string> source_names_;
+  std::optional<std::vector<std::string>> new_sources_;
 };
 
 }  // namespace lilith::shipper

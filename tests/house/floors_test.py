@@ -41,6 +41,8 @@ THIRD_PARTY = [
     (r"xxhash\.h", r"replay/hash\.cpp"),
     (r"fmt/", r".*"),
     (r"librdkafka/|openssl/|curl/", r"shipper/"),
+    (r"systemd/", r"shipper/main\.cpp"),
+    (r"microhttpd\.h", r"shipper/http_listener\.cpp"),
 ]
 SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library
