@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/codec.hpp"
 #include "audit/json/writer.hpp"
+#include "replay/intake.hpp"
 #include "replay/replay.hpp"
 #include "rules/decide.hpp"
 
@@ -107,12 +108,6 @@ std::int64_t seconds_of(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 
-bool was_rejected(const Event& event) {
-  return std::any_of(event.detail.begin(), event.detail.end(), [](const auto& member) {
-    return member.first == "outcome" && member.second == "rejected";
-  });
-}
-
 }  // namespace
 
 struct AlertForecast::Impl {
@@ -186,7 +181,7 @@ Result<void> AlertForecast::add(const Event& event) {
   Entry entry{event.time, impl_->host_of(event.host), is_call, {}};
   if (!is_call) {
     entry.seen.assign(impl_->engines.size(), impl_->see(event));
-  } else if (was_rejected(event) || !why_unknown(event).empty()) {
+  } else if (refused_by_person(event) || !why_unknown(event).empty()) {
     ++impl_->left_out;
     return {};
   } else {

@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/codec.hpp"
 #include "audit/codec_view.hpp"
+#include "replay/intake.hpp"
 
 namespace lilith::replay {
 namespace {
@@ -11,26 +12,8 @@ using audit::Event;
 using audit::EventType;
 using audit::LineView;
 
-constexpr std::string_view kRejected = "rejected";
-
-// Members by which a call was changed on its way into the log.
-bool touches_call(std::string_view list) {
-  return list.find("call.") != std::string_view::npos ||
-         list.find("facts.") != std::string_view::npos ||
-         list.find("cwd=") != std::string_view::npos;
-}
-
-std::optional<Unknown> changed(std::string_view truncated, std::string_view redacted) {
-  if (touches_call(truncated)) return Unknown::kCut;
-  if (touches_call(redacted)) return Unknown::kRedacted;
-  return std::nullopt;
-}
-
 // No text of a line has a bare quote in it, so that a quote ends each.
 constexpr char kQuote = '"';
-// No line begins with this byte: keys of events never meet keys of lines.
-constexpr char kOfEvent = '\x01';
-constexpr char kSeparator = '\x1F';
 
 void append(std::string& key, std::string_view text, char end) {
   key += text;
@@ -48,46 +31,7 @@ void make_key(const LineView& view, std::string& key) {
   key += view.facts;
 }
 
-void append_text(std::string& key, std::string_view text) {
-  key += std::to_string(text.size());
-  append(key, text, kSeparator);
-}
-
-void make_key(const Event& event, std::string& key) {
-  key.assign(1, kOfEvent);
-  for (const std::string_view text :
-       {std::string_view(event.agent), std::string_view(event.tool), std::string_view(event.server),
-        std::string_view(event.facts.user), std::string_view(event.facts.cwd),
-        std::string_view(event.facts.home), audit::name(event.call.kind),
-        std::string_view(event.call.command), std::string_view(event.call.arguments),
-        std::string_view(event.call.undecidable)}) {
-    append_text(key, text);
-  }
-  for (const auto* list : {&event.call.paths, &event.call.urls, &event.facts.trusted_programs}) {
-    for (const std::string& text : *list) append_text(key, text);
-    key.push_back(kSeparator);
-  }
-  for (const audit::PathFact& fact : event.facts.paths) {
-    append_text(key, fact.given);
-    append_text(key, fact.resolved);
-    append_text(key, fact.reason);
-  }
-}
-
-std::string_view outcome_of(const Event& event) {
-  for (const auto& [name, value] : event.detail) {
-    if (name == "outcome") return value;
-  }
-  return {};
-}
-
 }  // namespace
-
-std::string why_unknown(const Event& event) {
-  if (const auto why = changed(event.truncated, event.redacted)) return std::string(name(*why));
-  if (event.call == audit::Call{}) return std::string(name(Unknown::kNoCall));
-  return {};
-}
 
 void Batch::clear() {
   events.clear();
@@ -151,8 +95,12 @@ void Examiner::Impl::view_of_line(Batch& out) {
   if (view.type != EventType::kDecision && !one.imported) return;
   one.id_text = kept(view.id, out);
   if (!one.id_text.empty()) one.id = keyed_hash(one.id_text);
+  if (!view.call_id.empty()) {
+    const std::string_view agent = kept(view.agent, out);
+    one.call_id = call_id_hash(agent, kept(view.call_id, out));
+  }
   one.was_denied = !one.imported && view.decision == audit::Verdict::kDeny;
-  if (one.imported && audit::detail_of(view, "outcome", scratch) == kRejected) {
+  if (one.imported && audit::detail_of(view, "outcome", scratch) == kOutcomeRefused) {
     one.kind = Observation::Kind::kRefused;
     return;
   }
@@ -160,8 +108,8 @@ void Examiner::Impl::view_of_line(Batch& out) {
   one.kind = Observation::Kind::kUnknown;
   if (!view.truncated.empty() || !view.redacted.empty()) {
     std::string other;
-    if (const auto why = changed(audit::text_of(view, view.truncated, scratch),
-                                 audit::text_of(view, view.redacted, other))) {
+    if (const auto why = changed_call(audit::text_of(view, view.truncated, scratch),
+                                      audit::text_of(view, view.redacted, other))) {
       one.why = *why;
       return;
     }
@@ -208,20 +156,21 @@ void Examiner::event(const Event& event, Batch& out) {
   if (event.type != EventType::kDecision && !one.imported) return;
   one.id_text = keep(event.id);
   if (!event.id.empty()) one.id = keyed_hash(event.id);
+  one.call_id = call_id_hash(event.agent, event.call_id);
   one.was_denied = !one.imported && event.decision == audit::Verdict::kDeny;
-  if (one.imported && outcome_of(event) == kRejected) {
+  if (refused_by_person(event)) {
     one.kind = Observation::Kind::kRefused;
     return;
   }
   one.user = keep(event.facts.user);
   one.kind = Observation::Kind::kUnknown;
-  if (const auto why = changed(event.truncated, event.redacted)) {
+  if (const auto why = changed_call(event.truncated, event.redacted)) {
     one.why = *why;
     return;
   }
   if (event.call == audit::Call{}) return;
   one.kind = Observation::Kind::kCall;
-  make_key(event, impl_->key);
+  make_call_key(event, impl_->key);
   one.key = keyed_hash(impl_->key);
   if (impl_->is_new(one.key)) impl_->decide(event, one.key, out);
 }

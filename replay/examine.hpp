@@ -15,10 +15,6 @@
 
 namespace lilith::replay {
 
-// Why an event can't be decided again; empty when it can. A call that was cut or redacted is not
-// the call any more.
-[[nodiscard]] std::string why_unknown(const audit::Event& event);
-
 // One event. The views are into the line, or into texts of the Batch that holds this.
 struct Observation {
   enum class Kind : std::uint8_t { kOther, kRefused, kUnknown, kCall };
@@ -27,8 +23,9 @@ struct Observation {
   bool imported = false, was_denied = false;
   WallTime time{};
   std::uint64_t seq = 0;
-  Hash128 id;   // of the event's id; {} when it has none
-  Hash128 key;  // of everything that rules::decide looks at; of kCall
+  Hash128 id;       // of the event's id; {} when it has none
+  Hash128 call_id;  // of the agent's id of the call (call_id_hash); {} when it has none
+  Hash128 key;      // of everything that rules::decide looks at; of kCall
   std::string_view id_text, host, user, chain;
 };
 

@@ -2,7 +2,7 @@
 
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
-#include "replay/examine.hpp"
+#include "replay/intake.hpp"
 
 #include <fmt/format.h>
 

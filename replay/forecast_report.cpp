@@ -179,6 +179,9 @@ std::string to_text(const ForecastReport& report) {
       "  left out: {} events of other kinds, {} repeats by the same id, {} calls refused by a "
       "person\n",
       q.other_events, q.duplicates, q.refused);
+  if (q.in_both > 0)
+    out +=
+        fmt::format("  {} calls are in the log and in imported history: counted once\n", q.in_both);
   if (report.input.incomplete()) {
     out +=
         fmt::format("  INPUT INCOMPLETE: {} lines that are no events, {} files with a torn end\n",
@@ -204,6 +207,7 @@ std::string to_json(const ForecastReport& report) {
       .member("imported", q.imported)
       .member("other_events", q.other_events)
       .member("duplicates", q.duplicates)
+      .member("in_log_and_history", q.in_both)
       .member("refused_by_person", q.refused)
       .member("unknown", q.unknown)
       .end_object();

@@ -1,15 +1,17 @@
 #include "replay/import.hpp"
 
+#include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/reader.hpp"
 #include "audit/read/reader.hpp"
+#include "replay/history.hpp"
 #include "rules/agents/agents.hpp"
 #include "rules/decide.hpp"
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace lilith::replay {
 namespace {
@@ -17,9 +19,30 @@ namespace {
 using audit::Event;
 
 constexpr std::size_t kProblemsMax = 10;
-constexpr std::string_view kNeutralOutcomes[] = {"ok", "error", "rejected"};
-// What Claude Code writes into the result of a call that the person refused.
-constexpr std::string_view kRefusal = "The user doesn't want to proceed with this tool use";
+
+struct Form {
+  std::string_view name;
+  std::unique_ptr<HistoryForm> (*open)(const std::string& path);
+};
+constexpr Form kForms[] = {
+    {"claude-code", [](const std::string&) { return claude_code_history(); }},
+    {"codex", [](const std::string&) { return codex_history(); }},
+    {"copilot-cli", copilot_history},
+    {"gemini-cli", gemini_history},
+    {"neutral", [](const std::string&) { return neutral_history(); }},
+};
+
+std::string_view name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kError:
+      return "error";
+    case Outcome::kRejected:
+      return "rejected";
+  }
+  return {};
+}
 
 // "/home/dev/x" or "/Users/dev/x" -> dev and the directory.
 void user_from_path(std::string_view path, std::string& user, std::string& home) {
@@ -33,7 +56,7 @@ void user_from_path(std::string_view path, std::string& user, std::string& home)
   }
 }
 
-class Importer {
+class Importer final : private HistorySink {
  public:
   Importer(const ImportOptions& options, ImportReport& report)
       : options_(options), report_(report) {}
@@ -46,12 +69,12 @@ class Importer {
   }
 
  private:
-  void line(std::string_view text, const std::string& where);
-  Result<void> neutral(json::View root);
-  Result<void> assistant(json::View root, json::View content);
-  void results(json::View content);
-  Event& add(std::string agent, std::string_view tool, json::View input, std::string_view cwd,
-             WallTime time);
+  using Forms = std::vector<std::unique_ptr<HistoryForm>>;
+
+  void call(const HistoryCall& call, json::View input) override;
+  void outcome(std::string_view agent, std::string_view call_id, Outcome outcome) override;
+  [[nodiscard]] Event& add(const HistoryCall& call, json::View input);
+  void text(std::string_view text, const Forms& forms, const std::string& where);
   void bad(const std::string& where, const std::string& why) {
     ++report_.bad_lines;
     if (report_.problems.size() < kProblemsMax) report_.problems.push_back(where + ": " + why);
@@ -64,143 +87,120 @@ class Importer {
   std::unordered_map<std::string, std::size_t> by_call_id_;
 };
 
-Event& Importer::add(std::string agent, std::string_view tool, json::View input,
-                     std::string_view cwd, WallTime time) {
-  Event event;
+std::string call_key(std::string_view agent, std::string_view call_id) {
+  return std::string(agent) + "\x1F" + std::string(call_id);
+}
+
+Event& Importer::add(const HistoryCall& call, json::View input) {
+  Event& event = events_.emplace_back();
   event.type = audit::EventType::kImported;
   event.action = audit::Action::kRecorded;
-  event.time = time;
-  event.id = uuid_v7(time);
-  event.agent = std::move(agent);
-  event.tool = tool;
-  agents::MappedCall mapped = agents::map_call(event.agent, tool, input, cwd);
+  event.time = call.time;
+  event.id = uuid_v7(call.time);
+  event.agent = call.agent;
+  event.tool = call.tool;
+  std::string shaped_as(call.shaped_as.empty() ? call.tool : call.shaped_as);
+  if (!call.server.empty()) shaped_as = "mcp__" + std::string(call.server) + "__" + shaped_as;
+  agents::MappedCall mapped = agents::map_call(event.agent, shaped_as, input, call.cwd);
   event.call = std::move(mapped.call);
-  event.server = std::move(mapped.server);
+  event.server = call.server.empty() ? std::move(mapped.server) : std::string(call.server);
   event.category = event.call.kind == audit::OperationKind::kEgress
                        ? audit::Category::kEgress
                        : audit::Category::kToolInvocation;
   rules::UserRecord user{options_.user, -1, options_.user.empty() ? "" : "/home/" + options_.user};
-  user_from_path(cwd, user.name, user.home);
-  if (cwd.empty() && !event.call.paths.empty())
+  user_from_path(call.cwd, user.name, user.home);
+  if (call.cwd.empty() && !event.call.paths.empty())
     user_from_path(event.call.paths.front(), user.name, user.home);
   // Links of another machine or another day are not to be had: paths count as they are spelled.
-  event.facts = rules::observe(rules::analyse(event.call), user, cwd, rules::lexical_file_system());
+  event.facts =
+      rules::observe(rules::analyse(event.call), user, call.cwd, rules::lexical_file_system());
   event.operation.kind = event.call.kind;
   if (!event.call.paths.empty()) event.operation.path = event.call.paths.front();
   event.operation.command = event.call.command;
   if (!event.call.urls.empty()) event.operation.url = event.call.urls.front();
   if (event.call.kind == audit::OperationKind::kOther) event.operation.name = event.tool;
   event.operations = 1;
-  ++report_.calls;
-  events_.push_back(std::move(event));
-  return events_.back();
+  return event;
 }
 
-// {"ts","session","host","agent","tool","input",...}
-Result<void> Importer::neutral(json::View root) {
-  const auto time = parse_time(root.text("ts"));
-  if (!time) return fail(ErrorCode::kInvalidInput, "ts: " + time.error().message);
-  const auto input = root.find("input");
-  const std::string_view tool = root.text("tool");
-  if (tool.empty() || !input) return fail(ErrorCode::kInvalidInput, "a call needs tool and input");
-  Event& event = add(std::string(root.text("agent")), tool, *input, root.text("cwd"), *time);
-  event.host = root.text("host").empty() ? std::string_view(options_.host) : root.text("host");
-  event.session = root.text("session");
-  if (const auto child = root.find("subagent"); child && child->string())
-    event.child = *child->string();
-  event.process_key = "import/" + event.host + "/" + event.session;
-  const std::string_view outcome = root.text("outcome");
-  if (std::find(std::begin(kNeutralOutcomes), std::end(kNeutralOutcomes), outcome) !=
-      std::end(kNeutralOutcomes)) {
-    event.detail.emplace_back("outcome", outcome);
+void Importer::call(const HistoryCall& call, json::View input) {
+  if (call.time >= options_.until) {
+    ++report_.too_late;
+    return;
   }
-  return {};
+  if (!call.call_id.empty() &&
+      !by_call_id_.emplace(call_key(call.agent, call.call_id), events_.size()).second) {
+    ++report_.duplicates;
+    return;
+  }
+  Event& event = add(call, input);
+  event.host = call.host.empty() ? std::string_view(options_.host) : call.host;
+  event.session = call.session;
+  event.child = call.child;
+  event.call_id = call.call_id;
+  event.process_key = "import/" + event.host + "/" + event.session;
+  if (call.outcome) event.detail.emplace_back("outcome", name(*call.outcome));
+  if (call.cwd.empty()) ++report_.no_directory;
+  ++report_.calls;
 }
 
-Result<void> Importer::assistant(json::View root, json::View content) {
-  const auto time = parse_time(root.text("timestamp"));
-  if (!time) return fail(ErrorCode::kInvalidInput, "timestamp: " + time.error().message);
-  content.each_element([&](json::View part) {
-    if (part.text("type") != "tool_use") return true;
-    const auto input = part.find("input");
-    const std::string id(part.text("id"));
-    if (!input) return true;
-    if (!id.empty() && by_call_id_.contains(id)) {
-      ++report_.duplicates;
-      return true;
-    }
-    Event& event = add("claude_code", part.text("name"), *input, root.text("cwd"), *time);
-    event.host = options_.host;
-    event.session = root.text("sessionId");
-    event.child = root.text("agentId");
-    event.call_id = id;
-    event.process_key = "import/" + event.host + "/" + event.session;
-    if (!id.empty()) by_call_id_.emplace(id, events_.size() - 1);
-    return true;
-  });
-  return {};
+void Importer::outcome(std::string_view agent, std::string_view call_id, Outcome outcome) {
+  const auto found = by_call_id_.find(call_key(agent, call_id));
+  if (call_id.empty() || found == by_call_id_.end()) return;
+  Event& event = events_[found->second];
+  if (event.detail.empty()) event.detail.emplace_back("outcome", name(outcome));
 }
 
-void Importer::results(json::View content) {
-  content.each_element([&](json::View part) {
-    if (part.text("type") != "tool_result") return true;
-    const auto found = by_call_id_.find(std::string(part.text("tool_use_id")));
-    if (found == by_call_id_.end()) return true;
-    Event& event = events_[found->second];
-    if (!event.detail.empty()) return true;
-    const auto error = part.find("is_error");
-    const bool failed = error && error->boolean().value_or(false);
-    const auto body = part.find("content");
-    const bool refused = failed && body && body->to_json().find(kRefusal) != std::string::npos;
-    event.detail.emplace_back("outcome", refused ? "rejected" : failed ? "error" : "ok");
-    return true;
-  });
-}
-
-void Importer::line(std::string_view text, const std::string& where) {
-  if (text.find_first_not_of(" \t\r") == std::string_view::npos) return;
+void Importer::text(std::string_view text, const Forms& forms, const std::string& where) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
   const auto root = document_.parse(text);
   if (!root) return bad(where, root.error().message);
   if (!root->is_object()) return bad(where, "is no JSON object");
-  Result<void> status;
-  const auto message = root->find("message");
-  const auto content = message ? message->find("content") : std::nullopt;
-  if (root->find("ts") && root->find("tool")) {
-    status = neutral(*root);
-  } else if (root->text("type") == "assistant" && content && content->is_array()) {
-    const std::uint64_t before = report_.calls + report_.duplicates;
-    status = assistant(*root, *content);
-    if (before == report_.calls + report_.duplicates) ++report_.without_call;
-  } else {
-    if (root->text("type") == "user" && content && content->is_array()) results(*content);
-    ++report_.without_call;
+  const std::uint64_t before = report_.calls + report_.duplicates + report_.too_late;
+  for (const auto& form : forms) {
+    const auto taken = form->line(*root, *this);
+    if (!taken) return bad(where, taken.error().message);
+    if (*taken) break;
   }
-  if (!status) bad(where, status.error().message);
+  if (before == report_.calls + report_.duplicates + report_.too_late) ++report_.without_call;
 }
 
 Result<void> Importer::file(const std::string& path) {
+  Forms forms;
+  for (const Form& form : kForms) {
+    if (options_.form == "auto" || options_.form == form.name) forms.push_back(form.open(path));
+  }
+  ++report_.files;
+  if (path.ends_with(".json")) {
+    auto whole = read_file(path, kHistoryFileBytesMax);
+    if (!whole) return pass_error(whole);
+    ++report_.lines;
+    text(*whole, forms, path);
+    return {};
+  }
   auto reader = audit::LineReader::open(path);
   if (!reader) return pass_error(reader);
-  ++report_.files;
   for (;;) {
-    std::string_view text;
-    auto status = (*reader)->next(text);
+    std::string_view line;
+    auto status = (*reader)->next(line);
     if (!status) return pass_error(status);
+    if (*status == audit::LineReader::Status::kEnd) return {};
+    ++report_.lines;
     const std::string where = path + ":" + std::to_string((*reader)->line_number());
-    switch (*status) {
-      case audit::LineReader::Status::kEnd:
-        return {};
-      case audit::LineReader::Status::kTooLong:
-        ++report_.lines;
-        bad(where, "the line is too long");
-        break;
-      case audit::LineReader::Status::kLine:
-      case audit::LineReader::Status::kTorn:
-        ++report_.lines;
-        line(text, where);
-        break;
+    if (*status == audit::LineReader::Status::kTooLong) {
+      bad(where, "the line is too long");
+    } else {
+      text(line, forms, where);
     }
   }
+}
+
+// Copilot CLI, Codex and Claude Code write *.jsonl; beside a Gemini chat that is one object lie
+// other *.json, which are none.
+bool is_history(const std::filesystem::path& path) {
+  const std::string extension = path.extension();
+  return extension == ".jsonl" || extension == ".ndjson" ||
+         (extension == ".json" && path.filename().string().starts_with("session-"));
 }
 
 // The files behind the arguments, in a fixed order.
@@ -216,9 +216,7 @@ Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths)
     std::filesystem::recursive_directory_iterator entry(path, error);
     for (; !error && entry != std::filesystem::recursive_directory_iterator();
          entry.increment(error)) {
-      const std::string extension = entry->path().extension();
-      if (entry->is_regular_file() && (extension == ".jsonl" || extension == ".ndjson"))
-        found.push_back(entry->path());
+      if (entry->is_regular_file() && is_history(entry->path())) found.push_back(entry->path());
     }
     if (error)
       return fail(ErrorCode::kIo, "cannot walk " + path + ": " + error.message(), error.value());
@@ -229,6 +227,25 @@ Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths)
 }
 
 }  // namespace
+
+Result<WallTime> time_of(json::View object, std::string_view key) {
+  auto time = parse_time(object.text(key));
+  if (!time) return fail(ErrorCode::kInvalidInput, std::string(key) + ": " + time.error().message);
+  return time;
+}
+
+std::string resolved_directory(std::string_view cwd, std::string_view directory) {
+  if (directory.empty()) return std::string(cwd);
+  if (directory.starts_with('/')) return std::string(directory);
+  if (cwd.empty()) return {};
+  return std::string(cwd) + "/" + std::string(directory);
+}
+
+std::vector<std::string> history_form_names() {
+  std::vector<std::string> out{"auto"};
+  for (const Form& form : kForms) out.emplace_back(form.name);
+  return out;
+}
 
 Result<std::vector<Event>> read_history(const std::vector<std::string>& paths,
                                         const ImportOptions& options, ImportReport& report) {

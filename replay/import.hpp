@@ -1,10 +1,7 @@
 #pragma once
 // `lilith import`: history that people already have becomes events, so that a baseline exists on
-// day one.
+// day one. The forms are in history.hpp.
 //
-// Two forms, told apart line by line: Claude Code's own transcripts (~/.claude/projects/**/*.jsonl:
-// assistant messages with tool_use parts, user messages with their tool_result) and the neutral
-// form (one call a line: ts, session, host, agent, tool, input, cwd, outcome; docs/replay.md).
 // Events are `imported` with action `recorded`: nothing was decided when it happened, so that no
 // alert rule and no fidelity check takes them.
 
@@ -13,28 +10,38 @@
 #include "audit/log.hpp"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 namespace lilith::replay {
 
+// Names of the forms, as `lilith import FORM` takes them; "auto" is any of them, by line.
+[[nodiscard]] std::vector<std::string> history_form_names();
+
+// A chat that is one JSON object is read whole.
+inline constexpr std::size_t kHistoryFileBytesMax = std::size_t{256} * 1024 * 1024;
+
 struct ImportOptions {
-  std::string host;  // for transcripts, which name none
-  std::string user;  // where no path tells it
+  std::string host;           // for transcripts, which name none
+  std::string user;           // where no path tells it
+  std::string form = "auto";  // of history_form_names()
+  // Calls from then on are left out: the log has them.
+  WallTime until = WallTime::max();
 };
 
 struct ImportReport {
   std::uint64_t files = 0, lines = 0, calls = 0;
-  std::uint64_t duplicates =
-      0;  // the same tool_use id again: transcripts of resumed sessions overlap
+  // The same id again: transcripts of resumed and forked sessions overlap.
+  std::uint64_t duplicates = 0;
+  std::uint64_t too_late = 0;      // from ImportOptions::until on
+  std::uint64_t no_directory = 0;  // calls whose history names no directory
   std::uint64_t without_call = 0;  // lines of other kinds
   std::uint64_t bad_lines = 0;
   std::vector<std::string> problems;  // the first bad lines, "FILE:LINE: why"
 };
 
-// Reads all files (directories are walked for *.jsonl and *.ndjson) and returns the calls as events
-// in order of time.
+// Reads all files (directories are walked for *.jsonl, *.ndjson and session-*.json) and returns the
+// calls as events in order of time.
 [[nodiscard]] Result<std::vector<audit::Event>> read_history(const std::vector<std::string>& paths,
                                                              const ImportOptions& options,
                                                              ImportReport& report);

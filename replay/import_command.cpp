@@ -17,16 +17,44 @@ namespace {
 
 struct Options {
   std::vector<std::string> logs;
-  std::string output = "-", host, user;
+  std::string form, output = "-", host, user, until;
   bool no_redaction = false;
 };
+
+void tell(const ImportReport& report, std::uint64_t written, const std::string& form) {
+  const auto number = [](std::uint64_t count) { return static_cast<unsigned long long>(count); };
+  std::fprintf(stderr,
+               "imported %llu calls from %llu lines of %llu files; %llu repeats, %llu lines "
+               "without a call, %llu bad lines\n",
+               number(written), number(report.lines), number(report.files),
+               number(report.duplicates), number(report.without_call), number(report.bad_lines));
+  if (report.too_late > 0)
+    std::fprintf(stderr, "%llu calls from --until on were left out\n", number(report.too_late));
+  if (report.no_directory > 0) {
+    std::fprintf(stderr, "%llu calls name no directory: relative paths in them can't be decided\n",
+                 number(report.no_directory));
+  }
+  if (written == 0 && report.lines > 0 && form != "auto") {
+    std::fprintf(stderr, "no call of the form %s was found; `lilith import auto` tells the form\n",
+                 form.c_str());
+  }
+  for (const std::string& problem : report.problems)
+    std::fprintf(stderr, "  %s\n", problem.c_str());
+}
 
 int run(Options options) {
   utsname names{};
   ::uname(&names);
   if (options.host.empty()) options.host = names.nodename;
+  ImportOptions import{options.host, options.user, options.form};
+  if (!options.until.empty()) {
+    const bool is_day = options.until.size() == std::string_view("2026-01-31").size();
+    const auto until = parse_time(options.until + (is_day ? "T00:00:00Z" : ""));
+    if (!until) return complain("--until: " + until.error().message);
+    import.until = *until;
+  }
   ImportReport report;
-  auto events = read_history(options.logs, {options.host, options.user}, report);
+  auto events = read_history(options.logs, import, report);
   if (!events) return complain(events.error().message);
   // Standard output gets a chain as well: through a log of its own that is copied out.
   const bool to_stdout = options.output == "-";
@@ -58,18 +86,7 @@ int run(Options options) {
     std::filesystem::remove_all(directory, ignored);
     if (!content || !put) return complain("cannot write to standard output");
   }
-  std::fprintf(stderr,
-               "imported %llu calls from %llu lines of %llu files; %llu repeats, %llu lines "
-               "without a call, %llu bad "
-               "lines\n",
-               static_cast<unsigned long long>(written),
-               static_cast<unsigned long long>(report.lines),
-               static_cast<unsigned long long>(report.files),
-               static_cast<unsigned long long>(report.duplicates),
-               static_cast<unsigned long long>(report.without_call),
-               static_cast<unsigned long long>(report.bad_lines));
-  for (const std::string& problem : report.problems)
-    std::fprintf(stderr, "  %s\n", problem.c_str());
+  tell(report, written, options.form);
   return report.bad_lines > 0 ? kInputIncomplete : kGood;
 }
 
@@ -77,21 +94,23 @@ int run(Options options) {
 
 int import_command(int argc, char** argv) {
   Options options;
-  std::string form;
   Arguments arguments("Turns history that agents keep into audit events.", "lilith import");
   arguments
-      .option(
-          "form", &form,
-          "claude-code (its transcripts) or neutral (docs/replay.md); both are told apart by line")
+      .option("form", &options.form,
+              "whose history it is: claude-code, codex, copilot-cli (and VS Code's transcripts), "
+              "gemini-cli, neutral (docs/replay.md), or auto: told by each line")
       .required()
-      .one_of({"claude-code", "neutral"});
+      .one_of(history_form_names());
   arguments
       .option("paths", &options.logs,
-              "files, or directories that are walked for *.jsonl and *.ndjson")
+              "files, or directories that are walked for *.jsonl, *.ndjson and session-*.json")
       .required();
   arguments.option("--output", &options.output, "log to append to (default: standard output)");
   arguments.option("--host", &options.host, "host of transcripts (default: this one)");
   arguments.option("--user", &options.user, "user where no path tells it");
+  arguments.option("--until", &options.until,
+                   "leave out calls from this day or time (UTC) on, since when the hook has "
+                   "recorded them itself");
   arguments.flag("--no-redaction", options.no_redaction, "keep secrets that commands contain");
   arguments.footer("Exit codes: 0 imported, 2 wrong usage, 3 lines that could not be read.");
   if (const auto code = arguments.parse(argc, argv)) return *code;

@@ -174,6 +174,7 @@ std::string quality_table(const Plan& plan) {
   count("of them imported history", q.imported);
   count("of them undecidable (cut or redacted)", q.unknown);
   count("left out: repeats by id", q.duplicates);
+  count("left out: in the log and in imported history", q.in_both);
   count("left out: refused by a person", q.refused);
   count("lines that are no events", plan.input.unreadable);
   count("files with a torn end", plan.input.torn);

@@ -177,6 +177,9 @@ std::string to_markdown(const Plan& plan) {
       "active days; left out {} repeats and {} refused calls; {} lines were no events.\n",
       q.calls, q.imported, q.unknown, plan.developers, plan.hosts, plan.days.size(), q.duplicates,
       q.refused, plan.input.unreadable);
+  if (q.in_both > 0)
+    out +=
+        fmt::format("{} calls are in the log and in imported history: counted once.\n", q.in_both);
   out += "\n## Forecast\n\n" + cell(plan.forecast_sentence) + "\n";
   for (const std::string& note : plan.gate.notes) out += "\nNote: " + cell(note) + "\n";
   out += "\n## What is denied most\n\n| tool and target | calls |\n|---|---|\n";

@@ -1,6 +1,6 @@
 #include "replay/recording.hpp"
 
-#include "replay/replay.hpp"
+#include "replay/intake.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -8,7 +8,6 @@
 #include <chrono>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace lilith::replay {
 namespace {
@@ -24,43 +23,6 @@ struct TextHash {
   }
 };
 using TextMap = std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
-
-std::string_view detail_of(const Event& event, std::string_view key) {
-  for (const auto& [name, value] : event.detail) {
-    if (name == key) return value;
-  }
-  return {};
-}
-
-// Everything that a decision looks at, in one string.
-void make_key(const Event& event, std::string& key) {
-  key.clear();
-  const auto append = [&key](std::string_view text) {
-    key += text;
-    key.push_back('\x1F');
-  };
-  append(event.agent);
-  append(event.tool);
-  append(event.server);
-  append(audit::name(event.call.kind));
-  append(event.call.command);
-  append(event.call.arguments);
-  append(event.call.undecidable);
-  for (const std::string& path : event.call.paths) append(path);
-  append("");
-  for (const std::string& url : event.call.urls) append(url);
-  append("");
-  append(event.facts.user);
-  append(event.facts.home);
-  append(event.facts.cwd);
-  for (const audit::PathFact& fact : event.facts.paths) {
-    append(fact.given);
-    append(fact.resolved);
-    append(fact.reason);
-  }
-  append("");
-  for (const std::string& program : event.facts.trusted_programs) append(program);
-}
 
 struct UseKey {
   std::uint32_t call, developer, session;
@@ -204,7 +166,8 @@ std::string with_home(std::string_view path, const audit::Facts& facts) {
 struct Recording::Index {
   TextMap calls, developers;
   std::unordered_map<UseKey, std::uint32_t, UseHash> uses;
-  std::unordered_set<std::string> ids;
+  Repeats repeats;
+  HashTable use_of_call;  // by call id: history and a log may each know half of what became of it
   std::string key;
 };
 
@@ -221,31 +184,34 @@ std::uint32_t Recording::developer_of(const Event& event) {
   return entry->second;
 }
 
-void Recording::add(const Event& event) {
-  ++quality_.events;
+bool Recording::is_new(const Event& event, Hash128 call_id) {
   const bool imported = event.type == EventType::kImported;
-  if (event.type != EventType::kDecision && !imported) {
-    ++quality_.other_events;
-    return;
+  const Hash128 id = event.id.empty() ? Hash128{} : keyed_hash(event.id);
+  switch (index_->repeats.see(id, call_id, imported)) {
+    case Repeats::Seen::kNew:
+      return true;
+    case Repeats::Seen::kRepeat:
+      ++quality_.duplicates;
+      return false;
+    case Repeats::Seen::kInBoth:
+      break;
   }
-  if (!event.id.empty() && !index_->ids.insert(event.id).second) {
-    ++quality_.duplicates;
-    return;
+  ++quality_.in_both;
+  // The log knows that it was blocked, history that a person refused it: neither is evidence.
+  if (const std::uint32_t use = index_->use_of_call.find(call_id); use != HashTable::kNone) {
+    if (event.action == audit::Action::kDenied) ++uses_[use].blocked;
+    if (refused_by_person(event)) ++uses_[use].refused;
   }
-  if (imported && detail_of(event, "outcome") == "rejected") {
-    ++quality_.refused;
-    return;
-  }
-  quality_.first = quality_.calls == 0 ? event.time : std::min(quality_.first, event.time);
-  quality_.last = std::max(quality_.last, event.time);
-  ++quality_.calls;
-  if (imported) ++quality_.imported;
+  return false;
+}
+
+std::uint32_t Recording::call_of(const Event& event) {
   const bool unknown = !why_unknown(event).empty();
   if (unknown) {
     ++quality_.unknown;
     index_->key = "unknown";  // activity, without a call that could be decided
   } else {
-    make_key(event, index_->key);
+    make_call_key(event, index_->key);
   }
   const auto [entry, fresh] =
       index_->calls.emplace(index_->key, static_cast<std::uint32_t>(calls_.size()));
@@ -257,12 +223,35 @@ void Recording::add(const Event& event) {
     }
     calls_.push_back(std::move(call));
   }
+  return entry->second;
+}
+
+void Recording::add(const Event& event) {
+  ++quality_.events;
+  const bool imported = event.type == EventType::kImported;
+  if (event.type != EventType::kDecision && !imported) {
+    ++quality_.other_events;
+    return;
+  }
+  const Hash128 call_id = call_id_hash(event.agent, event.call_id);
+  if (!is_new(event, call_id)) return;
+  if (refused_by_person(event)) {
+    ++quality_.refused;
+    return;
+  }
+  quality_.first = quality_.calls == 0 ? event.time : std::min(quality_.first, event.time);
+  quality_.last = std::max(quality_.last, event.time);
+  ++quality_.calls;
+  if (imported) ++quality_.imported;
   const auto local = event.time + std::chrono::minutes(utc_offset_minutes_);
   const auto day = static_cast<std::int32_t>(
       std::chrono::floor<std::chrono::days>(local).time_since_epoch().count());
-  const UseKey key{entry->second, developer_of(event), sessions_.id(event.session), day};
+  const UseKey key{call_of(event), developer_of(event), sessions_.id(event.session), day};
   const auto [use, first] = index_->uses.emplace(key, static_cast<std::uint32_t>(uses_.size()));
-  if (first) uses_.push_back({key.call, key.developer, key.session, key.day, 0, 0, event.time});
+  if (first) {
+    uses_.push_back({key.call, key.developer, key.session, key.day, 0, 0, 0, event.time});
+  }
+  if (call_id != Hash128{}) index_->use_of_call.insert(call_id, use->second);
   Use& counted = uses_[use->second];
   ++counted.events;
   if (event.action == audit::Action::kDenied) ++counted.blocked;

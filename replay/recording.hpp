@@ -5,6 +5,7 @@
 // Memory grows with the distinct calls and (call, developer, day, session), not with the events.
 
 #include "audit/event.hpp"
+#include "replay/hash.hpp"
 #include "rules/decide.hpp"
 
 #include <cstdint>
@@ -60,11 +61,13 @@ struct Use {
   std::int32_t day = 0;
   std::uint32_t events = 0;
   std::uint32_t blocked = 0;  // of the events, blocked when they happened
+  std::uint32_t refused = 0;  // of the events, let through and then refused by a person
   WallTime first{};
 };
 
 struct RecordingQuality {
   std::uint64_t events = 0, calls = 0, imported = 0, other_events = 0, duplicates = 0;
+  std::uint64_t in_both = 0;  // calls of the log that imported history holds as well; once counted
   std::uint64_t refused = 0;  // by a person or the agent's own rules; they are no calls here
   std::uint64_t unknown = 0;
   WallTime first{}, last{};
@@ -93,6 +96,9 @@ class Recording {
 
  private:
   struct Index;
+  // Whether it counts; what a repeat knows beyond the event that was counted is added to that.
+  [[nodiscard]] bool is_new(const audit::Event& event, Hash128 call_id);
+  std::uint32_t call_of(const audit::Event& event);
   std::uint32_t developer_of(const audit::Event& event);
 
   std::int32_t utc_offset_minutes_;

@@ -1,5 +1,7 @@
 #include "replay/replay.hpp"
 
+#include "replay/intake.hpp"
+
 #include <algorithm>
 
 namespace lilith::replay {
@@ -25,7 +27,7 @@ struct Replayer::Impl {
 
   Summary summary;
   HashTable classes;  // by key of the call
-  HashSet ids;
+  Repeats repeats;
   // Of the event before: most events repeat them.
   std::string chain, host, user;
   SeqRanges* chain_seqs = nullptr;
@@ -76,9 +78,15 @@ void Replayer::Impl::count(const Observation& one) {
     ++quality.other_events;
     return;
   }
-  if (one.id != Hash128{} && !ids.insert(one.id)) {
-    ++quality.duplicates;
-    return;
+  switch (repeats.see(one.id, one.call_id, one.imported)) {
+    case Repeats::Seen::kNew:
+      break;
+    case Repeats::Seen::kRepeat:
+      ++quality.duplicates;
+      return;
+    case Repeats::Seen::kInBoth:
+      ++quality.in_both;
+      return;
   }
   if (one.kind == Observation::Kind::kRefused) {
     ++quality.refused_by_person;

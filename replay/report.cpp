@@ -145,6 +145,10 @@ void append_quality(std::string& out, const Summary& summary) {
   out += fmt::format("\n  left out: {} of other kinds, {} by the same id, {} refused by a person\n",
                      plural(q.other_events, "event"), plural(q.duplicates, "repeat"),
                      plural(q.refused_by_person, "call"));
+  if (q.in_both > 0) {
+    out += fmt::format("  in the log and in imported history, counted once: {}\n",
+                       plural(q.in_both, "call"));
+  }
   for (std::size_t i = 0; i < kUnknowns; ++i) {
     if (q.unknown[i] == 0) continue;
     out += fmt::format("  unknown: {}, since {}\n", plural(q.unknown[i], "call"),
@@ -173,6 +177,7 @@ void write_quality(json::Writer& writer, const Summary& summary) {
   writer.key("quality").begin_object();
   writer.member("events", q.events).member("decided", q.decided).member("imported", q.imported);
   writer.member("other_events", q.other_events).member("duplicates", q.duplicates);
+  writer.member("in_log_and_history", q.in_both);
   writer.member("refused_by_person", q.refused_by_person).member("unknown", q.unknown_in_all());
   writer.member("hosts", summary.hosts_with_calls());
   writer.member("users", static_cast<std::uint64_t>(summary.users.size()));

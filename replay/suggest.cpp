@@ -223,7 +223,7 @@ void Learner::gather() {
       known->second = needs_of(recorded);
       if (known->second && names_blocked(*known->second, recorded)) known->second.reset();
     }
-    if (use.blocked > 0 || !known->second) {
+    if (use.blocked > 0 || use.refused > 0 || !known->second) {
       out_.calls_blocked += use.events;
       continue;
     }

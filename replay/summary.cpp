@@ -399,6 +399,7 @@ Result<void> Summary::merge(const Summary& other) {
   quality.imported += other.quality.imported;
   quality.other_events += other.quality.other_events;
   quality.duplicates += other.quality.duplicates;
+  quality.in_both += other.quality.in_both;
   quality.refused_by_person += other.quality.refused_by_person;
   for (std::size_t i = 0; i < kUnknowns; ++i) quality.unknown[i] += other.quality.unknown[i];
   for (const auto& [id, ranges] : other.chains) {

@@ -46,6 +46,8 @@ struct Quality {
   std::uint64_t imported = 0;           // of those, history that was not decided when it happened
   std::uint64_t other_events = 0;       // log_opened and the like
   std::uint64_t duplicates = 0;         // the same id again; counted once
+  std::uint64_t in_both = 0;            // calls of the log that imported history holds as well, by
+                                        // the agent's id of the call; counted once
   std::uint64_t refused_by_person = 0;  // imported calls that a person or the agent's own rules
                                         // refused; left out
   std::array<std::uint64_t, kUnknowns> unknown{};

@@ -27,6 +27,7 @@ void write_quality(json::Writer& writer, const Quality& q) {
   writer.key("quality").begin_object();
   writer.member("events", q.events).member("decided", q.decided).member("imported", q.imported);
   writer.member("other_events", q.other_events).member("duplicates", q.duplicates);
+  writer.member("in_log_and_history", q.in_both);
   writer.member("refused_by_person", q.refused_by_person).key("unknown").begin_array();
   for (const std::uint64_t count : q.unknown) writer.value(count);
   writer.end_array();
@@ -107,6 +108,7 @@ void read_quality(Members m, Quality& q) {
   q.imported = m.count("imported");
   q.other_events = m.count("other_events");
   q.duplicates = m.count("duplicates");
+  q.in_both = m.count("in_log_and_history");
   q.refused_by_person = m.count("refused_by_person");
   std::size_t at = 0;
   m.each("unknown", [&](json::View one) {

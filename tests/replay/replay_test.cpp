@@ -4,6 +4,7 @@
 #include "replay/replay.hpp"
 
 #include "audit/codec.hpp"
+#include "replay/intake.hpp"
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
 #include "tests/replay/traffic_log.hpp"
