@@ -80,7 +80,9 @@ int run(Options options) {
     ++written;
   }
   if (to_stdout) {
-    const auto content = read_file(log_options.path, std::size_t{1} << 40);
+    // Without a call there is no file.
+    const auto content =
+        written > 0 ? read_file(log_options.path, std::size_t{1} << 40) : Result<std::string>("");
     const auto put = content ? write_all(STDOUT_FILENO, *content) : Result<void>();
     std::error_code ignored;
     std::filesystem::remove_all(directory, ignored);

@@ -102,5 +102,23 @@ TEST_F(ReplayCommands, EndWithTheDocumentedCodes) {
   }
 }
 
+TEST_F(ReplayCommands, ImportSaysWhatItFoundAndWhatToDoWhereItFoundNothing) {
+  const std::string history = std::string(LILITH_SOURCE_DIR) + "/tests/replay/history";
+  const auto all = replay({"import", "auto", history, "--host", "ws-7"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.err, HasSubstr("imported 20 calls from 48 lines of 6 files; 1 repeats"));
+  EXPECT_THAT(all.out, HasSubstr("pytest tests/test_cart.py"));
+  EXPECT_THAT(all.out, testing::Not(HasSubstr("make the cart test pass")));  // a prompt
+  EXPECT_THAT(all.out, testing::Not(HasSubstr("Success. Updated")));         // an output
+  const auto none = replay({"import", "neutral", history});
+  EXPECT_EQ(none.exit_code, 0) << none.err;
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, HasSubstr("no call of the form neutral was found"));
+  const auto early = replay({"import", "codex", history, "--until", "2026-02-01"});
+  EXPECT_THAT(early.err, HasSubstr("8 calls from --until on were left out"));
+  EXPECT_EQ(replay({"import", "codex", history, "--until", "soon"}).exit_code, 2);
+  EXPECT_EQ(replay({"import", "aider", history}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace lilith
