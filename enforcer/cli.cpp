@@ -13,6 +13,7 @@
 #include "enforcer/policy_place.hpp"
 #include "enforcer/proxy/proxy_main.hpp"
 #include "enforcer/run/run_main.hpp"
+#include "enforcer/setup/install.hpp"
 #include "enforcer/show.hpp"
 
 #include <CLI/CLI.hpp>
@@ -40,6 +41,8 @@ constexpr std::array kCommands{
     CommandRow{"hook",
                "one agent hook event on standard input -> verdict; the event is logged first",
                nullptr},
+    CommandRow{"install", "put the hook into an agent's own settings file", nullptr},
+    CommandRow{"uninstall", "take it out again: the file is as it was before", nullptr},
     CommandRow{"mcp", "an MCP server behind the policy: tools/call and resources/read are decided",
                nullptr},
     CommandRow{"proxy", "a forward proxy: where connections may go is decided before they are made",
@@ -200,6 +203,8 @@ class CommandLine {
     add_mcp();
     add_proxy();
     add_run();
+    add_install();
+    add_uninstall();
   }
   int run(int argc, char** argv) {
     try {
@@ -313,6 +318,40 @@ class CommandLine {
         ->allow_extra_args(false);
     added->add_option("CMD", run_.command, "-- and the program with its arguments")->required();
   }
+  void add_place(CLI::App& command) {
+    command
+        .add_option(
+            "AGENT", install_.agent,
+            "claude-code, copilot-cli, vscode-copilot, cursor, codex, gemini-cli or windsurf")
+        ->required();
+    command.add_option("--scope", install_.scope, "user (default), project or managed")
+        ->check(CLI::IsMember({"user", "project", "managed"}));
+    command.add_option("--project", install_.project, "the project's folder (this one)");
+    command.add_option("--home", install_.home, "another user's home directory");
+    command.add_option("--file", install_.file, "the settings file itself, instead of a scope");
+    command.add_flag("--dry-run", install_.dry_run, "print the change as a diff and make none");
+  }
+  void add_install() {
+    auto* added = command(
+        app_, "install",
+        "Puts the hook into the agent's own settings file: all else in it keeps its bytes, and "
+        "what was there before is kept beside it as FILE.before-lilith. docs/agents.md",
+        [this] { return setup::install_main(install_); });
+    add_place(*added);
+    added->add_option("--program", install_.program,
+                      "the hook's program (lilith-hook beside this one, else this one)");
+    added->add_option("--policy", install_.policy, "a policy for this hook only");
+    added->add_option("--recorder", install_.recorder, "socket of a recorder");
+    added->add_flag("--audit-rollout", install_.rollout,
+                    "errors of the hook let tools run; refused once a policy was enforced here");
+  }
+  void add_uninstall() {
+    auto* added = command(app_, "uninstall",
+                          "Takes the hook out again; where nothing else was changed since, the "
+                          "file has its bytes from before.",
+                          [this] { return setup::uninstall_main(install_); });
+    add_place(*added);
+  }
 
   CLI::App app_;
   const char* version_;
@@ -322,6 +361,7 @@ class CommandLine {
   mcp::McpArguments mcp_;
   proxy::ProxyArguments proxy_;
   run::RunArguments run_;
+  setup::InstallArguments install_;
   std::vector<std::string> logs_;
   std::size_t last_ = 10;
   bool from_start_ = false, json_ = false, follow_ = false;

@@ -21,7 +21,7 @@ constexpr std::size_t kCrashStackBytes = std::size_t{64} * 1024;
 // Plain memory that the handlers read; written before they are installed.
 struct Prepared {
   std::array<agents::Answer, kCauses> deny;
-  std::array<std::string, kCauses> complaint;
+  std::array<agents::Answer, kCauses> let_through;
 };
 Prepared* prepared = nullptr;
 volatile std::sig_atomic_t lets_through_now = 0;
@@ -68,14 +68,11 @@ void answer_for(Cause cause) {
   if (exit_code_now != kNotAnswered) ::_exit(static_cast<int>(exit_code_now));
   const auto index = static_cast<std::size_t>(cause);
   const bool lets_through = lets_through_now != 0;
-  const agents::Answer& answer = prepared->deny[index];
-  exit_code_now = lets_through ? 0 : answer.exit_code;
-  if (lets_through) {
-    put(STDERR_FILENO, prepared->complaint[index]);
-  } else {
-    put(STDERR_FILENO, answer.standard_error);
-    put(STDOUT_FILENO, answer.standard_output);
-  }
+  const agents::Answer& answer =
+      lets_through ? prepared->let_through[index] : prepared->deny[index];
+  exit_code_now = answer.exit_code;
+  put(STDERR_FILENO, answer.standard_error);
+  put(STDOUT_FILENO, answer.standard_output);
   exit_soon();
   leave_incident(cause, lets_through);
   ::_exit(static_cast<int>(exit_code_now));
@@ -98,7 +95,8 @@ void arm_guard(agents::Agent agent, std::chrono::milliseconds deadline) {
   for (std::size_t i = 0; i < kCauses; ++i) {
     const std::string reason(reason_of(static_cast<Cause>(i)));
     answers.deny[i] = agents::deny_answer(agent, reason);
-    answers.complaint[i] = "lilith: " + reason + "; let through in audit mode\n";
+    answers.let_through[i] = agents::allow_answer(agent);
+    answers.let_through[i].standard_error = "lilith: " + reason + "; let through in audit mode\n";
   }
   prepared = &answers;
   static std::array<std::byte, kCrashStackBytes> crash_stack;

@@ -113,7 +113,11 @@ agents::Answer guarded(const HookOptions& options) {
   } catch (...) {
     why = "internal error";
   }
-  if (guard_lets_through()) return {0, {}, "lilith: " + why + "; let through in audit mode\n"};
+  if (guard_lets_through()) {
+    agents::Answer answer = agents::allow_answer(options.agent);
+    answer.standard_error = "lilith: " + why + "; let through in audit mode\n";
+    return answer;
+  }
   return agents::deny_answer(options.agent, why);
 }
 
@@ -122,7 +126,9 @@ agents::Answer guarded(const HookOptions& options) {
 std::string hook_help() {
   return "lilith hook --agent NAME [options]: one hook event on standard input -> a verdict\n"
          "\n"
-         "  --agent NAME       claude_code, vscode_copilot or gh_copilot_cli (hyphens will do)\n"
+         "  --agent NAME       claude_code, vscode_copilot, gh_copilot_cli, cursor, codex, "
+         "gemini_cli\n"
+         "                     or windsurf (hyphens will do)\n"
          "  --policy FILE      else $LILITH_POLICY, /etc/lilith/lilith-policy.yaml,\n"
          "                     ~/.config/lilith/lilith-policy.yaml; a root-owned policy under "
          "/etc\n"

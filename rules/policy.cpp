@@ -174,7 +174,7 @@ void ToolSection::compile() {
 // list of protected writes).
 const PathPatternSet& agent_config_patterns() {
   static const PathPatternSet set = [] {
-    constexpr std::array<std::string_view, 43> kPatterns{"**/.git/hooks/**",
+    constexpr std::array<std::string_view, 47> kPatterns{"**/.git/hooks/**",
                                                          "**/.git/config.worktree",
                                                          "**/.config/git/**",
                                                          "**/.cargo/config",
@@ -199,6 +199,10 @@ const PathPatternSet& agent_config_patterns() {
                                                          "**/.github/copilot/**",
                                                          "**/.codex/**",
                                                          "**/.gemini/settings.json",
+                                                         "**/.windsurf/hooks.json",
+                                                         "**/.codeium/windsurf/hooks.json",
+                                                         "**/.codeium/windsurf/mcp_config.json",
+                                                         "**/.copilot/mcp-config.json",
                                                          "**/.envrc",
                                                          "**/.npmrc",
                                                          "**/.cargo/config.toml",

@@ -14,10 +14,18 @@
 
 namespace lilith::agents {
 
-enum class Agent { kClaudeCode, kVsCodeCopilot, kGhCopilotCli };
+enum class Agent {
+  kClaudeCode,
+  kVsCodeCopilot,
+  kGhCopilotCli,
+  kCursor,
+  kCodex,
+  kGeminiCli,
+  kWindsurf
+};
 
-// Spelled as in a policy (claude_code, vscode_copilot, gh_copilot_cli); hyphens and the short forms
-// copilot-cli and vscode-copilot are accepted.
+// Spelled as in a policy (claude_code, vscode_copilot, gh_copilot_cli, cursor, codex, gemini_cli,
+// windsurf); hyphens and the short forms copilot-cli, vscode-copilot and gemini are accepted.
 [[nodiscard]] std::optional<Agent> agent_from_name(std::string_view name);
 [[nodiscard]] std::string_view name(Agent agent);
 [[nodiscard]] std::vector<std::string_view> agent_names();
@@ -25,7 +33,7 @@ enum class Agent { kClaudeCode, kVsCodeCopilot, kGhCopilotCli };
 // One hook event, in one shape for all agents.
 struct HookEvent {
   std::string hook;      // the agent's own event name
-  bool decides = false;  // a tool is about to run and waits for the answer (PreToolUse, preToolUse)
+  bool decides = false;  // a tool is about to run and waits for the answer (PreToolUse, ...)
   std::string session;
   std::string cwd;
   std::string call_id;
@@ -46,6 +54,8 @@ struct MappedCall {
 };
 [[nodiscard]] MappedCall map_call(std::string_view agent_name, std::string_view tool,
                                   json::View input, std::string_view cwd);
+// A call of an MCP tool, whatever its name.
+[[nodiscard]] MappedCall map_mcp_call(std::string_view server, json::View input);
 
 // What to print and how to exit, so that the agent honours it (docs/agents.md, "verdicts").
 struct Answer {

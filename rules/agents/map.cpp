@@ -41,7 +41,7 @@ enum class Shape {
 struct ToolRow {
   std::string_view tool;
   Shape shape;
-  std::string_view pattern_key = "";  // kReadGlob: where the pattern is
+  std::string_view key = "";  // kReadGlob: where the pattern is; kCommand: where the command is
 };
 
 constexpr std::array kClaudeTools{
@@ -92,7 +92,6 @@ constexpr std::array kCopilotTools{
     ToolRow{"apply_patch", Shape::kPatch},
     ToolRow{"web_fetch", Shape::kUrl},
 };
-// History of other agents reaches us by import only; no hook adapter is claimed for them.
 constexpr std::array kGeminiTools{
     ToolRow{"run_shell_command", Shape::kCommand},
     ToolRow{"read_file", Shape::kReadPath},
@@ -120,6 +119,11 @@ constexpr std::array kCursorTools{
     ToolRow{"StrReplace", Shape::kWritePath},
     ToolRow{"Delete", Shape::kWritePath},
 };
+constexpr std::array kWindsurfTools{
+    ToolRow{"run_command", Shape::kCommand, "command_line"},
+    ToolRow{"read_code", Shape::kReadPath},
+    ToolRow{"write_code", Shape::kWritePaths},
+};
 
 const ToolRow* find_in(std::span<const ToolRow> rows, std::string_view tool) {
   for (const ToolRow& row : rows) {
@@ -132,6 +136,7 @@ const ToolRow* row_of(std::string_view agent, std::string_view tool) {
   if (agent == "gemini_cli") return find_in(kGeminiTools, tool);
   if (agent == "codex") return find_in(kCodexTools, tool);
   if (agent == "cursor") return find_in(kCursorTools, tool);
+  if (agent == "windsurf") return find_in(kWindsurfTools, tool);
   if (agent == "vscode_copilot" || agent == "gh_copilot_cli") {
     const ToolRow* row =
         agent == "vscode_copilot" ? find_in(kVsCodeTools, tool) : find_in(kCopilotTools, tool);
@@ -370,9 +375,9 @@ std::string quote(std::string_view word) {
   return out + "'";
 }
 
-void read_command(View input, Call& call) {
+void read_command(View input, Call& call, std::string_view key = "command") {
   call.kind = OperationKind::kRunCommand;
-  const auto command = input.find("command");
+  const auto command = input.find(key.empty() ? "command" : key);
   if (command && command->is_array()) {  // Codex: an argv
     command->each_element([&call](View word) {
       const auto text = word.string();
@@ -496,7 +501,7 @@ void apply_shape(const ToolRow& row, View input, std::string_view cwd, MappedCal
   Call& call = mapped.call;
   switch (row.shape) {
     case Shape::kCommand:
-      return read_command(input, call);
+      return read_command(input, call, row.key);
     case Shape::kTask:
       return read_task(input, call);
     case Shape::kReadPath:
@@ -504,7 +509,7 @@ void apply_shape(const ToolRow& row, View input, std::string_view cwd, MappedCal
     case Shape::kReadTree:
       return read_path(input, OperationKind::kReadFile, cwd, call);
     case Shape::kReadGlob:
-      return read_glob(input, row.pattern_key, cwd, call);
+      return read_glob(input, row.key, cwd, call);
     case Shape::kReadGlobs:
       return read_globs(input, cwd, call);
     case Shape::kWritePath:
@@ -558,14 +563,19 @@ bool is_mcp_name(std::string_view agent, std::string_view tool) {
 
 }  // namespace
 
+MappedCall map_mcp_call(std::string_view server, View input) {
+  MappedCall mapped;
+  read_unknown(input, mapped.call);
+  mapped.call.kind = OperationKind::kMcpTool;
+  mapped.server = server;
+  return mapped;
+}
+
 MappedCall map_call(std::string_view agent_name, std::string_view tool, View input,
                     std::string_view cwd) {
   MappedCall mapped;
   if (is_mcp_name(agent_name, tool)) {
-    read_unknown(input, mapped.call);
-    mapped.call.kind = OperationKind::kMcpTool;
-    mapped.server = mcp_server_of(tool);
-    return mapped;
+    return map_mcp_call(mcp_server_of(tool), input);
   }
   const ToolRow* row = row_of(agent_name, tool);
   if (row == nullptr) {

@@ -289,7 +289,11 @@ INSTANTIATE_TEST_SUITE_P(
         MapCase{"codex", "apply_patch", R"({"command":"*** Add File: x\n+y"})",
                 "write_file paths=x"},
         MapCase{"cursor", "Shell", R"({"command":"ls"})", "run_command command=ls"},
-        MapCase{"cursor", "Delete", R"({"file_path":"/a"})", "write_file paths=/a"}),
+        MapCase{"cursor", "Delete", R"({"file_path":"/a"})", "write_file paths=/a"},
+        MapCase{"windsurf", "run_command", R"({"command_line":"ls"})", "run_command command=ls"},
+        MapCase{"windsurf", "write_code", R"({"file_path":"/a","edits":[{"new_string":"x"}]})",
+                "write_file paths=/a"},
+        MapCase{"windsurf", "read_code", R"({"file_path":"/d"})", "read_file paths=/d"}),
     case_name);
 
 TEST(MapCall, RefusesMoreTargetsThanItsBound) {

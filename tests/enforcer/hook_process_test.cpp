@@ -105,6 +105,99 @@ std::vector<HookCase> cases_of(const Dialect& d) {
   return cases;
 }
 
+// The agents whose forms differ more: an event begins with `head` and goes on as the row says.
+struct OtherAgent {
+  const char* agent;
+  const char* head;
+};
+constexpr OtherAgent kOtherAgents[] = {
+    {"codex",
+     R"({"session_id":"s1","turn_id":"u1","agent_id":"sub1","transcript_path":null,"cwd":"/nowhere","hook_event_name":"PreToolUse","model":"m","permission_mode":"default","tool_use_id":"t1",)"},
+    {"gemini_cli",
+     R"({"session_id":"s1","transcript_path":"/t","cwd":"/nowhere","hook_event_name":"BeforeTool","timestamp":"2026-01-01T00:00:00Z",)"},
+    {"cursor",
+     R"({"conversation_id":"s1","generation_id":"g1","workspace_roots":["/nowhere"],"cursor_version":"3.1","hook_event_name":)"},
+    {"windsurf",
+     R"({"trajectory_id":"s1","execution_id":"e1","timestamp":"2026-01-01T00:00:00Z","agent_action_name":)"},
+};
+void PrintTo(const OtherAgent& one, std::ostream* out) { *out << one.agent; }
+
+struct OtherCase {
+  const char* agent;  // "" for each of them
+  const char* name;
+  const char* policy;
+  const char* rest;  // "" for an input of nothing
+};
+constexpr OtherCase kOtherCases[] = {
+    {"codex", "command allowed", "enforce",
+     R"("tool_name":"Bash","tool_input":{"command":"git status"}})"},
+    {"codex", "command denied", "enforce",
+     R"("tool_name":"Bash","tool_input":{"command":"make"}})"},
+    {"codex", "would be denied", "audit", R"("tool_name":"Bash","tool_input":{"command":"make"}})"},
+    {"codex", "patch of two files", "enforce",
+     R"("tool_name":"apply_patch","tool_input":{"command":"*** Begin Patch\n*** Update File: %s/work/a\n*** Add File: /etc/b\n*** End Patch"}})"},
+    {"codex", "MCP tool", "enforce", R"("tool_name":"mcp__github__list","tool_input":{}})"},
+    {"codex", "unknown tool", "enforce", R"("tool_name":"exec","tool_input":{"code":"x"}})"},
+    {"gemini_cli", "command allowed", "enforce",
+     R"("tool_name":"run_shell_command","tool_input":{"command":"git status"}})"},
+    {"gemini_cli", "command denied", "enforce",
+     R"("tool_name":"run_shell_command","tool_input":{"command":"make","dir_path":"/tmp"}})"},
+    {"gemini_cli", "would be denied", "audit",
+     R"("tool_name":"run_shell_command","tool_input":{"command":"make"}})"},
+    {"gemini_cli", "two files", "enforce",
+     R"("tool_name":"read_many_files","tool_input":{"include":["%s/work/a","/etc/b"]}})"},
+    {"gemini_cli", "URLs of a prompt", "enforce",
+     R"("tool_name":"web_fetch","tool_input":{"prompt":"compare https://ok.example/a with https://evil.example/b"}})"},
+    {"gemini_cli", "MCP tool", "enforce",
+     R"("tool_name":"mcp_github_list","tool_input":{},"mcp_context":{"server_name":"github","tool_name":"list","command":"npx"}})"},
+    {"gemini_cli", "unknown tool", "enforce",
+     R"("tool_name":"save_memory","tool_input":{"fact":"x"}})"},
+    {"cursor", "command allowed", "enforce",
+     R"("beforeShellExecution","command":"git status","cwd":""})"},
+    {"cursor", "command denied", "enforce",
+     R"("beforeShellExecution","command":"make","cwd":"/tmp"})"},
+    {"cursor", "would be denied", "audit", R"("beforeShellExecution","command":"make","cwd":""})"},
+    {"cursor", "tool", "enforce",
+     R"("preToolUse","tool_name":"Shell","tool_input":{"command":"git log"},"tool_use_id":"t1"})"},
+    {"cursor", "file read", "enforce",
+     R"("beforeReadFile","file_path":"%s/work/x","content":"secret","attachments":[]})"},
+    {"cursor", "file not listed", "enforce",
+     R"("beforeReadFile","file_path":"/etc/passwd","content":"secret","attachments":[]})"},
+    {"cursor", "file written", "enforce",
+     R"("preToolUse","tool_name":"Write","tool_input":{"file_path":"/etc/b","contents":"secret"}})"},
+    {"cursor", "MCP tool", "enforce",
+     R"("beforeMCPExecution","tool_name":"list","tool_input":"{\"a\":1}","command":"npx","mcp_server_name":"github"})"},
+    {"cursor", "unknown tool", "enforce", R"("preToolUse","tool_name":"Task","tool_input":{}})"},
+    {"cursor", "prompt", "enforce", R"("beforeSubmitPrompt","prompt":"hello","attachments":[]})"},
+    {"windsurf", "command allowed", "enforce",
+     R"("pre_run_command","tool_info":{"command_line":"git status","cwd":"/nowhere"}})"},
+    {"windsurf", "command denied", "enforce",
+     R"("pre_run_command","tool_info":{"command_line":"make","cwd":"/nowhere"}})"},
+    {"windsurf", "would be denied", "audit",
+     R"("pre_run_command","tool_info":{"command_line":"make"}})"},
+    {"windsurf", "file read", "enforce",
+     R"("pre_read_code","tool_info":{"file_path":"%s/work/x"}})"},
+    {"windsurf", "file written", "enforce",
+     R"("pre_write_code","tool_info":{"file_path":"/etc/b","edits":[{"old_string":"a","new_string":"secret"}]}})"},
+    {"windsurf", "MCP tool", "enforce",
+     R"("pre_mcp_tool_use","tool_info":{"mcp_server_name":"github","mcp_tool_name":"create_issue","mcp_tool_arguments":{"title":"t"}}})"},
+    {"windsurf", "after the tool", "enforce",
+     R"("post_run_command","tool_info":{"command_line":"make"}})"},
+    {"", "empty input", "enforce", ""},
+    {"", "empty input in audit mode", "audit", ""},
+};
+std::vector<HookCase> cases_of(const OtherAgent& one) {
+  std::vector<HookCase> cases;
+  for (const OtherCase& c : kOtherCases) {
+    if (*c.agent != '\0' && std::string_view(c.agent) != one.agent) continue;
+    const std::string rest = c.rest;
+    cases.push_back({c.name, c.policy, rest.empty() ? rest : one.head + rest});
+  }
+  cases.push_back({"unknown event", "enforce",
+                   R"({"hook_event_name":"Whatever","agent_action_name":"Whatever"})"});
+  return cases;
+}
+
 std::string described(const ProcessResult& result, const std::vector<audit::Event>& events) {
   std::string out = "exit " + std::to_string(result.exit_code) + "\n";
   out += "stdout " + (result.out.empty() ? std::string("-\n") : result.out);
@@ -121,17 +214,15 @@ std::string described(const ProcessResult& result, const std::vector<audit::Even
   return out;
 }
 
-class HookOutput : public testing::TestWithParam<Dialect> {};
-TEST_P(HookOutput, IsExactlyWhatTheAgentHonours) {
-  const Dialect& d = GetParam();
+std::string said_and_recorded(const std::string& agent, const std::vector<HookCase>& cases) {
   std::string all;
-  for (const HookCase& c : cases_of(d)) {
+  for (const HookCase& c : cases) {
     const HookFolder folder;
     folder.write_policy({.mode = c.policy == "audit" ? "audit" : "enforce",
                          .tools_default = c.policy == "log" ? "log" : "deny",
                          .egress_default = c.policy == "log" ? "log" : "deny"});
-    const auto result = folder.hook(with_folder(c.input, folder.path()), d.agent);
-    ASSERT_EQ(result.signal, 0) << c.name;
+    const auto result = folder.hook(with_folder(c.input, folder.path()), agent);
+    EXPECT_EQ(result.signal, 0) << c.name;
     std::string text = described(result, folder.decisions());
     for (std::size_t at = text.find(folder.path()); at != std::string::npos;
          at = text.find(folder.path())) {
@@ -139,8 +230,24 @@ TEST_P(HookOutput, IsExactlyWhatTheAgentHonours) {
     }
     all += "== " + c.name + "\n" + text;
   }
-  expect_golden(std::string("hook-") + d.agent + ".txt", all);
+  return all;
 }
+
+class HookOutput : public testing::TestWithParam<Dialect> {};
+TEST_P(HookOutput, IsExactlyWhatTheAgentHonours) {
+  const Dialect& d = GetParam();
+  expect_golden(std::string("hook-") + d.agent + ".txt", said_and_recorded(d.agent, cases_of(d)));
+}
+class OtherHookOutput : public testing::TestWithParam<OtherAgent> {};
+TEST_P(OtherHookOutput, IsExactlyWhatTheAgentHonours) {
+  const OtherAgent& one = GetParam();
+  expect_golden(std::string("hook-") + one.agent + ".txt",
+                said_and_recorded(one.agent, cases_of(one)));
+}
+INSTANTIATE_TEST_SUITE_P(Agents, OtherHookOutput, testing::ValuesIn(kOtherAgents),
+                         [](const testing::TestParamInfo<OtherAgent>& one) {
+                           return std::string(one.param.agent);
+                         });
 INSTANTIATE_TEST_SUITE_P(Agents, HookOutput, testing::ValuesIn(kDialects),
                          [](const testing::TestParamInfo<Dialect>& one) {
                            return std::string(one.param.agent);

@@ -1,7 +1,8 @@
 """One real client, one tool call, one hook: did the tool run, and what does the audit log say?
 
 The client runs in a network namespace of its own with nothing but loopback, an empty environment and a HOME of its own;
-its hook line is the one of docs/agents.md. Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed)."""
+its hook is put into its settings by lilith install.
+Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed)."""
 
 import argparse
 import dataclasses
@@ -121,8 +122,7 @@ def make_storage(case, folder):
             pass
 
 
-def hook_line(options, case, work):
-    """As docs/agents.md has it, with the places of this test."""
+def write_policy(case, work):
     policy = work / "policy.yaml"
     log = work / "log" / "agent-audit.log"
     text = POLICY.format(mode="audit" if case.policy == "audit" else "enforce", log=log)
@@ -130,6 +130,11 @@ def hook_line(options, case, work):
         text = text.replace("command_allowlist", "command_allowlst")
     if case.policy != "missing":
         policy.write_text(text)
+    return policy
+
+
+def hook_line(options, case, work, policy):
+    """Of a program that lilith install would not take, as docs/agents.md has it."""
     program = options.lilith if case.program != "missing" else work / "no-such-lilith"
     words = [program, "hook", "--agent", options.client, "--policy", policy]
     if case.program == "killed":
@@ -138,6 +143,13 @@ def hook_line(options, case, work):
         killer.chmod(0o755)
         words.insert(0, killer)
     return shlex.join(map(str, words)) + " || exit 2"
+
+
+def install(options, home, policy):
+    """With everything in the file that lilith install puts there: the client must take it."""
+    home.mkdir(exist_ok=True)
+    subprocess.run([options.lilith, "install", options.client, "--home", home, "--policy", policy], check=True,
+                   capture_output=True)
 
 
 def configure(client, home, line):
@@ -180,7 +192,11 @@ def run_case(options, case, work):
     home, project = work / "home", work / "project"
     project.mkdir()
     make_storage(case, work / "log")
-    configure(options.client, home, hook_line(options, case, work))
+    policy = write_policy(case, work)
+    if case.program in ("missing", "killed"):
+        configure(options.client, home, hook_line(options, case, work, policy))
+    else:
+        install(options, home, policy)
     tool = {"claude_code": "Bash", "gh_copilot_cli": "bash"}[options.client]
     model = Model((tool, {"command": case.command, "description": "Does one thing"}))
     command, environment = client_command(options, model.port)
