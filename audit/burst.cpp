@@ -1,6 +1,7 @@
 #include "audit/burst.hpp"
 
 #include "audit/base/limits.hpp"
+#include "audit/follow_up.hpp"
 
 namespace lilith::audit {
 
@@ -25,26 +26,11 @@ std::optional<Event> BurstCounter::after(const Event& event) {
   if (times.size() < limits::kBurstDenials) return std::nullopt;
   denials_.erase(event.process_key);
 
-  Event burst;
-  burst.type = EventType::kEgressBurst;
-  burst.category = Category::kEgress;
+  Event burst = follow_up(event, EventType::kEgressBurst, Category::kEgress);
   burst.action = Action::kNone;
-  burst.mode = event.mode;
-  burst.enforcement = event.enforcement;
-  burst.process_key = event.process_key;
-  burst.process_pid = event.process_pid;
-  burst.process_exe = event.process_exe;
-  burst.host = event.host;
-  burst.time = event.time;
   burst.technique = event.technique;
   burst.reason = std::to_string(limits::kBurstDenials) + " egress denials of one process in " +
                  std::to_string(limits::kBurstSpan.count()) + " s";
-  burst.policy_sha256 = event.policy_sha256;
-  burst.agent = event.agent;
-  burst.session = event.session;
-  burst.facts.user = event.facts.user;
-  burst.facts.uid = event.facts.uid;
-  burst.engine = event.engine;
   burst.detail = {{"count", std::to_string(limits::kBurstDenials)},
                   {"last_host", event.operation.host}};
   return burst;

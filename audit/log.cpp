@@ -4,9 +4,10 @@
 #include "audit/base/sha256.hpp"
 #include "audit/base/users.hpp"
 #include "audit/codec.hpp"
+#include "audit/follow_up.hpp"
+#include "audit/log_state.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
@@ -23,15 +24,6 @@ namespace {
 constexpr std::chrono::milliseconds kLockPause{1};
 constexpr std::size_t kFirstTailStepBytes = 4096;
 constexpr std::size_t kSeqDigits = 20;  // of 2^64, so that names sort as numbers do
-
-// The end of the log as the chain knows it. An empty id: no chain yet.
-struct Head {
-  std::string id;
-  std::string hash{kGenesis};
-  std::uint64_t seq = 0;
-
-  friend bool operator==(const Head&, const Head&) = default;
-};
 
 // What the end of a log file looks like.
 struct Tail {
@@ -116,29 +108,12 @@ bool is_whole_event(std::string_view line, const Head& head) {
   return chain_hash(fields->prev, unsigned_line) == fields->hash;
 }
 
-// The state kept in the lock file: "<id> <seq> <hash>\n".
-Head parse_state(std::string_view text) {
-  Head head;
-  const std::size_t first = text.find(' '), last = text.rfind(' ');
-  if (first == std::string_view::npos || last == first || !text.ends_with('\n')) return head;
-  const std::string_view seq = text.substr(first + 1, last - first - 1);
-  const std::string_view hash = text.substr(last + 1, text.size() - last - 2);
-  if (hash.size() != kGenesis.size()) return head;
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), number);
-  if (error != std::errc{} || end != seq.data() + seq.size()) return head;
-  head.id = text.substr(0, first);
-  head.seq = number;
-  head.hash = hash;
-  return head;
-}
-
 class DirectLog final : public Appender {
  public:
   DirectLog(LogOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
 
   Result<void> open();
-  Result<Appended> append(Event& event) override;
+  Result<Appended> append(Event& event, const PolicyInForce& policy) override;
 
  private:
   // Holds flock(2) on the lock file; flock and not fcntl locks, because those end with any close of
@@ -160,6 +135,8 @@ class DirectLog final : public Appender {
   Result<void> repair(const Tail& tail, const Head& remembered);
   [[nodiscard]] std::string rotated_file_ending_in(const Head& head) const;
   Result<void> rotate_if_due(std::size_t coming_bytes);
+  Result<Appended> append_locked(Event& event, const PolicyInForce& policy);
+  Result<void> announce(const Event& cause, const PolicyInForce& policy);
   Result<Appended> write_event(Event& event);
   Result<Appended> write_own(EventType type, const std::string& reason,
                              std::vector<std::pair<std::string, std::string>> detail);
@@ -174,7 +151,7 @@ class DirectLog final : public Appender {
   std::uint64_t size_ = 0;  // bytes of the log file after the last look or write
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  Head head_;
+  LogState state_;
   std::uint64_t first_seq_ = 0;  // of the file's first line, 0: not known yet
   WallTime opened_at_{};         // when the file began, known with first_seq_
   std::string previous_file_;    // set by a rotation until the new file's log_opened is written
@@ -276,9 +253,10 @@ Result<void> DirectLog::bring_up_to_date() {
   if (still_current()) return {};
   bool fresh = false;
   if (auto opened = open_log_file(fresh); !opened) return opened;
-  auto state = read_at(lock_fd_.get(), 0, 256);
+  auto state = read_at(lock_fd_.get(), 0, kStateBytesMax);
   if (!state) return pass_error(state);
-  const Head remembered = parse_state(*state);
+  state_ = parse_state(*state);
+  const Head remembered = state_.head;
   auto tail = read_tail(log_fd_.get(), size_);
   if (!tail) return pass_error(tail);
   if (is_whole_event(tail->torn, tail->head)) {
@@ -303,7 +281,7 @@ std::string DirectLog::rotated_file_ending_in(const Head& head) const {
 }
 
 Result<void> DirectLog::repair(const Tail& tail, const Head& remembered) {
-  head_ = tail.found ? tail.head : remembered;
+  state_.head = tail.found ? tail.head : remembered;
   // After a crash the state may be behind the log; it is ahead of it, or names another line of the
   // same seq, only when lines were taken away or put in.
   const bool lines_gone = tail.found && !remembered.id.empty() && remembered.id == tail.head.id &&
@@ -312,13 +290,13 @@ Result<void> DirectLog::repair(const Tail& tail, const Head& remembered) {
   const bool chain_changed = tail.found && !remembered.id.empty() && remembered.id != tail.head.id;
   if (!tail.found && previous_file_.empty()) previous_file_ = rotated_file_ending_in(remembered);
   const bool log_gone = !tail.found && remembered.seq != 0 && previous_file_.empty();
-  if (lines_gone) head_ = remembered;
+  if (lines_gone) state_.head = remembered;
   if (!tail.torn.empty()) {
     if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
     ++size_;
   }
   if (!tail.found) {
-    const std::uint64_t seq_before = head_.seq;
+    const std::uint64_t seq_before = state_.head.seq;
     if (auto put = write_own(EventType::kLogOpened, "log opened",
                              {{"previous_file", std::exchange(previous_file_, {})},
                               {"previous_seq", std::to_string(seq_before)}});
@@ -349,10 +327,7 @@ Result<void> DirectLog::repair(const Tail& tail, const Head& remembered) {
 }
 
 Result<void> DirectLog::save_state() {
-  // Fixed width, so that a shorter state never leaves a longer one's end behind.
-  std::string digits = std::to_string(head_.seq);
-  digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
-  const std::string state = head_.id + " " + digits + " " + head_.hash + "\n";
+  const std::string state = to_text(state_);
   if (::pwrite(lock_fd_.get(), state.data(), state.size(), 0) !=
       static_cast<ssize_t>(state.size())) {
     return fail_errno("cannot keep the chain's state in " + options_.path + ".lock");
@@ -375,10 +350,10 @@ Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
 }
 
 Result<Appended> DirectLog::write_event(Event& event) {
-  if (head_.id.empty()) head_.id = uuid_v7(clock_.now());
-  event.seq = head_.seq + 1;
-  event.chain_id = head_.id;
-  event.chain_prev = head_.hash;
+  if (state_.head.id.empty()) state_.head.id = uuid_v7(clock_.now());
+  event.seq = state_.head.seq + 1;
+  event.chain_id = state_.head.id;
+  event.chain_prev = state_.head.hash;
   event.chain_hash.clear();
   if (event.time == WallTime{}) event.time = clock_.now();
   if (event.id.empty()) event.id = uuid_v7(event.time);
@@ -397,8 +372,8 @@ Result<Appended> DirectLog::write_event(Event& event) {
     return fail_errno("cannot write the audit log " + options_.path, error);
   }
   size_ += line.size();
-  head_.seq = event.seq;
-  head_.hash = event.chain_hash;
+  state_.head.seq = event.seq;
+  state_.head.hash = event.chain_hash;
   if (options_.sync == Sync::kAlways && ::fdatasync(log_fd_.get()) != 0) {
     return fail_errno("cannot sync the audit log " + options_.path);
   }
@@ -443,26 +418,51 @@ Result<void> DirectLog::rotate_if_due(std::size_t coming_bytes) {
   return {};
 }
 
-Result<Appended> DirectLog::append(Event& event) {
-  if (auto taken = take_lock(); !taken) return pass_error(taken);
-  const Lock lock(lock_fd_.get());
-  if (auto ready = bring_up_to_date(); !ready) {
-    log_fd_.reset();
-    return pass_error(ready);
+// What a policy_loaded event says beyond who loaded it.
+void describe_change(Event& loaded, const PolicyInForce& policy, const KnownPolicies& known) {
+  loaded.mode = policy.mode;
+  loaded.policy_sha256 = policy.sha256;
+  loaded.detail.emplace_back("path", policy.path);
+  if (const KnownPolicy* before = known.before(policy); before != nullptr) {
+    loaded.detail.emplace_back("previous_sha256", before->sha256);
+    loaded.detail.emplace_back("previous_mode", name(before->mode));
   }
+}
+
+Result<void> DirectLog::announce(const Event& cause, const PolicyInForce& policy) {
+  Event loaded = follow_up(cause, EventType::kPolicyLoaded, Category::kPolicy);
+  describe_change(loaded, policy, state_.policies);
+  if (auto written = write_event(loaded); !written) return pass_error(written);
+  state_.policies.note(policy);
+  // Now, so that a writer that is killed before the event itself leaves nothing to be said twice.
+  return save_state();
+}
+
+Result<Appended> DirectLog::append_locked(Event& event, const PolicyInForce& policy) {
+  if (auto ready = bring_up_to_date(); !ready) return pass_error(ready);
   if (auto rotated = rotate_if_due(limits::kEventValueBytesMax); !rotated) {
-    log_fd_.reset();
     return pass_error(rotated);
   }
+  const bool known = policy.sha256.empty() || state_.policies.has(policy);
+  if (event.type == EventType::kPolicyLoaded && !policy.sha256.empty()) {
+    if (known) return Appended{state_.head.seq, state_.head.hash};
+    describe_change(event, policy, state_.policies);
+    state_.policies.note(policy);
+  } else if (!known) {
+    if (auto announced = announce(event, policy); !announced) return pass_error(announced);
+  }
   auto appended = write_event(event);
-  if (!appended) {
-    log_fd_.reset();
-    return appended;
-  }
-  if (auto saved = save_state(); !saved) {
-    log_fd_.reset();
-    return pass_error(saved);
-  }
+  if (!appended) return appended;
+  if (auto saved = save_state(); !saved) return pass_error(saved);
+  return appended;
+}
+
+Result<Appended> DirectLog::append(Event& event, const PolicyInForce& policy) {
+  if (auto taken = take_lock(); !taken) return pass_error(taken);
+  const Lock lock(lock_fd_.get());
+  auto appended = append_locked(event, policy);
+  // After an error nothing that is remembered here can be relied on: look again.
+  if (!appended) log_fd_.reset();
   return appended;
 }
 
@@ -476,6 +476,16 @@ Result<std::unique_ptr<Appender>> open_log(const LogOptions& options, const Cloc
   auto log = std::make_unique<DirectLog>(options, clock);
   if (auto opened = log->open(); !opened) return pass_error(opened);
   return log;
+}
+
+PolicyKnown policy_known(const std::string& path, const PolicyInForce& policy) {
+  const UniqueFd fd(::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY));
+  if (!fd.valid()) return PolicyKnown::kNothing;
+  const auto text = read_at(fd.get(), 0, kStateBytesMax);
+  if (!text) return PolicyKnown::kNothing;
+  const KnownPolicies known = parse_state(*text).policies;
+  if (known.empty()) return PolicyKnown::kNothing;
+  return known.has(policy) ? PolicyKnown::kSame : PolicyKnown::kOther;
 }
 
 Result<std::vector<std::string>> rotated_files(const std::string& path) {

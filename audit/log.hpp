@@ -10,6 +10,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/result.hpp"
 #include "audit/event.hpp"
+#include "audit/sync.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -18,12 +19,6 @@
 #include <vector>
 
 namespace lilith::audit {
-
-enum class Sync {
-  kOff,
-  kBatch,
-  kAlways
-};  // audit.sync: fdatasync never, by the recorder per batch, per event
 
 struct LogOptions {
   std::string path;  // absolute; a symbolic link here is refused
@@ -44,12 +39,24 @@ struct Appended {
   std::string chain_hash;
 };
 
+// The policy that a writer has just loaded. An empty sha256: it says nothing of one.
+struct PolicyInForce {
+  std::string sha256;          // of the file's bytes, 64 hex
+  Mode mode = Mode::kEnforce;  // of the file as a whole
+  std::string path;            // absolute
+};
+
 class Appender {
  public:
   virtual ~Appender() = default;
   // Sets seq and chain, and where empty id and time, in `event`; then writes it. One thread at a
   // time.
-  [[nodiscard]] virtual Result<Appended> append(Event& event) = 0;
+  [[nodiscard]] Result<Appended> append(Event& event) { return append(event, {}); }
+  // Where the log last heard of another policy at that path, or of none, a policy_loaded event goes
+  // in front, under the same lock: one for each change, however many writers come upon it. An
+  // `event` that is a policy_loaded itself is written only in that case; otherwise the log's head
+  // is returned.
+  [[nodiscard]] virtual Result<Appended> append(Event& event, const PolicyInForce& policy) = 0;
 };
 
 // Locks `path + ".lock"` for each append (a file of its own: the log is renamed by rotation).
@@ -58,6 +65,15 @@ class Appender {
 // that was removed or cut goes on in the same chain and says so by a `tamper` event.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,
                                                          const Clock& clock = system_clock());
+
+// What the log at `path` was told of policies, without its lock: for a writer that has nothing else
+// to append.
+enum class PolicyKnown {
+  kNothing,  // there is no log, none that can be read, or it has heard of no policy
+  kOther,
+  kSame,  // the log has heard of `policy`
+};
+[[nodiscard]] PolicyKnown policy_known(const std::string& path, const PolicyInForce& policy);
 
 // Sends each event to the recorder's SEQPACKET socket and waits for its acknowledgement, at most
 // `timeout`.

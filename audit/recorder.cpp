@@ -29,6 +29,9 @@ constexpr std::size_t kAnswerBytesMax = 1024;
 constexpr int kSystemdFirstFd = 3;  // SD_LISTEN_FDS_START, sd_listen_fds(3)
 constexpr std::string_view kOk = "ok ";
 constexpr std::string_view kError = "error ";
+constexpr std::string_view kPolicy = "policy ";
+// "policy enforce <64 hex> PATH" and its LF.
+constexpr std::size_t kPolicyNoteBytesMax = 96 + limits::kPathBytesMax;
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -42,6 +45,34 @@ Result<sockaddr_un> address_of(const std::string& path) {
 
 const sockaddr* generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
+}
+
+std::string policy_note(const PolicyInForce& policy) {
+  if (policy.sha256.empty()) return {};
+  return "\n" + std::string(kPolicy) + std::string(name(policy.mode)) + " " + policy.sha256 + " " +
+         policy.path;
+}
+
+// `note` without its LF; empty when there is none.
+Result<PolicyInForce> parse_policy_note(std::string_view note) {
+  PolicyInForce policy;
+  if (note.empty()) return policy;
+  const auto wrong = fail(ErrorCode::kInvalidInput, "what follows the event is no policy note");
+  if (!note.starts_with(kPolicy)) return wrong;
+  note.remove_prefix(kPolicy.size());
+  const auto word = [&note] {
+    const std::string_view taken = note.substr(0, note.find(' '));
+    note.remove_prefix(std::min(taken.size() + 1, note.size()));
+    return taken;
+  };
+  const auto of_file = mode(word());
+  const std::string_view sha256 = word();
+  const bool is_hash = sha256.size() == kGenesis.size() &&
+                       sha256.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!of_file || !is_hash || !note.starts_with('/') || note.size() > limits::kPathBytesMax) {
+    return wrong;
+  }
+  return PolicyInForce{std::string(sha256), *of_file, std::string(note)};
 }
 
 // ---- client
@@ -92,14 +123,14 @@ class RecorderClient final : public Appender {
   RecorderClient(UniqueFd socket, std::string path, MonotonicTime until)
       : socket_(std::move(socket)), path_(std::move(path)), until_(until) {}
 
-  Result<Appended> append(Event& event) override {
+  Result<Appended> append(Event& event, const PolicyInForce& policy) override {
     if (event.time == WallTime{}) event.time = system_clock().now();
     if (event.id.empty()) event.id = uuid_v7(event.time);
     event.chain_id.clear();
     event.chain_prev.clear();
     event.chain_hash.clear();
     event.seq = 0;
-    const std::string line = encode(event);
+    const std::string line = encode(event) + policy_note(policy);
     auto answer = ask(line);
     // The recorder went away under us. Whether it had written the event can't be known: sent once
     // more it is in the log once or twice, with the same id.
@@ -232,7 +263,7 @@ class Recorder {
   bool take_from(Client& client);
   // Syncs where that is wanted, then answers everyone who sent something in this round.
   void answer_all();
-  [[nodiscard]] std::string record(std::string_view line, const ucred& peer);
+  [[nodiscard]] std::string record(std::string_view datagram, const ucred& peer);
 
   const RecorderOptions& options_;
   std::unique_ptr<Appender> log_;
@@ -246,7 +277,9 @@ class Recorder {
 };
 
 // The answer for one datagram.
-std::string Recorder::record(std::string_view line, const ucred& peer) {
+std::string Recorder::record(std::string_view datagram, const ucred& peer) {
+  const std::string_view line = datagram.substr(0, datagram.find('\n'));
+  datagram.remove_prefix(std::min(line.size() + 1, datagram.size()));
   if (line.size() > limits::kEventLineBytesMax) {
     return std::string(kError) + "the event is larger than " +
            std::to_string(limits::kEventLineBytesMax) + " bytes";
@@ -254,11 +287,13 @@ std::string Recorder::record(std::string_view line, const ucred& peer) {
   if (auto read = decoder_.decode(line, event_); !read) {
     return std::string(kError) + read.error().message;
   }
+  const auto policy = parse_policy_note(datagram);
+  if (!policy) return std::string(kError) + policy.error().message;
   event_.via = Via::kRecorder;
   event_.peer_pid = peer.pid;
   event_.peer_uid = peer.uid;
   sync_.begin();
-  auto appended = log_->append(event_);
+  auto appended = log_->append(event_, *policy);
   if (!appended) return std::string(kError) + appended.error().message;
   if (auto burst = bursts_.after(event_)) {
     burst->via = Via::kRecorder;
@@ -285,7 +320,7 @@ void Recorder::accept_clients() {
 }
 
 bool Recorder::take_from(Client& client) {
-  buffer_.resize(limits::kEventLineBytesMax + 1);
+  buffer_.resize(limits::kEventLineBytesMax + 1 + kPolicyNoteBytesMax);
   const ssize_t got =
       ::recv(client.socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;

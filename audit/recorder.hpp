@@ -3,10 +3,11 @@
 // it.
 //
 // Wire form: AF_UNIX SOCK_SEQPACKET. One datagram is one event line without seq and chain
-// (audit/codec.hpp); the answer is "ok <seq> <chain hash>" or "error <message>", sent after the
-// write, and with Sync::kBatch after one fdatasync(2) for all events that arrived together. The
-// sender's pid and uid come from SO_PEERCRED (unix(7)) and overwrite what the event claims about
-// its peer.
+// (audit/codec.hpp), and behind an LF, where the sender has just loaded a policy,
+// "policy enforce|audit SHA256 PATH" (Appender::append); the answer is "ok <seq> <chain hash>" or
+// "error <message>", sent after the write, and with Sync::kBatch after one fdatasync(2) for all
+// events that arrived together. The sender's pid and uid come from SO_PEERCRED (unix(7)) and
+// overwrite what the event claims about its peer.
 
 #include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"

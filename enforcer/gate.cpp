@@ -62,11 +62,22 @@ void Gate::settle(FoundPolicy found) {
   {
     const std::lock_guard lock(mutex_);
     policy_ = found.load.policy;
+    announced_ = false;
     unusable_code_ = code;
     unusable_why_ = why;
   }
   if (!found.load.policy) return record_load_failure(found.path, why, code);
   if (found.load.policy->enforces()) remember_enforcement(places_);
+  announce();
+}
+
+// Where it can't be recorded now, the first event that can be is told of the policy (write()).
+void Gate::announce() const {
+  const auto now = policy();
+  if (!now->audit().enabled) return;
+  audit::Event loaded = blank_event(audit::EventType::kPolicyLoaded);
+  loaded.category = audit::Category::kPolicy;
+  if (auto ignored = write(loaded); !ignored) return;
 }
 
 void Gate::refresh() {
@@ -95,16 +106,9 @@ Result<void> Gate::reload() {
     record_load_failure(found.path, why, found.path.empty() ? "policy.missing" : "policy.invalid");
     return fail(ErrorCode::kInvalidInput, std::move(why));
   }
-  const auto before = policy();
   settle(std::move(found));
   if (policy() == nullptr) return fail(ErrorCode::kInvalidInput, "there is no usable policy");
-  audit::Event event = blank_event(audit::EventType::kPolicyLoaded);
-  event.category = audit::Category::kPolicy;
-  if (before) {
-    event.detail.emplace_back("previous_sha256", before->sha256());
-    event.detail.emplace_back("previous_mode", before->enforces() ? "enforce" : "audit");
-  }
-  return write(event);
+  return {};
 }
 
 void Gate::record_load_failure(const std::string& path, const std::string& why,
@@ -141,11 +145,22 @@ audit::Event Gate::blank_event(audit::EventType type) const {
 }
 
 Result<void> Gate::write(audit::Event& event) const {
-  const auto now = policy();
+  std::shared_ptr<const rules::Policy> now;
+  bool announces = false;
+  {
+    const std::lock_guard lock(mutex_);
+    now = policy_;
+    announces = !announced_;
+  }
+  const bool enforcing = now == nullptr || now->enforces();
   const MonotonicTime until = clock_.monotonic() + limits::kLogLockTimeout;
-  return record(
-      {places_, options_.recorder, now.get(), now == nullptr || now->enforces(), until, clock_},
-      event);
+  auto written =
+      record({places_, options_.recorder, now.get(), enforcing, until, clock_, announces}, event);
+  if (written && announces) {
+    const std::lock_guard lock(mutex_);
+    if (policy_ == now) announced_ = true;
+  }
+  return written;
 }
 
 audit::Event Gate::event_about(GateCall& call) const {

@@ -79,6 +79,7 @@ class Gate {
   using Stamps = std::array<Stamp, 3>;
   [[nodiscard]] Stamps stamps() const;
   void settle(FoundPolicy found);
+  void announce() const;
   [[nodiscard]] audit::Event event_about(GateCall& call) const;
   [[nodiscard]] Outcome without_policy(GateCall call);
   void record_load_failure(const std::string& path, const std::string& why, std::string code) const;
@@ -93,6 +94,8 @@ class Gate {
 
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const rules::Policy> policy_;
+  mutable bool announced_ = false;  // whether the log was told of policy_; only once, since hooks
+                                    // may have loaded a newer one by the next event
   std::string unusable_code_, unusable_why_;
   Stamps stamps_{};
 };

@@ -38,10 +38,12 @@ class Hook {
  private:
   Answer decided(const HookEvent& call);
   void report_earlier_incidents();
+  void announce_policy();
   void load_policy();
   [[nodiscard]] bool errors_are_let_through() const;
   [[nodiscard]] audit::Event blank_event(audit::EventType type) const;
   [[nodiscard]] audit::Event event_about(const HookEvent* call) const;
+  [[nodiscard]] RecordingOptions recording(bool enforcing) const;
   Result<void> write(audit::Event& event, bool enforcing);
   Answer let_through(const std::string& complaint) const;
 
@@ -105,10 +107,13 @@ audit::Event Hook::event_about(const HookEvent* call) const {
   return event;
 }
 
-Result<void> Hook::write(audit::Event& event, bool enforcing) {
+RecordingOptions Hook::recording(bool enforcing) const {
   const MonotonicTime until = started_ + options_.deadline - limits::kHookLockReserve;
-  return record({machine_.places, options_.recorder, policy_, enforcing, until, machine_.clock},
-                event);
+  return {machine_.places, options_.recorder, policy_, enforcing, until, machine_.clock};
+}
+
+Result<void> Hook::write(audit::Event& event, bool enforcing) {
+  return record(recording(enforcing), event);
 }
 
 Answer Hook::let_through(const std::string& complaint) const {
@@ -180,9 +185,20 @@ Answer Hook::decided(const HookEvent& call) {
       if (enforcing) return agents::deny_answer(options_.agent, why + ", so nothing is allowed");
       return let_through(why);
     }
+  } else {
+    announce_policy();
   }
   return denied ? agents::deny_answer(options_.agent, decision.reason)
                 : agents::allow_answer(options_.agent);
+}
+
+// A policy under which this call leaves no event may be another than the one before: that does.
+// Where it can't be recorded the next hook tries again.
+void Hook::announce_policy() {
+  if (!may_be_news(recording(false))) return;
+  audit::Event loaded = blank_event(audit::EventType::kPolicyLoaded);
+  loaded.category = audit::Category::kPolicy;
+  if (auto ignored = write(loaded, false); !ignored) return;
 }
 
 // What an earlier hook of this user could not log itself. Nobody waits for that, so what fails is

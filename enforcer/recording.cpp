@@ -5,6 +5,8 @@
 #include "audit/log.hpp"
 #include "audit/redact.hpp"
 
+#include <climits>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -43,6 +45,21 @@ std::string recorder_of(const RecordingOptions& options) {
   return options.places.environment_recorder;
 }
 
+audit::PolicyInForce in_force(const RecordingOptions& options) {
+  if (options.policy == nullptr || !options.announces) return {};
+  std::string path = options.policy->file_name();
+  if (!path.starts_with('/')) {
+    std::array<char, PATH_MAX> cwd{};
+    if (::getcwd(cwd.data(), cwd.size()) == nullptr) cwd[0] = '\0';
+    path = std::string(cwd.data()) + "/" + path;
+  }
+  return {options.policy->sha256(),
+          options.policy->enforces() ? audit::Mode::kEnforce : audit::Mode::kAudit,
+          std::move(path)};
+}
+
+std::string fallback_log(const Places& places) { return places.user_state + "/agent-audit.log"; }
+
 Result<void> append_directly(const RecordingOptions& options, const rules::AuditSettings& audit,
                              const std::string& path, bool is_private, audit::Event& event) {
   audit::LogOptions log;
@@ -60,7 +77,7 @@ Result<void> append_directly(const RecordingOptions& options, const rules::Audit
   event.via = audit::Via::kDirect;
   auto appender = audit::open_log(log, options.clock);
   if (!appender) return pass_error(appender);
-  auto appended = (*appender)->append(event);
+  auto appended = (*appender)->append(event, in_force(options));
   if (!appended) return pass_error(appended);
   return {};
 }
@@ -89,8 +106,7 @@ Result<void> append_to_log(const RecordingOptions& options, audit::Event& event)
   }
   event.detail.emplace_back("log", "fallback");
   event.detail.emplace_back("log_refused", audit.log_path);
-  return append_directly(options, audit, options.places.user_state + "/agent-audit.log", true,
-                         event);
+  return append_directly(options, audit, fallback_log(options.places), true, event);
 }
 
 }  // namespace
@@ -123,13 +139,28 @@ Result<void> record(const RecordingOptions& options, audit::Event& event) {
   auto recorder = audit::open_recorder(socket, time_left(options));
   if (recorder) {
     event.via = audit::Via::kRecorder;
-    auto appended = (*recorder)->append(event);
+    auto appended = (*recorder)->append(event, in_force(options));
     if (appended) return {};
     if (options.enforcing) return pass_error(appended);
   } else if (options.enforcing) {
     return pass_error(recorder);
   }
   return append_to_log(options, event);
+}
+
+bool may_be_news(const RecordingOptions& options) {
+  if (options.policy == nullptr) return false;
+  if (!recorder_of(options).empty()) return true;
+  const audit::PolicyInForce policy = in_force(options);
+  const rules::AuditSettings& audit = options.policy->audit();
+  bool heard_of_any = false;
+  for (const std::string& log : {audit.log_path, fallback_log(options.places)}) {
+    const audit::PolicyKnown known = audit::policy_known(log, policy);
+    if (known == audit::PolicyKnown::kSame) return false;
+    heard_of_any = heard_of_any || known != audit::PolicyKnown::kNothing;
+  }
+  // A policy that wants no log at all gets none, but one that is there shall not just end.
+  return audit.enabled || heard_of_any;
 }
 
 void remember_enforcement(const Places& places) {

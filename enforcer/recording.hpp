@@ -27,10 +27,17 @@ struct RecordingOptions {
       true;             // a recorder that does not answer is an error; else the log is the way out
   MonotonicTime until;  // when the last try must be over
   const Clock& clock;
+  // The policy was loaded just now: a change of it is recorded in front of the event.
+  bool announces = true;
 };
 // Removes secrets unless the policy says otherwise, then appends; after a value is returned the
 // event is on disk.
 [[nodiscard]] Result<void> record(const RecordingOptions& options, audit::Event& event);
+
+// For a policy by which nothing is to be recorded now: whether the log may not have heard of it
+// yet. An event of type policy_loaded then tells it (audit::Appender::append). Through a recorder
+// only that can say.
+[[nodiscard]] bool may_be_news(const RecordingOptions& options);
 
 // Remembers that a policy in enforce mode was in force here, and tells. The first file that says so
 // is returned, or an empty string.

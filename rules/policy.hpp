@@ -5,7 +5,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/result.hpp"
 #include "audit/event.hpp"
-#include "audit/log.hpp"
+#include "audit/sync.hpp"
 
 #include <cstdint>
 #include <memory>

@@ -107,6 +107,9 @@ inline constexpr std::size_t kHostLabelBytesMax = 63;
 // Log rotation: Wazuh's logcollector looks every 64 s and loses the middle file of two faster ones.
 inline constexpr std::uint64_t kRotateBytesDefault = std::uint64_t{64} * 1024 * 1024;
 inline constexpr std::chrono::seconds kRotateIntervalMin{120};
+// Policy files of which a log remembers what they last were; beyond them the one that was heard of
+// first is announced again.
+inline constexpr std::size_t kLogPoliciesMax = 16;
 // How far back a writer looks for the last event in a log whose end is no event of ours.
 inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 

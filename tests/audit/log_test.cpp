@@ -83,7 +83,8 @@ void append_one(const LogOptions& options, const Clock& clock = system_clock()) 
 
 // Forks `count` processes that each append `each` events through their own open_log(); returns how
 // many failed.
-int append_from_processes(const LogOptions& options, int count, int each) {
+int append_from_processes(const LogOptions& options, int count, int each,
+                          const PolicyInForce& policy = {}) {
   std::vector<pid_t> children;
   for (int i = 0; i < count; ++i) {
     const pid_t pid = ::fork();
@@ -92,7 +93,7 @@ int append_from_processes(const LogOptions& options, int count, int each) {
         auto log = open_log(options);
         Event event = fresh_event();
         event.call_id = std::to_string(i) + "." + std::to_string(n);
-        if (!log || !(*log)->append(event)) ::_exit(1);
+        if (!log || !(*log)->append(event, policy)) ::_exit(1);
       }
       ::_exit(0);
     }
@@ -268,6 +269,140 @@ TEST(Log, FinishesARotationThatWasCutShort) {
   append_one(options);
   EXPECT_EQ(count(walk(options.path), EventType::kTamper), 0U);
   EXPECT_EQ(rotated_files(options.path).value().size(), 2U);
+}
+
+// ---- policies
+
+PolicyInForce policy_at(const std::string& path, char content, Mode mode = Mode::kEnforce) {
+  return {std::string(64, content), mode, path};
+}
+
+// Each policy_loaded event of the log as "PATH CONTENT MODE, PREVIOUS CONTENT PREVIOUS MODE"; each
+// other event but log_opened as ".".
+std::vector<std::string> told(const std::string& path) {
+  std::vector<std::string> out;
+  for (const Event& event : walk(path)) {
+    if (event.type == EventType::kLogOpened) continue;
+    if (event.type != EventType::kPolicyLoaded) {
+      out.emplace_back(".");
+      continue;
+    }
+    EXPECT_EQ(event.category, Category::kPolicy);
+    EXPECT_EQ(event.action, Action::kNone);
+    std::string line, before;
+    for (const auto& [key, value] : event.detail) {
+      if (key == "path") line = value;
+      if (key == "previous_sha256") before += ", " + value.substr(0, 1);
+      if (key == "previous_mode") before += " " + value;
+    }
+    line += " " + event.policy_sha256.substr(0, 1) + " " + std::string(name(event.mode));
+    out.push_back(line + before);
+  }
+  return out;
+}
+
+struct PolicyRow {
+  const char* name;
+  std::vector<PolicyInForce> loaded;  // by one writer after the other
+  std::vector<std::string> told;
+};
+void PrintTo(const PolicyRow& row, std::ostream* out) { *out << row.name; }
+class LogPolicies : public testing::TestWithParam<PolicyRow> {};
+
+TEST_P(LogPolicies, AreToldWhenTheyChange) {
+  for (const bool one_writer : {false, true}) {
+    const test::TempDir dir;
+    const LogOptions options = options_for(dir.file("audit.log"));
+    auto log = open_log(options);
+    for (const PolicyInForce& policy : GetParam().loaded) {
+      if (!one_writer) log = open_log(options);
+      Event event = fresh_event();
+      ASSERT_TRUE((*log)->append(event, policy));
+    }
+    EXPECT_EQ(told(options.path), GetParam().told) << (one_writer ? "one" : "many");
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    Log, LogPolicies,
+    testing::Values(
+        PolicyRow{"none", {{}, {}}, {".", "."}},
+        PolicyRow{
+            "the_first", {policy_at("/p", 'a'), policy_at("/p", 'a')}, {"/p a enforce", ".", "."}},
+        PolicyRow{"another",
+                  {policy_at("/p", 'a'), policy_at("/p", 'b')},
+                  {"/p a enforce", ".", "/p b enforce, a enforce", "."}},
+        PolicyRow{"enforcement_off",
+                  {policy_at("/p", 'a'), policy_at("/p", 'b', Mode::kAudit)},
+                  {"/p a enforce", ".", "/p b audit, a enforce", "."}},
+        PolicyRow{
+            "back_again",
+            {policy_at("/p", 'a'), policy_at("/p", 'b'), policy_at("/p", 'a')},
+            {"/p a enforce", ".", "/p b enforce, a enforce", ".", "/p a enforce, b enforce", "."}},
+        PolicyRow{"two_projects_in_turns",
+                  {policy_at("/p", 'a'), policy_at("/q", 'b', Mode::kAudit), policy_at("/p", 'a'),
+                   policy_at("/q", 'b', Mode::kAudit), policy_at("/p", 'c')},
+                  {"/p a enforce", ".", "/q b audit, a enforce", ".", ".", ".",
+                   "/p c enforce, a enforce", "."}},
+        PolicyRow{"the_same_bytes_elsewhere",
+                  {policy_at("/p", 'a'), policy_at("/q", 'a')},
+                  {"/p a enforce", ".", "/q a enforce, a enforce", "."}}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Log, RemembersABoundedNumberOfPoliciesTheLastOnes) {
+  const test::TempDir dir;
+  const LogOptions options = options_for(dir.file("audit.log"));
+  const std::string longest(limits::kPathBytesMax, 'x');
+  for (std::size_t i = 0; i <= limits::kLogPoliciesMax; ++i) {
+    Event event = fresh_event();
+    ASSERT_TRUE(open_log(options).value()->append(
+        event, policy_at("/" + std::to_string(i) + longest, 'a')));
+  }
+  const auto again = [&](std::size_t i) {
+    const std::size_t before = told(options.path).size();
+    Event event = fresh_event();
+    EXPECT_TRUE(open_log(options).value()->append(
+        event, policy_at("/" + std::to_string(i) + longest, 'a')));
+    return told(options.path).size() - before;
+  };
+  EXPECT_EQ(again(limits::kLogPoliciesMax), 1U);
+  EXPECT_EQ(again(1), 1U);
+  EXPECT_EQ(again(0), 2U) << "the one heard of first is forgotten";
+}
+
+TEST(Log, WritesAnAnnouncementOnlyWhereItIsNews) {
+  const test::TempDir dir;
+  const LogOptions options = options_for(dir.file("audit.log"));
+  EXPECT_EQ(policy_known(options.path, policy_at("/p", 'a')), PolicyKnown::kNothing);
+  append_one(options);
+  EXPECT_EQ(policy_known(options.path, policy_at("/p", 'a')), PolicyKnown::kNothing);
+  for (int i = 0; i < 2; ++i) {
+    Event loaded = fresh_event();
+    loaded.type = EventType::kPolicyLoaded;
+    loaded.category = Category::kPolicy;
+    loaded.action = Action::kNone;
+    const auto appended = open_log(options).value()->append(loaded, policy_at("/p", 'a'));
+    ASSERT_TRUE(appended);
+    EXPECT_EQ(appended->seq, 3U);
+  }
+  EXPECT_EQ(told(options.path), (std::vector<std::string>{".", "/p a enforce"}));
+  EXPECT_EQ(policy_known(options.path, policy_at("/p", 'a')), PolicyKnown::kSame);
+  EXPECT_EQ(policy_known(options.path, policy_at("/p", 'b')), PolicyKnown::kOther);
+}
+
+TEST(Log, TellsAPolicyOnceHoweverManyProcessesComeUponIt) {
+  const test::TempDir dir;
+  LogOptions options = options_for(dir.file("audit.log"));
+  options.lock_timeout = std::chrono::seconds(60);
+  options.rotate_bytes = 20'000;
+  options.rotate_interval_min = std::chrono::seconds(0);
+  for (const char content : {'a', 'b'}) {
+    EXPECT_EQ(append_from_processes(options, 100, 1, policy_at("/p", content)), 0);
+  }
+  EXPECT_GT(rotated_files(options.path).value().size(), 1U);
+  auto lines = told(options.path);
+  EXPECT_EQ(lines.front(), "/p a enforce") << "before any decision by it";
+  EXPECT_EQ(lines[101], "/p b enforce, a enforce");
+  EXPECT_EQ(lines.size(), 202U);
 }
 
 TEST(Log, RefusesASymbolicLinkAndWhatIsNoFile) {

@@ -130,6 +130,27 @@ TEST(Recorder, ServesThreeHundredProcessesInOneChain) {
   EXPECT_EQ(recorder.events().size(), 301U);
 }
 
+TEST(Recorder, TellsAPolicyOnceHoweverManyClientsComeUponIt) {
+  const test::TempDir dir;
+  RunningRecorder recorder(dir.path());
+  const std::string path = "/a path with blanks\nand a line feed";
+  for (const char content : {'a', 'a', 'b', 'b'}) {
+    auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+    Event event = fresh_event();
+    ASSERT_TRUE(client->append(event, {std::string(64, content), Mode::kAudit, path}));
+  }
+  const auto events = recorder.events();
+  ASSERT_EQ(events.size(), 7U) << "log_opened, four decisions, two policies";
+  EXPECT_EQ(events[1].type, EventType::kPolicyLoaded);
+  EXPECT_EQ(events[1].policy_sha256, std::string(64, 'a'));
+  EXPECT_EQ(events[1].mode, Mode::kAudit);
+  EXPECT_EQ(events[1].via, Via::kRecorder);
+  EXPECT_EQ(events[1].peer_pid, ::getpid());
+  EXPECT_EQ(events[1].detail, (std::vector<std::pair<std::string, std::string>>{{"path", path}}));
+  EXPECT_EQ(events[4].type, EventType::kPolicyLoaded);
+  EXPECT_EQ(events[4].policy_sha256, std::string(64, 'b'));
+}
+
 TEST(Recorder, RefusesWhatIsNoEventAndGoesOn) {
   const test::TempDir dir;
   RunningRecorder recorder(dir.path());
@@ -138,9 +159,16 @@ TEST(Recorder, RefusesWhatIsNoEventAndGoesOn) {
   address.sun_family = AF_UNIX;
   recorder.options().socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string event_line = encode(fresh_event()) + "\n";
+  const std::string hash(64, 'a');
   for (const std::string& datagram :
        {std::string("hello"), std::string(limits::kEventLineBytesMax + 1, 'x'),
-        R"({"lilith":{"schema":2},"chain":{}})" + std::string()}) {
+        R"({"lilith":{"schema":2},"chain":{}})" + std::string(), event_line + "policy",
+        event_line + "else enforce " + hash + " /p", event_line + "policy strict " + hash + " /p",
+        event_line + "policy enforce " + hash.substr(1) + " /p",
+        event_line + "policy enforce " + hash.substr(1) + "A /p",
+        event_line + "policy enforce " + hash + " p",
+        event_line + "policy enforce " + hash + " /" + std::string(limits::kPathBytesMax, 'x')}) {
     ASSERT_GT(::send(socket.get(), datagram.data(), datagram.size(), 0), 0);
     char answer[1024];
     const ssize_t got = ::recv(socket.get(), answer, sizeof answer, 0);

@@ -3,6 +3,7 @@
 
 #include "tests/enforcer/hook_fixture.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ostream>
@@ -322,6 +323,70 @@ TEST(HookEvents, LeaveOutAllowedOnesWhenThePolicySaysSo) {
   EXPECT_EQ(folder.decisions().size(), 0U);
   EXPECT_EQ(folder.hook(claude_event("Bash", R"({"command":"make"})")).exit_code, 2);
   EXPECT_EQ(folder.decisions().size(), 1U);
+}
+
+// "policy_loaded MODE, PREVIOUS MODE" and the actions of decisions, oldest first.
+std::vector<std::string> story_of(const HookFolder& folder) {
+  std::vector<std::string> out;
+  for (const audit::Event& event : folder.events(folder.log())) {
+    if (event.type == audit::EventType::kDecision) out.emplace_back(name(event.action));
+    if (event.type != audit::EventType::kPolicyLoaded) continue;
+    std::string line = "policy_loaded " + std::string(name(event.mode));
+    for (const auto& [key, value] : event.detail) {
+      if (key == "previous_mode") line += ", " + value;
+      if (key == "path") {
+        EXPECT_EQ(value, folder.file("policy.yaml"));
+      }
+    }
+    EXPECT_EQ(event.agent, "claude_code");
+    EXPECT_FALSE(event.process_key.empty());
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+TEST(HookPolicyChange, IsToldOnceInFrontOfTheFirstDecisionByIt) {
+  const HookFolder folder;
+  folder.write_policy();
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  folder.write_policy({.mode = "audit"});
+  for (int i = 0; i < 2; ++i) (void)folder.hook(claude_event("Bash", R"({"command":"make"})"));
+  EXPECT_THAT(story_of(folder),
+              testing::ElementsAre("policy_loaded enforce", "allowed", "allowed",
+                                   "policy_loaded audit, enforce", "would_deny", "would_deny"));
+}
+
+TEST(HookPolicyChange, IsToldAlsoUnderAPolicyThatRecordsNoAllowedCalls) {
+  const HookFolder folder;
+  folder.write_policy({.audit_lines = "  log_allowed: false\n"});
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  folder.write_policy({.mode = "audit", .audit_lines = "  log_allowed: false\n"});
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  EXPECT_THAT(story_of(folder),
+              testing::ElementsAre("policy_loaded enforce", "policy_loaded audit, enforce"));
+}
+
+TEST(HookPolicyChange, ThatEndsTheLogIsTheLastThatItSays) {
+  const HookFolder folder;
+  folder.write_policy();
+  (void)folder.hook(git_event());
+  std::string off = read_text(folder.file("policy.yaml"));
+  off.replace(off.find("mode: enforce"), 13, "mode: audit");
+  off.replace(off.find("enabled: true"), 13, "enabled: false");
+  write_text(folder.file("policy.yaml"), off);
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  EXPECT_THAT(story_of(folder), testing::ElementsAre("policy_loaded enforce", "allowed",
+                                                     "policy_loaded audit, enforce"));
+}
+
+TEST(HookPolicyChange, ThatNeverWantedALogMakesNone) {
+  const HookFolder folder;
+  folder.write_policy({.mode = "audit"});
+  std::string off = read_text(folder.file("policy.yaml"));
+  off.replace(off.find("enabled: true"), 13, "enabled: false");
+  write_text(folder.file("policy.yaml"), off);
+  (void)folder.hook(git_event());
+  EXPECT_NE(::access(folder.log().c_str(), F_OK), 0);
 }
 
 TEST(HookInput, IsReadNoFurtherThanItsLimit) {

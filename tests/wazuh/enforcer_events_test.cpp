@@ -107,7 +107,7 @@ TEST(EnforcerEvents, FiveEgressDenialsOfOneAgentAreARepeatedEgress) {
     (void)folder.hook(claude_event("Bash", command, "toolu_" + std::to_string(i)));
   }
   EXPECT_THAT(rules_of(folder.log()),
-              testing::ElementsAre(100804, 100801, 100810, 100801, 100810, 100802));
+              testing::ElementsAre(100804, 100820, 100801, 100810, 100801, 100810, 100802));
 }
 
 TEST(EnforcerEvents, ACallThatCannotBeReadIsAnError) {
@@ -122,6 +122,18 @@ TEST(EnforcerEvents, APolicyThatDoesNotLoadIsSaidOnceBesideTheCall) {
   write_text(folder.file("policy.yaml"), "version: \"1\"\negres: {}\n");
   (void)folder.hook(git_event());
   EXPECT_THAT(rules_of(folder.fallback_log()), testing::ElementsAre(100804, 100821, 100808));
+}
+
+TEST(EnforcerEvents, AnotherPolicyAndEnforcementSwitchedOffAreToldOnce) {
+  const HookFolder folder;
+  write_policy(folder);
+  (void)folder.hook(git_event());
+  write_text(folder.file("policy.yaml"), read_text(folder.file("policy.yaml")) + "# another\n");
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  write_policy(folder, "audit");
+  for (int i = 0; i < 2; ++i) (void)folder.hook(git_event());
+  EXPECT_THAT(rules_of(folder.log()), testing::ElementsAre(100804, 100820, 100805, 100820, 100805,
+                                                           100805, 100822, 100805, 100805));
 }
 
 TEST(EnforcerEvents, ALogThatWasCutIsTampering) {

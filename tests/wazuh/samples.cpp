@@ -7,6 +7,7 @@
 #include <functional>
 #include <ostream>
 #include <utility>
+#include <vector>
 
 namespace lilith::test {
 namespace {
@@ -37,6 +38,12 @@ Event base(EventType type, Action action, Category category) {
   e.engine = "0.1.0";
   return e;
 }
+
+// What a log says of a policy that took another one's place (docs/event.md).
+const std::vector<std::pair<std::string, std::string>> kChangedPolicy{
+    {"path", "/etc/lilith/lilith-policy.yaml"},
+    {"previous_sha256", "1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c9f2c1d0e8b7a6958473625140f"},
+    {"previous_mode", "enforce"}};
 
 Event decision(Action action, Category category) {
   Event e = base(EventType::kDecision, action, category);
@@ -260,19 +267,19 @@ std::vector<Plan> other_events() {
                  15,
                  {other(EventType::kEgressBurst, Action::kNone, Category::kEgress,
                         "five egress denials of one process in 60 s", {{"count", "5"}})}});
-  out.push_back({"100820-policy-loaded",
-                 "a policy loaded",
-                 100820,
-                 8,
-                 {other(EventType::kPolicyLoaded, Action::kNone, Category::kPolicy, "",
-                        {{"previous_mode", "enforce"}})}});
-  out.push_back({"100822-enforcement-off",
-                 "enforcement switched off",
-                 100822,
-                 12,
-                 {with(other(EventType::kPolicyLoaded, Action::kNone, Category::kPolicy, "",
-                             {{"previous_mode", "enforce"}}),
-                       audit_mode)}});
+  out.push_back(
+      {"100820-policy-loaded",
+       "a policy loaded",
+       100820,
+       8,
+       {other(EventType::kPolicyLoaded, Action::kNone, Category::kPolicy, "", kChangedPolicy)}});
+  out.push_back(
+      {"100822-enforcement-off",
+       "enforcement switched off",
+       100822,
+       12,
+       {with(other(EventType::kPolicyLoaded, Action::kNone, Category::kPolicy, "", kChangedPolicy),
+             audit_mode)}});
   out.push_back(
       {"100821-policy-failed",
        "a policy that does not load",

@@ -1,0 +1,96 @@
+#include "audit/log_state.hpp"
+
+#include "audit/base/sha256.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace lilith::audit {
+namespace {
+
+constexpr std::size_t kSeqDigits = 20;  // fixed, so that a head never gets shorter
+constexpr std::size_t kKeyDigits = 16, kHashDigits = 64;
+constexpr std::string_view kPolicyWord = "policy ";
+
+// Two paths of one key would share a memory; a hash that nobody can aim at.
+std::string key_of(std::string_view path) { return sha256_hex(path).substr(0, kKeyDigits); }
+
+Head parse_head(std::string_view line) {
+  Head head;
+  const std::size_t first = line.find(' '), last = line.rfind(' ');
+  if (first == std::string_view::npos || last == first) return head;
+  const std::string_view seq = line.substr(first + 1, last - first - 1);
+  const std::string_view hash = line.substr(last + 1);
+  if (hash.size() != kGenesis.size()) return head;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), number);
+  if (error != std::errc{} || end != seq.data() + seq.size()) return head;
+  head.id = line.substr(0, first);
+  head.seq = number;
+  head.hash = hash;
+  return head;
+}
+
+}  // namespace
+
+bool KnownPolicies::has(const PolicyInForce& policy) const {
+  return std::any_of(rows_.begin(), rows_.end(), [&](const KnownPolicy& row) {
+    return row.sha256 == policy.sha256 && row.path_key == key_of(policy.path);
+  });
+}
+
+const KnownPolicy* KnownPolicies::before(const PolicyInForce& policy) const {
+  if (rows_.empty()) return nullptr;
+  const std::string key = key_of(policy.path);
+  const auto same = std::find_if(rows_.begin(), rows_.end(),
+                                 [&](const KnownPolicy& row) { return row.path_key == key; });
+  return same == rows_.end() ? rows_.data() : &*same;
+}
+
+void KnownPolicies::note(const PolicyInForce& policy) {
+  KnownPolicy row{key_of(policy.path), policy.sha256, policy.mode};
+  std::erase_if(rows_, [&](const KnownPolicy& old) { return old.path_key == row.path_key; });
+  rows_.insert(rows_.begin(), std::move(row));
+  if (rows_.size() > limits::kLogPoliciesMax) rows_.pop_back();
+}
+
+void KnownPolicies::append_to(std::string& text) const {
+  for (const KnownPolicy& row : rows_) {
+    text.append(kPolicyWord).append(row.path_key).append(" ").append(row.sha256);
+    text.append(row.mode == Mode::kEnforce ? " e\n" : " a\n");
+  }
+}
+
+void KnownPolicies::parse_row(std::string_view row) {
+  constexpr std::size_t kModeAt = kKeyDigits + 1 + kHashDigits + 1;
+  if (row.size() != kModeAt + 1 || rows_.size() == limits::kLogPoliciesMax) return;
+  rows_.push_back({std::string(row.substr(0, kKeyDigits)),
+                   std::string(row.substr(kKeyDigits + 1, kHashDigits)),
+                   row[kModeAt] == 'e' ? Mode::kEnforce : Mode::kAudit});
+}
+
+LogState parse_state(std::string_view text) {
+  LogState state;
+  for (bool first = true;; first = false) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos || end == 0) return state;
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (first) {
+      state.head = parse_head(line);
+    } else if (line.starts_with(kPolicyWord)) {
+      state.policies.parse_row(line.substr(kPolicyWord.size()));
+    }
+  }
+}
+
+std::string to_text(const LogState& state) {
+  std::string digits = std::to_string(state.head.seq);
+  digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
+  std::string text = state.head.id + " " + digits + " " + state.head.hash + "\n";
+  state.policies.append_to(text);
+  text.push_back('\n');
+  return text;
+}
+
+}  // namespace lilith::audit

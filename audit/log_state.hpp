@@ -1,0 +1,60 @@
+#pragma once
+// What the lock file of a log remembers; for log.cpp only. Text, one thing a line, an empty line at
+// the end:
+//   ID SEQ HASH          the last line of the chain; SEQ has 20 digits
+//   policy KEY SHA256 M  a policy file that writers have loaded, the last one first; KEY tells its
+//                        path, M is e (enforce) or a (audit)
+// What cannot be read is as if it were not there.
+
+#include "audit/codec.hpp"
+#include "audit/event.hpp"
+#include "audit/log.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lilith::audit {
+
+// The end of the log as the chain knows it. An empty id: no chain yet.
+struct Head {
+  std::string id;
+  std::string hash{kGenesis};
+  std::uint64_t seq = 0;
+
+  friend bool operator==(const Head&, const Head&) = default;
+};
+
+struct KnownPolicy {
+  std::string path_key;
+  std::string sha256;
+  Mode mode = Mode::kEnforce;
+};
+
+// The policies that are in force by what the log has been told, one for each path.
+class KnownPolicies {
+ public:
+  [[nodiscard]] bool has(const PolicyInForce& policy) const;
+  [[nodiscard]] bool empty() const { return rows_.empty(); }
+  // What was in force before `policy` as far as is known: at its path, else the last one of all.
+  [[nodiscard]] const KnownPolicy* before(const PolicyInForce& policy) const;
+  void note(const PolicyInForce& policy);
+
+  void append_to(std::string& text) const;
+  void parse_row(std::string_view row);
+
+ private:
+  std::vector<KnownPolicy> rows_;  // the last noted first
+};
+
+struct LogState {
+  Head head;
+  KnownPolicies policies;
+};
+
+inline constexpr std::size_t kStateBytesMax = 2048;
+[[nodiscard]] LogState parse_state(std::string_view text);
+[[nodiscard]] std::string to_text(const LogState& state);
+
+}  // namespace lilith::audit
