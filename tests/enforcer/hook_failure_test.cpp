@@ -186,7 +186,7 @@ TEST(HookLog, FallsBackToTheUsersOwnAndSaysSo) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(folder.events(folder.log()).size(), 0U);
   const auto events = folder.events(folder.fallback_log());
-  ASSERT_EQ(events.size(), 2U);
+  ASSERT_EQ(events.size(), 3U) << "log_opened, policy_loaded, decision";
   const std::vector<std::pair<std::string, std::string>> label{{"log", "fallback"},
                                                                {"log_refused", folder.log()}};
   EXPECT_EQ(events.back().detail, label);
