@@ -101,64 +101,6 @@ bool wildcard_match(std::string_view glob, std::string_view text) {
   return glob_matches(glob, text);
 }
 
-namespace {
-
-// The commas and the end of the brace expression that begins at `open`; no end: it is no
-// expression, and the shell takes the brace as it is.
-struct Braces {
-  std::vector<std::size_t> commas;
-  std::size_t close = std::string_view::npos;
-  bool sequence = false;
-};
-
-Braces braces_at(std::string_view text, std::size_t open) {
-  Braces out;
-  std::size_t depth = 0;
-  for (std::size_t i = open + 1; i < text.size(); ++i) {
-    if (text[i] == '{') ++depth;
-    if (text[i] == ',' && depth == 0) out.commas.push_back(i);
-    if (text[i] != '}') continue;
-    if (depth-- > 0) continue;
-    out.close = i;
-    out.sequence = out.commas.empty() && text.substr(open, i - open).find("..") < i;
-    break;
-  }
-  return out;
-}
-
-}  // namespace
-
-std::vector<std::string> expand_braces(std::string_view text, std::size_t words_max) {
-  std::vector<std::string> done;
-  std::vector<std::string> open{std::string(text)};
-  while (!open.empty()) {
-    std::string word = std::move(open.back());
-    open.pop_back();
-    Braces braces;
-    std::size_t from = word.find('{');
-    for (; from != std::string::npos; from = word.find('{', from + 1)) {
-      braces = braces_at(word, from);
-      if (braces.close != std::string_view::npos && (braces.sequence || !braces.commas.empty()))
-        break;
-    }
-    if (from == std::string::npos) {
-      done.push_back(std::move(word));
-      continue;
-    }
-    if (braces.sequence || done.size() + open.size() + braces.commas.size() + 1 > words_max) {
-      word.replace(from, braces.close - from + 1, "*");
-      open.push_back(std::move(word));
-      continue;
-    }
-    braces.commas.push_back(braces.close);
-    for (std::size_t i = 0, at = from + 1; i < braces.commas.size(); at = braces.commas[i++] + 1) {
-      open.push_back(word.substr(0, from) + word.substr(at, braces.commas[i] - at) +
-                     word.substr(braces.close + 1));
-    }
-  }
-  return done;
-}
-
 Result<PathPattern> PathPattern::parse(std::string_view text) {
   PathPattern pattern;
   pattern.text_ = text;

@@ -4,6 +4,7 @@
 // takes exponential time.
 
 #include "audit/base/result.hpp"
+#include "rules/shell/braces.hpp"
 #include "rules/text_index.hpp"
 
 #include <cstddef>
@@ -25,10 +26,6 @@ struct PatternUser {
 
 // `*`, `?` and [...] over a whole text without directories.
 [[nodiscard]] bool wildcard_match(std::string_view glob, std::string_view text);
-
-// The words that the shell makes of {a,b} (bash manual 3.5.1), nested ones included. A sequence
-// {1..9}, and everything once there would be more than `words_max` words, becomes `*`.
-[[nodiscard]] std::vector<std::string> expand_braces(std::string_view text, std::size_t words_max);
 
 class PathPattern {
  public:

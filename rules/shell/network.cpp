@@ -15,11 +15,20 @@ struct Scheme {
   int port;
 };
 // IANA service names and port numbers.
-constexpr std::array kSchemes{Scheme{"https", 443}, Scheme{"http", 80},    Scheme{"ssh", 22},
-                              Scheme{"git", 9418},  Scheme{"ftp", 21},     Scheme{"ftps", 990},
-                              Scheme{"sftp", 22},   Scheme{"rsync", 873},  Scheme{"gopher", 70},
-                              Scheme{"telnet", 23}, Scheme{"scp", 22},     Scheme{"dict", 2628},
-                              Scheme{"ldap", 389},  Scheme{"socks5", 1080}};
+constexpr std::array kSchemes{
+    Scheme{"https", 443},    Scheme{"http", 80},       Scheme{"ssh", 22},
+    Scheme{"git", 9418},     Scheme{"ftp", 21},        Scheme{"ftps", 990},
+    Scheme{"sftp", 22},      Scheme{"rsync", 873},     Scheme{"gopher", 70},
+    Scheme{"telnet", 23},    Scheme{"scp", 22},        Scheme{"dict", 2628},
+    Scheme{"ldap", 389},     Scheme{"ldaps", 636},     Scheme{"imap", 143},
+    Scheme{"imaps", 993},    Scheme{"pop3", 110},      Scheme{"pop3s", 995},
+    Scheme{"smtp", 25},      Scheme{"smtps", 465},     Scheme{"smb", 445},
+    Scheme{"smbs", 445},     Scheme{"tftp", 69},       Scheme{"rtsp", 554},
+    Scheme{"ws", 80},        Scheme{"wss", 443},       Scheme{"mqtt", 1883},
+    Scheme{"rtmp", 1935},    Scheme{"gophers", 70},    Scheme{"svn", 3690},
+    Scheme{"socks4", 1080},  Scheme{"socks4a", 1080},  Scheme{"socks5", 1080},
+    Scheme{"socks5h", 1080}, Scheme{"postgres", 5432}, Scheme{"postgresql", 5432},
+    Scheme{"redis", 6379},   Scheme{"rediss", 6379}};
 
 bool is_one_of(std::string_view list, std::string_view word) {
   for (std::size_t at = 0; at < list.size();) {
@@ -35,15 +44,47 @@ bool is_port(std::string_view text) {
          text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// "host", "host:port/path": what curl takes for http://.
-bool looks_like_host(std::string_view text) {
-  const std::string_view host = text.substr(0, text.find_first_of(":/?#"));
-  const bool plain = host.find_first_not_of(
-                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789.-_") == std::string_view::npos;
-  return !host.empty() && plain && host.front() != '-' && host.front() != '.' &&
-         (host.find('.') != std::string_view::npos || host == "localhost");
-}
+// Long options with a value in the next word: curl(1) and wget(1).
+constexpr std::string_view kTransferValues =
+    "abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config"
+    " connect-timeout connect-to continue-at cookie cookie-jar create-file-mode crlfile curves data"
+    " data-ascii data-binary data-raw data-urlencode delegation dns-interface dns-ipv4-addr"
+    " dns-ipv6-addr dns-servers dump-header ech egd-file engine etag-compare etag-save"
+    " expect100-timeout form form-string ftp-account ftp-alternative-to-user ftp-method ftp-port"
+    " ftp-ssl-ccc-mode happy-eyeballs-timeout-ms haproxy-clientip header help hostpubmd5"
+    " hostpubsha256 hsts interface ip-tos json keepalive-cnt keepalive-time key"
+    " key-type knownhosts krb libcurl limit-rate local-port login-options mail-auth mail-from"
+    " mail-rcpt max-filesize max-redirs max-time netrc-file noproxy oauth2-bearer output output-dir"
+    " parallel-max parallel-max-host pass pinnedpubkey proto proto-default proto-redir proxy-cacert"
+    " proxy-capath proxy-cert proxy-cert-type proxy-ciphers proxy-crlfile proxy-header proxy-key"
+    " proxy-key-type proxy-pass proxy-pinnedpubkey proxy-service-name proxy-tls13-ciphers"
+    " proxy-tlsauthtype proxy-tlspassword proxy-tlsuser proxy-user pubkey quote random-file range"
+    " rate referer request request-target resolve retry retry-delay retry-max-time sasl-authzid"
+    " service-name sigalgs socks5-gssapi-service speed-limit speed-time stderr telnet-option"
+    " tftp-blksize time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser trace"
+    " trace-ascii trace-config unix-socket upload-file upload-flags url-query user user-agent"
+    " variable vlan-priority write-out"
+    " execute output-file append-output report-speed input-file base rejected-log tries"
+    " retry-on-http-error output-document start-pos progress timeout dns-timeout read-timeout wait"
+    " waitretry quota bind-address restrict-file-names prefer-family password use-askpass"
+    " local-encoding remote-encoding directory-prefix cut-dirs http-user http-password default-page"
+    " compression proxy-password load-cookies save-cookies post-data post-file method body-data"
+    " body-file secure-protocol certificate certificate-type private-key private-key-type"
+    " ca-certificate ca-directory crl-file ftp-user ftp-password warc-file warc-header"
+    " warc-max-size warc-dedup warc-tempdir level backups accept reject accept-regex reject-regex"
+    " regex-type domains exclude-domains follow-tags ignore-tags include-directories"
+    " exclude-directories";
+// The same of git's commands that name a remote: git-clone(1), git-fetch(1), git-push(1), ...
+constexpr std::string_view kGitValues =
+    "origin branch upload-pack template reference reference-if-able depth shallow-since"
+    " shallow-exclude config jobs filter server-option separate-git-dir"
+    " recurse-submodules-default refmap negotiation-tip deepen strategy strategy-option"
+    " push-option receive-pack exec sort name output prefix format revision";
+// Options of rsync and scp whose value may have a colon.
+constexpr std::string_view kCopyValues =
+    "exclude include exclude-from include-from filter files-from chown usermap groupmap rsh"
+    " out-format log-file-format log-file temp-dir backup-dir compare-dest copy-dest link-dest"
+    " password-file port bwlimit timeout info debug chmod suffix";
 
 class Network {
  public:
@@ -54,8 +95,11 @@ class Network {
   void run(std::string_view name) {
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
-    if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy();
-    if (is_one_of("pip pip3 uv poetry npm pnpm yarn bun npx cargo", name)) return packages();
+    if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
+    if (name == "tar" || name == "gtar") return tar();
+    if (is_one_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
+      return packages(is_one_of("npx uvx bunx", name));
+    }
   }
 
  private:
@@ -79,7 +123,9 @@ class Network {
     if (authority.find('$') != std::string::npos || authority.find('`') != std::string::npos) {
       return false;
     }
-    if (const std::size_t user = authority.rfind('@'); user != std::string::npos) {
+    // Programs disagree about what a backslash ends; no host has one.
+    const bool ambiguous = authority.find('\\') != std::string::npos;
+    if (const std::size_t user = authority.rfind('@'); user != std::string::npos && !ambiguous) {
       authority.erase(0, user + 1);
     }
     int port = row->port;
@@ -95,17 +141,6 @@ class Network {
 
   void transfer(bool curl) {
     const std::string_view value = curl ? "AbcCdDeEFHKmoPQrtTuUwxXyYz" : "oaeiBtOTwQPUlARDIX";
-    constexpr std::string_view kLongValue =
-        "abstract-unix-socket cacert capath cert cert-type ciphers config connect-timeout cookie"
-        " cookie-jar crlfile curves data data-ascii data-binary data-raw data-urlencode delegation"
-        " dump-header engine etag-compare etag-save form form-string header interface json key"
-        " key-type limit-rate max-filesize max-redirs max-time netrc-file noproxy output output-dir"
-        " pass pinnedpubkey proto proto-default quote range rate referer request request-target"
-        " retry retry-delay retry-max-time speed-limit speed-time stderr tls-max tlsuser "
-        "tlspassword"
-        " trace trace-ascii unix-socket upload-file url-query user user-agent write-out"
-        " user-agent tries timeout output-document directory-prefix output-file append-output"
-        " post-data post-file method body-data body-file wait level accept reject ca-certificate";
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       if (word.starts_with("--")) {
@@ -114,11 +149,12 @@ class Network {
         const std::string given = equals != std::string::npos ? word.substr(equals + 1)
                                   : i + 1 < argv_.size()      ? argv_[i + 1].text
                                                               : "";
-        if (is_one_of("proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url",
+        if (is_one_of("proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url "
+                      "ipfs-gateway",
                       option)) {
           operand(given);
           if (equals == std::string::npos) ++i;
-        } else if (equals == std::string::npos && is_one_of(kLongValue, option)) {
+        } else if (equals == std::string::npos && is_one_of(kTransferValues, option)) {
           ++i;
         }
         continue;
@@ -133,87 +169,227 @@ class Network {
         if (!glued) ++i;
         continue;
       }
-      operand(word);
+      if (word != "-") operand(word);
     }
   }
 
-  // A URL, or a host as curl and wget take it.
+  // A URL, or a host as curl and wget take it: whatever they are given is one.
   void operand(const std::string& word) {
-    if (url(word)) return;
-    const std::size_t path = word.find_first_of("/?#");
-    const std::string authority = word.substr(0, path);
-    if (word.find("://") != std::string::npos || !looks_like_host(word) ||
-        authority.find('$') != std::string::npos) {
+    if (url(word) || word.find("://") != std::string::npos) return;
+    // `http:/host` is http://host (curl, urlapi.c).
+    const std::size_t colon = word.find(":/");
+    if (colon != std::string::npos && url(word.substr(0, colon) + "://" + word.substr(colon + 2))) {
       return;
     }
-    url("http://" + word);
+    const std::size_t from = word.find_first_not_of('/');
+    if (from == std::string::npos) return;
+    const std::string rest = word.substr(from);
+    const std::string authority = rest.substr(0, rest.find_first_of("/?#"));
+    if (authority.empty() || authority.find_first_of("$`") != std::string::npos) return;
+    if (!ascii_lower(authority).starts_with("file:")) url("http://" + rest);
   }
 
-  // host:path, user@host:path of ssh.
+  // host:path, user@host:path, [host]:path, [host:port]:path of ssh. Without a slash before the
+  // colon it is a remote for git, rsync, scp and tar, whatever the host looks like.
   void scp_like(const std::string& text) {
-    const std::size_t colon = text.find(':');
-    if (colon == std::string::npos || colon == 0 || text.find('/') < colon) return;
-    std::string host = text.substr(0, colon);
-    const std::size_t at = host.rfind('@');
-    if (at != std::string::npos) host.erase(0, at + 1);
-    if (at == std::string::npos && !looks_like_host(host)) return;
-    if (host.find('$') == std::string::npos) add(std::move(host), 22, "ssh", "");
+    std::size_t from = 0;
+    if (const std::size_t at = text.find('@'); at < text.find_first_of(":/")) from = at + 1;
+    std::string host;
+    int port = 22;
+    if (from < text.size() && text[from] == '[') {
+      const std::size_t close = text.find(']', from);
+      if (close == std::string::npos || close + 1 >= text.size() || text[close + 1] != ':') return;
+      host = text.substr(from + 1, close - from - 1);
+      const std::size_t colon = host.rfind(':');
+      if (colon != std::string::npos && host.find(':') == colon &&
+          is_port(host.substr(colon + 1))) {
+        port = std::stoi(host.substr(colon + 1));
+        host.erase(colon);
+      }
+    } else {
+      const std::size_t colon = text.find(':', from);
+      if (colon == std::string::npos || colon == from || text.find('/', from) < colon) return;
+      host = text.substr(from, colon - from);
+    }
+    if (host.find_first_of("$`{") == std::string::npos) add(std::move(host), port, "ssh", "");
+  }
+  void remote(const std::string& text) {
+    if (!url(text)) scp_like(text);
   }
 
-  void remote_copy() {
+  void remote_copy(bool rsync) {
+    const std::string_view value = rsync ? "efTBM" : "cDFiJlPSoXBbRs";
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
-      if (word.starts_with('-')) continue;
-      if (!url(word)) scp_like(word);
+      if (word.starts_with("--")) {
+        if (is_one_of(kCopyValues, word.substr(2))) ++i;
+      } else if (word.starts_with('-') && word.size() > 1) {
+        if (word.find_first_of(value, 1) == word.size() - 1) ++i;
+      } else {
+        remote(word);
+      }
     }
   }
 
-  void packages() {
+  // tar -f HOST:FILE goes through rsh or ssh unless --force-local is given (tar's manual).
+  void tar() {
+    const bool local = std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
+      return one.text.starts_with("--force-l");
+    });
+    for (std::size_t i = 1; !local && i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word.starts_with("--file=")) {
+        scp_like(word.substr(word.find('=') + 1));
+      } else if (word == "--file" && i + 1 < argv_.size()) {
+        scp_like(argv_[i + 1].text);
+      } else if (!word.starts_with("--") && (word.starts_with('-') || i == 1)) {
+        const std::size_t f = word.find('f');
+        if (f == std::string::npos) continue;
+        if (word.starts_with('-') && f + 1 < word.size()) scp_like(word.substr(f + 1));
+        // The values of an old-style bundle stand behind it in their order.
+        const std::size_t end = std::min(argv_.size(), i + (word.starts_with('-') ? 2U : 4U));
+        for (std::size_t at = i + 1; at < end; ++at) scp_like(argv_[at].text);
+      }
+    }
+  }
+
+  // name @ URL, name@URL, git+URL: where in the word the URL begins.
+  static std::string_view url_in(std::string_view word) {
+    const std::size_t scheme = word.find("://");
+    if (scheme == std::string_view::npos) return word;
+    std::size_t from = scheme;
+    while (from > 0 && std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789+.")
+                               .find(word[from - 1]) != std::string_view::npos) {
+      --from;
+    }
+    return word.substr(from);
+  }
+
+  void packages(bool runs_first) {
     const auto fetches = [](const Argument& one) {
-      return is_one_of("install i add ci publish update upgrade download wheel dlx sync", one.text);
+      return is_one_of(
+          "install i add ci publish update upgrade download wheel dlx sync config source tool run"
+          " cache",
+          one.text);
     };
     const auto first = argv_.begin() + 1;
-    const bool operands =
+    bool operands =
         std::any_of(first, first + std::min<std::ptrdiff_t>(3, argv_.end() - first), fetches);
+    const std::size_t sub = argv_.size() > 1 ? 1 : 0;
+    // The arguments of a script that runs are its own: `npm run open https://x`.
+    const bool own = argv_[sub].text == "run";
+    bool operand_seen = false;
     for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
       const std::string& word = argv_[i].text;
       const bool value = argv_[i - 1].text.starts_with('-');
-      if (!word.starts_with('-') && !operands && !value) continue;
-      if (word == "-m" || word == "--message") {
-        ++i;
+      if (word.starts_with("--")) {
+        if (word.starts_with("--proxy="))
+          operand(word.substr(word.find('=') + 1));
+        else if (word.find('=') != std::string::npos)
+          url(word.substr(word.find('=') + 1));
         continue;
       }
-      const std::size_t at = word.starts_with('-') ? word.find('=') + 1 : word.find(" @ ");
-      if (word.starts_with('-') && at == 0) continue;
-      url(word.starts_with('-') ? std::string_view(word).substr(at) : std::string_view(word));
+      if (word.starts_with('-')) {
+        if (word == "-m") ++i;
+        if (word.size() > 2) url(url_in(std::string_view(word).substr(2)));
+        continue;
+      }
+      if (argv_[i - 1].text == "--message") continue;
+      if (argv_[i - 1].text == "--proxy") {
+        operand(word);
+        continue;
+      }
+      const bool package = runs_first && !operand_seen;
+      if (!operands && !value && !package) continue;
+      if (own && operand_seen && !value) continue;
+      if (!value && i > sub) operand_seen = true;
+      if (!url(url_in(word)) && word.starts_with("git@")) scp_like(word);
     }
+  }
+
+  // `-c KEY=VALUE` and `config KEY VALUE` that name a remote by its address.
+  void git_key(const std::string& key, const std::string& value) {
+    const std::string lower = ascii_lower(key);
+    if (lower == "remote.pushdefault" ||
+        (lower.starts_with("branch.") &&
+         (lower.ends_with(".remote") || lower.ends_with(".pushremote")))) {
+      remote(value);
+    }
+  }
+
+  // How many operands of the sub-command stand before its remote; npos: none of them is one.
+  static std::size_t remote_operand(std::string_view sub, std::string_view next) {
+    if (is_one_of("clone fetch pull push ls-remote fetch-pack send-pack http-push", sub)) return 0;
+    if (sub == "http-fetch" || sub == "request-pull") return 1;
+    if (sub == "remote" && (next == "add" || next == "set-url")) return 2;
+    if (sub == "submodule" && next == "add") return 1;
+    if (sub == "submodule" && next == "set-url") return 2;
+    return std::string::npos;
   }
 
   void git() {
     std::size_t sub = 1;
     while (sub < argv_.size() && argv_[sub].text.starts_with('-')) {
-      sub += argv_[sub].text == "-C" || argv_[sub].text == "-c" ? 2U : 1U;
+      const bool key = argv_[sub].text == "-c" && sub + 1 < argv_.size();
+      if (key) {
+        const std::string& text = argv_[sub + 1].text;
+        const std::size_t equals = text.find('=');
+        if (equals != std::string::npos) git_key(text.substr(0, equals), text.substr(equals + 1));
+      }
+      sub += key || argv_[sub].text == "-C" ? 2U : 1U;
     }
     if (sub >= argv_.size()) return;
-    if (!is_one_of("clone fetch pull push ls-remote remote submodule archive", argv_[sub].text)) {
-      return;
+    const std::string& name = argv_[sub].text;
+    std::vector<std::string> operands = git_operands(name, sub);
+    if (name == "config") {
+      for (std::size_t i = 0; i + 1 < operands.size(); ++i) git_key(operands[i], operands[i + 1]);
     }
-    // `git push origin HEAD:main` has a colon and names no host: only a dot or a user says so.
-    const bool refs =
-        argv_[sub].text == "fetch" || argv_[sub].text == "pull" || argv_[sub].text == "push";
-    std::size_t operands = 0;
+    const std::size_t at = remote_operand(name, operands.empty() ? "" : operands[0]);
+    if (at == std::string::npos) return;
+    const bool all = name == "remote";  // set-url NAME NEW OLD
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (i == at || (all && i > at)) remote(operands[i]);
+    }
+  }
+
+  // The operands behind git's sub-command; the remotes among the options are judged.
+  std::vector<std::string> git_operands(std::string_view name, std::size_t sub) {
+    const std::string_view value = name == "clone"        ? "obucj"
+                                   : name == "push"       ? "o"
+                                   : name == "fetch"      ? "oj"
+                                   : name == "pull"       ? "ojsX"
+                                   : name == "remote"     ? "tm"
+                                   : name == "submodule"  ? "b"
+                                   : name == "http-fetch" ? "w"
+                                                          : "";
+    std::vector<std::string> operands;
+    bool ended = false;
     for (std::size_t i = sub + 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
-      if (word.starts_with("--remote=")) {
-        const std::string value = word.substr(word.find('=') + 1);
-        if (!url(value)) scp_like(value);
+      if (ended || !word.starts_with('-') || word == "-") {
+        operands.push_back(word);
+      } else if (word == "--") {
+        ended = true;
+      } else if (!word.starts_with("--")) {
+        if (word.find_first_of(value, 1) == word.size() - 1) ++i;
+      } else {
+        const std::size_t equals = word.find('=');
+        const std::string_view option = std::string_view(word).substr(2, equals - 2);
+        const auto is = [&](std::string_view full) {
+          return option.size() > 2 && full.starts_with(option);
+        };
+        if (is("remote") ? name == "archive" : is("repo") ? name == "push" : is("bundle-uri")) {
+          if (equals != std::string::npos)
+            remote(word.substr(equals + 1));
+          else if (++i < argv_.size())
+            remote(argv_[i].text);
+        } else if (equals == std::string::npos && is_one_of(kGitValues, option)) {
+          ++i;
+        }
       }
-      if (word.starts_with('-')) continue;
-      ++operands;
-      if (url(word)) continue;
-      const bool user = word.find('@') < word.find(':');
-      if (user || !refs || operands == 1) scp_like(word);
     }
+    return operands;
   }
 
   const std::vector<Argument>& argv_;

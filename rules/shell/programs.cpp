@@ -385,7 +385,8 @@ class AwkScript {
     while (at_ < s_.size() && (is_word(s_[at_]))) ++at_;
     const std::string_view word = s_.substr(from, at_ - from);
     if (redirects_) unknown_target();
-    if (word == "system" || word == "@load" || word == "@include") runs = word;
+    // @name(...) calls the function that a variable names, system among them (gawk manual 9.3).
+    if (word == "system" || (word.starts_with('@') && word != "@namespace")) runs = word;
     if (word == "print" || word == "printf") {
       prints_ = true;
       parentheses_ = 0;
@@ -467,6 +468,30 @@ void interpreter_use(const Interpreter& program, const std::vector<Argument>& ar
 
 }  // namespace
 
+namespace {
+
+bool is_awk(std::string_view name) {
+  return name == "awk" || name == "gawk" || name == "mawk" || name == "nawk";
+}
+
+// sed -f - and awk -f -: their scripts run programs.
+bool script_file_is_input(const std::vector<Argument>& argv) {
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word.starts_with("--file=") && is_standard_input(word.substr(word.find('=') + 1))) {
+      return true;
+    }
+    const bool takes = word == "--file" ||
+                       (word.starts_with('-') && !word.starts_with("--") && word.ends_with('f'));
+    if (word == "-f-" || (takes && i + 1 < argv.size() && is_standard_input(argv[i + 1].text))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 ShellCall shell_call(const std::vector<Argument>& argv) {
   ShellCall call;
   std::size_t values = 0;  // words that belong to -o and -O
@@ -502,6 +527,13 @@ bool is_interpreter(std::string_view name) { return interpreter(name) != nullptr
 ScriptSource script_source(const std::vector<Argument>& argv) {
   if (argv.empty()) return ScriptSource::kNone;
   if (is_shell(base_of(argv[0].text))) return shell_source(argv);
+  if (argv[0].text == "source" || argv[0].text == ".") {
+    const std::size_t at = argv.size() > 1 && argv[1].text == "--" ? 2 : 1;
+    return at < argv.size() ? source_of_operand(argv[at]) : ScriptSource::kNone;
+  }
+  if (is_awk(base_of(argv[0].text)) || base_of(argv[0].text) == "sed") {
+    return script_file_is_input(argv) ? ScriptSource::kInput : ScriptSource::kNone;
+  }
   const Interpreter* const program = interpreter(argv[0].text);
   if (program == nullptr) return ScriptSource::kNone;
   for (std::size_t i = 1; i < argv.size(); ++i) {
@@ -523,7 +555,12 @@ ScriptUse script_use(const std::vector<Argument>& argv, std::size_t offset) {
   const std::string_view name = base_of(argv[0].text);
   if (name == "sed" || name == "gsed") {
     sed_use(argv, offset, out);
-  } else if (name == "awk" || name == "gawk" || name == "mawk" || name == "nawk") {
+  } else if (name == "yq") {
+    // load("FILE") of mikefarah's yq.
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      if (argv[i].text.find("load") != std::string::npos) literals(argv[i].text, i, out);
+    }
+  } else if (is_awk(name)) {
     awk_use(argv, offset, out);
   } else if (const Interpreter* const program = interpreter(name); program != nullptr) {
     interpreter_use(*program, argv, out);

@@ -2,6 +2,7 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "rules/shell/braces.hpp"
 #include "rules/shell/network.hpp"
 #include "rules/shell/programs.hpp"
 #include "rules/shell/tables.hpp"
@@ -269,6 +270,7 @@ class Reader {
   void enter(const Word& target);
   void finish_links();
   void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
+  void finish_braces(const Dynamic& one);
   void into_directory(const std::vector<Word>& argv, std::size_t at, const std::string& target);
   void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
   void script_paths(const std::vector<Word>& argv, const ScriptUse& script);
@@ -280,7 +282,7 @@ class Reader {
   bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
-  void wrapper(const std::vector<Word>& argv, CommandUse& use);
+  void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended);
   void find_actions(const std::vector<Word>& argv, CommandUse& use);
   void shell_text(const std::vector<Word>& argv, CommandUse& use);
   void trap_text(const std::vector<Word>& argv);
@@ -315,6 +317,7 @@ class Reader {
   bool posix_ = false;            // text of sh: where bash's own forms mean something else
   bool captured_ = false;         // in $(...) or `...`: what is printed becomes a word
   bool appended_ = false;         // the next simple command is xargs's, which appends words
+  bool package_ = false;          // the next simple command is one of `npx` or `uv run`
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
   bool in_substitution_ = false;  // of the forms $( and <(
@@ -1651,12 +1654,19 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
 
 void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset,
                              Binding binding) {
-  if (is_dangerous_assignment(name, value.text, value.constant)) {
+  const bool itself = value.text == "$" + name;  // of a loop: its words are noted one by one
+  if (is_dangerous_assignment(name, itself ? "$(unknown)" : value.text, value.constant)) {
     line_hazard("command.environment",
                 "setting " + name + " changes what later commands run or where they connect",
                 offset);
   }
-  const bool itself = value.text == "$" + name;  // of a loop: its words are noted one by one
+  // Modules are read from there, so read_file says whether they may be.
+  for (std::size_t at = 0; name == "PYTHONPATH" && at < value.text.size();) {
+    const std::size_t end = std::min(value.text.find(':', at), value.text.size());
+    const std::string one = value.text.substr(at, end - at);
+    if (one.starts_with('/') || one.starts_with('~')) add_path(value, one, PathAccess::kRead);
+    at = end + 1;
+  }
   if (!itself && binding == Binding::kAppends) {
     line_.values.append(name, value.text, value.constant);
   } else if (!itself) {
@@ -1695,6 +1705,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
                     std::size_t from, bool here_doc_only) {
   const bool skips_functions = std::exchange(skips_functions_, false);
   const bool appended = std::exchange(appended_, false);
+  const bool package = std::exchange(package_, false);
   for (const Assignment& one : assignments) {
     // `IFS= read` splits its own line by it and nothing else.
     if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
@@ -1738,7 +1749,8 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   }
   if (builtin(argv, use)) {
     use.needs_entry = false;
-  } else if (is_transparent_wrapper(use.name)) {
+  } else if (is_transparent_wrapper(use.name) ||
+             (package && !is_system_program(use.name) && use.name.find('/') == std::string::npos)) {
     use.needs_entry = false;
   }
   const std::size_t index = out_.commands.size();
@@ -1751,7 +1763,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   out_.commands.push_back(use);
   CommandUse& kept = use;
   script_input(argv_seen, kept);
-  if (is_transparent_wrapper(use.name) || is_listed_wrapper(use.name)) wrapper(argv, kept);
+  if (is_wrapper(use.argv)) wrapper(argv, kept, appended);
   if (use.name == "find") find_actions(argv, kept);
   if (is_shell(use.name.substr(use.name.rfind('/') + 1)) || use.name == "eval")
     shell_text(argv, kept);
@@ -1762,8 +1774,9 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   script_paths(argv, script);
   for (HostUse& one : dialled_hosts(use.argv, use.offset)) out_.hosts.push_back(std::move(one));
   note_printed(argv, use.argv);
-  const bool fixed = std::all_of(argv.begin(), argv.end(),
-                                 [](const Word& one) { return one.constant && !one.splits; });
+  const bool fixed = std::all_of(argv.begin(), argv.end(), [](const Word& one) {
+    return one.constant && !one.splits && !one.brace;
+  });
   if (!fixed || appended) {
     line_.dynamic.push_back({std::move(argv), directories_, index, appended});
   }
@@ -1777,6 +1790,10 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
         {"command.dynamic_text", "'" + use.name + "' would run " + std::string(what), use.offset});
   };
   const bool shell = is_shell(use.name.substr(use.name.rfind('/') + 1));
+  if (source == ScriptSource::kInput && (use.name == "." || use.name == "source" || !shell) &&
+      !is_interpreter(use.name)) {
+    return hazard("what comes in by its standard input");
+  }
   if (source == ScriptSource::kForeign) return hazard("text of a grammar that is not read");
   if (source == ScriptSource::kUnknown) {
     const bool pipe = std::any_of(argv.begin(), argv.end(),
@@ -1836,11 +1853,21 @@ void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
                                                          ".cursor",  ".github", ".gemini",
                                                          ".copilot", ".cargo",  ".config"};
   const std::string& name = argv[0].text;
-  if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
   const std::string last = target.substr(target.rfind('/') + 1);
   const bool directory =
       last.empty() || last == "." || last == ".." || argv[at].text.starts_with('-') ||
       std::find(kDirectories.begin(), kDirectories.end(), last) != kDirectories.end();
+  // With an agent's directory its settings and hooks are gone.
+  if (name == "rm" || name == "mv" || name == "shred") {
+    const std::string whole = target.substr(0, target.find_last_not_of('/') + 1);
+    for (const std::string_view agent : {".claude", ".cursor", ".gemini", ".copilot"}) {
+      if (whole.substr(whole.rfind('/') + 1) != agent) continue;
+      for (const std::string_view file : {"/settings.json", "/hooks.json"}) {
+        add_path(argv[at], whole + std::string(file), PathAccess::kTouchArgument);
+      }
+    }
+  }
+  if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
   if (!directory || (name == "mv" && at + 1 != argv.size())) return;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     std::string source = argv[i].text;
@@ -2074,7 +2101,7 @@ void Reader::enter(const Word& target) {
 }
 
 // The words of a wrapped command, as a command of its own.
-void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
+void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended) {
   // Behind an assignment `time` is the program, whose -o writes a file.
   if (use.name == "time" && argv.size() > 1 && argv[1].text.starts_with('-') &&
       argv[1].text != "-p") {
@@ -2103,9 +2130,18 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
         {"command.wrapper", "what '" + use.name + "' would run can't be told", use.offset});
     return;
   }
-  if (at >= argv.size()) return;
+  if (at >= argv.size()) {
+    // `xargs env`: the program stands among the words that xargs appends.
+    if (appended) {
+      use.hazards.push_back({"command.wrapper",
+                             "what '" + use.name + "' would run behind xargs can't be told",
+                             use.offset});
+    }
+    return;
+  }
   const bool outer = look_through_;
   look_through_ = outer || !is_transparent_wrapper(use.name);
+  appended_ = appended;
   if (use.name == "xargs") {
     const bool replaces = xargs_replacement(argv, at, use);
     appended_ = !replaces;
@@ -2121,6 +2157,7 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use) {
     appended_ = false;
   } else {
     skips_functions_ = true;
+    package_ = runs_own_programs(use.argv);
     simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
            argv[at].offset - base_, false);
   }
@@ -2305,8 +2342,10 @@ void Reader::plain_paths(const std::vector<Word>& argv) {
     const Word& word = argv[i];
     const std::string& text = word.text;
     const bool option = text.starts_with('-') && text.size() > 1;
-    if (option && (text == "-e" || text == "-f" || text == "--regexp" || text == "--file"))
+    if (option && (text == "--regexp" || text == "--file" ||
+                   (!text.starts_with("--") && text.find_first_of("ef") != std::string::npos))) {
       skip_pattern = false;
+    }
     if (option && (text == "-e" || text == "--regexp")) {
       ++i;
       continue;
@@ -2411,6 +2450,7 @@ void Reader::finish() {
       }
       finish_variant(one, argv);
     }
+    finish_braces(one);
     if (one.command == Dynamic::kNoCommand) continue;
     CommandUse& use = out_.commands[one.command];
     std::vector<bool> begins, nothing;
@@ -2433,6 +2473,30 @@ void Reader::finish() {
     }
   }
   finish_links();
+}
+
+// {a,b} in the place of one word gives several: git -c {core.pager=x,log}.
+void Reader::finish_braces(const Dynamic& one) {
+  constexpr std::size_t kBraceWordsMax = 64;
+  if (std::none_of(one.argv.begin(), one.argv.end(), [](const Word& word) { return word.brace; })) {
+    return;
+  }
+  std::vector<Word> argv;
+  for (const Word& word : one.argv) {
+    if (!word.brace) {
+      argv.push_back(word);
+      continue;
+    }
+    for (std::string& text : expand_braces(word.text, kBraceWordsMax)) {
+      Word part = word;
+      part.brace = false;
+      part.tilde = text.starts_with('~');
+      part.glob = word.glob || text.find('*') != std::string::npos;
+      part.text = std::move(text);
+      argv.push_back(std::move(part));
+    }
+  }
+  finish_variant(one, argv);
 }
 
 // The line's own values in the place of its variables: what the words are then must be as good.

@@ -9,6 +9,8 @@
 namespace lilith::rules::shell {
 namespace {
 
+constexpr std::size_t npos = std::string_view::npos;
+
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -30,96 +32,6 @@ constexpr std::array<std::string_view, 9> kShells{"sh",  "bash", "dash",  "zsh",
                                                   "ash", "fish", "rbash", "mksh"};
 constexpr std::array<std::string_view, 12> kPatternFirst{
     "grep", "egrep", "fgrep", "rg", "ag", "sed", "awk", "gawk", "mawk", "jq", "yq", "ack"};
-
-// Variables that change which program runs, what it loads, or where it connects: POSIX and bash
-// manual (shell variables), ld.so(8), git(1) environment, npm config, node and python docs; list of
-// facts 1.5.
-constexpr std::array<std::string_view, 68> kDangerousNames{"PATH",
-                                                           "IFS",
-                                                           "ENV",
-                                                           "BASH_ENV",
-                                                           "SHELLOPTS",
-                                                           "BASHOPTS",
-                                                           "PS0",
-                                                           "PS1",
-                                                           "PS2",
-                                                           "PS4",
-                                                           "PROMPT_COMMAND",
-                                                           "CDPATH",
-                                                           "GLOBIGNORE",
-                                                           "HOME",
-                                                           "SHELL",
-                                                           "OLDPWD",
-                                                           "PWD",
-                                                           "BASH_LOADABLES_PATH",
-                                                           "NODE_OPTIONS",
-                                                           "NODE_PATH",
-                                                           "NODE_EXTRA_CA_CERTS",
-                                                           "PYTHONSTARTUP",
-                                                           "PYTHONHOME",
-                                                           "PYTHONPATH",
-                                                           "PYTHONINSPECT",
-                                                           "PYTHONBREAKPOINT",
-                                                           "PERL5LIB",
-                                                           "PERL5OPT",
-                                                           "RUBYOPT",
-                                                           "RUBYLIB",
-                                                           "RUSTFLAGS",
-                                                           "RUSTC",
-                                                           "RUSTC_WRAPPER",
-                                                           "RUSTC_WORKSPACE_WRAPPER",
-                                                           "SSH_ASKPASS",
-                                                           "SUDO_ASKPASS",
-                                                           "HTTP_PROXY",
-                                                           "HTTPS_PROXY",
-                                                           "ALL_PROXY",
-                                                           "NO_PROXY",
-                                                           "http_proxy",
-                                                           "https_proxy",
-                                                           "all_proxy",
-                                                           "no_proxy",
-                                                           "SSL_CERT_FILE",
-                                                           "SSL_CERT_DIR",
-                                                           "CURL_CA_BUNDLE",
-                                                           "JAVA_TOOL_OPTIONS",
-                                                           "MAKEFLAGS",
-                                                           "LESSOPEN",
-                                                           "LESSCLOSE",
-                                                           "BROWSER",
-                                                           "GOFLAGS",
-                                                           "_JAVA_OPTIONS",
-                                                           "XDG_CONFIG_HOME",
-                                                           "CC",
-                                                           "CXX",
-                                                           "CPP",
-                                                           "LD",
-                                                           "AR",
-                                                           "AS",
-                                                           "RANLIB",
-                                                           "RUSTDOC",
-                                                           "RUSTDOCFLAGS",
-                                                           "RUSTUP_TOOLCHAIN",
-                                                           "PYTHONUSERBASE",
-                                                           "DOCKER_HOST",
-                                                           "KUBECONFIG"};
-constexpr std::array<std::string_view, 10> kDangerousPrefixes{
-    "LD_",    "BASH_FUNC_", "GIT_",    "npm_config_", "NPM_CONFIG_",
-    "CARGO_", "DYLD_",      "LILITH_", "PIP_",        "UV_"};
-// Of the GIT_ and CARGO_ names, those that only describe.
-constexpr std::array<std::string_view, 13> kHarmlessNames{
-    "GIT_AUTHOR_NAME",     "GIT_AUTHOR_EMAIL",   "GIT_AUTHOR_DATE",     "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE", "GIT_TERMINAL_PROMPT", "GIT_OPTIONAL_LOCKS",
-    "CARGO_TERM_COLOR",    "CARGO_INCREMENTAL",  "CARGO_NET_OFFLINE",   "CARGO_TARGET_DIR",
-    "GIT_MERGE_AUTOEDIT"};
-// Pagers and editors run; these values of them do nothing.
-constexpr std::array<std::string_view, 8> kRunNames{
-    "PAGER",    "EDITOR",  "VISUAL", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR",
-    "MANPAGER", "GH_PAGER"};
-constexpr std::array<std::string_view, 4> kInertPrograms{"", "cat", "true", ":"};
-// python(1) -W and PYTHONWARNINGS: a category with a dot in its name is imported
-// (PYTHONWARNINGS=all:0:antigravity.x starts $BROWSER). A bare action imports nothing.
-constexpr std::array<std::string_view, 7> kPythonWarningActions{
-    "", "default", "error", "always", "module", "once", "ignore"};
 
 // ---- options that run programs
 
@@ -320,6 +232,10 @@ class Options {
 
   void git();
   void npm();
+  void npx();
+  void make();
+  void less();
+  void stores();
   void cargo();
   void simple();
   void builtins(std::string_view name);
@@ -581,6 +497,17 @@ bool Options::npm_subcommand(std::size_t at) {
   return name.starts_with("no-") || is_word_of(kNpmFlags, name);
 }
 
+// npx PACKAGE: what stands before the package's name is npm's.
+void Options::npx() {
+  for (std::size_t i = 1; i < argv_.size() && argv_[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "--") return;
+    if (is_dynamic_option(argv_[i])) unknown("an option");
+    npm_option(word);
+    if (word == "-p" || word == "--package" || word == "-w" || word == "--workspace") ++i;
+  }
+}
+
 void Options::npm() {
   // npm-exec(1), npm-config(7): what runs a command line of the caller's or another shell.
   bool seen = false;
@@ -650,6 +577,8 @@ void Options::cargo() {
       if (!argv_[i].constant) return unknown("the sub-command");
       sub = word;
       if (!is_word_of(kCargoStock, sub)) hazard("the external sub-command " + sub);
+    } else if (sub == "help" && !word.starts_with('-') && !is_word_of(kCargoStock, word)) {
+      hazard("the external sub-command " + word);
     }
   }
 }
@@ -671,6 +600,9 @@ constexpr std::array kSimpleRows{
     SimpleRow{"tar", "--rmt-command", ""},
     SimpleRow{"tar", "--info-script", ""},
     SimpleRow{"tar", "--new-volume-script", ""},
+    // Absolute names in an archive are written as they are.
+    SimpleRow{"tar", "-P", "fCbgHIKLNTVXF"},
+    SimpleRow{"tar", "--absolute-names", ""},
     SimpleRow{"go", "-exec", ""},
     SimpleRow{"go", "-toolexec", ""},
     SimpleRow{"go", "-vettool", ""},
@@ -698,6 +630,27 @@ constexpr std::array kSimpleRows{
     // These say where the connection really goes.
     SimpleRow{"curl", "--connect-to", ""},
     SimpleRow{"curl", "--resolve", ""},
+    SimpleRow{"curl", "--unix-socket", ""},
+    SimpleRow{"curl", "--abstract-unix-socket", ""},
+    SimpleRow{"curl", "--engine", ""},
+    SimpleRow{"install", "--strip-program", ""},
+    SimpleRow{"patch", "--ed", ""},
+    SimpleRow{"patch", "-e", "BdDFgioprVxYz"},
+    SimpleRow{"awk", "-l", "vFfEie"},
+    SimpleRow{"awk", "--load", ""},
+    SimpleRow{"gawk", "-l", "vFfEie"},
+    SimpleRow{"gawk", "--load", ""},
+    SimpleRow{"less", "-k", "bDhjoOpPtTxyz"},
+    SimpleRow{"less", "--lesskey-file", ""},
+    SimpleRow{"less", "--lesskey-src", ""},
+    SimpleRow{"less", "--lesskey-content", ""},
+    SimpleRow{"pnpm", "--script-shell", ""},
+    SimpleRow{"pnpm", "--config.script-shell", ""},
+    SimpleRow{"pnpm", "--shell-mode", ""},
+    SimpleRow{"pnpm", "-c", "CF"},
+    SimpleRow{"yarn", "--use-yarnrc", ""},
+    SimpleRow{"deno", "--eval", ""},
+    SimpleRow{"protoc", "--plugin", ""},
     SimpleRow{"make", "-f", "CIoWjl"},
     SimpleRow{"make", "--file", ""},
     SimpleRow{"make", "--makefile", ""},
@@ -734,6 +687,63 @@ bool is_row_option(const SimpleRow& row, std::string_view word, std::size_t at) 
   return assigns ? name == row.option && word.size() > name.size() : at == 1 && word == row.option;
 }
 
+// GNU make manual 9.5, 8.14: a variable on the command line may call the shell.
+void Options::make() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0 || word.starts_with('-')) continue;
+    std::string name = word.substr(0, equals);
+    if (name.ends_with('!')) hazard(name + "=");
+    while (!name.empty() && std::string_view(":+?! \t").find(name.back()) != npos) name.pop_back();
+    if (name == "SHELL" || name == ".SHELLFLAGS" || name == "MAKEFLAGS" || name == "MAKE" ||
+        name == "GNUMAKEFLAGS" || name == "MAKEFILES") {
+      hazard(name);
+    }
+    for (const std::string_view call : {"(shell ", "{shell ", "(eval ", "{eval ", "(guile ",
+                                        "{guile ", "(file ", "{file ", "(call ", "{call "}) {
+      const std::size_t at = word.find(call, equals);
+      if (argv_[i].constant && at != std::string::npos && at > 0 && word[at - 1] == '$') {
+        hazard("a call of " + std::string(call.substr(1)));
+      }
+    }
+  }
+}
+
+// less(1): +COMMAND runs what it says when the file is shown, ! and | among it.
+void Options::less() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (!word.starts_with('+')) continue;
+    std::string_view command = std::string_view(word).substr(word.starts_with("++") ? 2 : 1);
+    const bool searches = command.starts_with('/') || command.starts_with('?');
+    if (searches && command.find_first_of("\n\r") == npos && argv_[i].constant) continue;
+    if (command.find_first_not_of("0123456789GgFp%") != npos) hazard(word);
+  }
+}
+
+// Settings that other calls of the same program obey.
+void Options::stores() {
+  std::string_view program = argv_[0].text;
+  program.remove_prefix(program.rfind('/') + 1);
+  const bool packages = program == "yarn" || program == "pnpm" || program == "pip" ||
+                        program == "pip3" || program == "bun";
+  if (packages && argv_.size() > 3 && argv_[1].text == "config" &&
+      (argv_[2].text == "set" || argv_[2].text == "edit")) {
+    for (const std::string_view part : {"shell", "registry", "index", "proxy", "path", "options",
+                                        "plugins", "script", "git", "trusted", "find-links"}) {
+      std::string key = argv_[3].text;
+      std::transform(key.begin(), key.end(), key.begin(),
+                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      if (key.find(part) != std::string::npos) return hazard("config set " + argv_[3].text);
+    }
+  }
+  if (program == "bun" && argv_.size() > 2 && argv_[1].text == "exec") hazard("exec");
+  if (program == "go" && argv_.size() > 3 && argv_[1].text == "env" && argv_[2].text == "-w") {
+    hazard("env -w");
+  }
+}
+
 // An entry for these does not cover what their options do.
 void Options::builtins(std::string_view name) {
   // bash manual 4.2, 7.1, 8.7: options whose value runs, or is assigned to with its subscript.
@@ -757,7 +767,10 @@ void Options::simple() {
   for (const SimpleRow& row : kSimpleRows) {
     if (row.program != program) continue;
     for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
-      if (is_row_option(row, argv_[i].text, i)) {
+      // The first word of tar may be a bundle without its dash; values stand behind all of it.
+      const bool old = program == "tar" && i == 1 && !argv_[i].text.starts_with('-');
+      const SimpleRow whole{row.program, row.option, ""};
+      if (is_row_option(old ? whole : row, (old ? "-" : "") + argv_[i].text, i)) {
         hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
         break;
       }
@@ -799,9 +812,30 @@ struct WriteRow {
 // The programs' manuals. A long option of `long_write` takes precedence.
 constexpr std::array kWriteRows{
     WriteRow{"curl", "AbcCdDeEFHKmoPQrtTuUwXxyYz", "ocD", "header data user user-agent request",
-             "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save libcurl"},
+             "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save libcurl"
+             " hsts alt-svc"},
     WriteRow{"wget", "oaeiBtOTwQPUlARDIX", "OPoa", "header user-agent tries timeout",
-             "output-document directory-prefix output-file append-output save-cookies warc-file"},
+             "output-document directory-prefix output-file append-output save-cookies warc-file"
+             " hsts-file"},
+    // The file that is patched; with -o it is read.
+    WriteRow{"patch", "BdDFgioprVxYz", "dor", "strip input prefix suffix fuzz",
+             "output directory reject-file", Operands::kFirst},
+    WriteRow{"uniq", "fsw", "", "skip-fields skip-chars check-chars", "", Operands::kSecond},
+    WriteRow{"gzip", "S", "", "suffix", "", Operands::kAll},
+    WriteRow{"tree", "LPIoHT", "o", "", ""},
+    WriteRow{"mktemp", "p", "p", "suffix", "tmpdir", Operands::kAll, true},
+    WriteRow{"split", "abClnt", "",
+             "suffix-length bytes line-bytes lines number additional-suffix filter separator", "",
+             Operands::kSecond},
+    WriteRow{"yq -i", "oIps", "", "", "", Operands::kAllButFirst},
+    WriteRow{"less", "bDhjkoOpPtTxyz", "oO", "", "log-file LOG-FILE"},
+    WriteRow{"awk -i", "vFfEile", "", "", "profile pretty-print dump-variables",
+             Operands::kAllButFirst},
+    WriteRow{"awk", "vFfEile", "", "", "profile pretty-print dump-variables"},
+    WriteRow{"pip", "tdwrcefi", "tdw", "requirement constraint index-url extra-index-url",
+             "target prefix root dest wheel-dir log src report cache-dir"},
+    WriteRow{"cargo new", "", "", "name vcs edition color registry", "root target-dir",
+             Operands::kAll},
     WriteRow{"cp", "tS", "t", "suffix", "target-directory", Operands::kLast},
     WriteRow{"ln", "tS", "t", "suffix", "target-directory", Operands::kLast},
     // What is moved is gone from where it was.
@@ -824,6 +858,7 @@ constexpr std::array kWriteRows{
     WriteRow{"unzip", "dxP", "d", "", ""},
     WriteRow{"zip", "binPtx", "b", "", "", Operands::kFirst},
     WriteRow{"chmod", "", "", "reference", "", Operands::kAllButFirst},
+    WriteRow{"chmod --reference", "", "", "reference", "", Operands::kAll},
     WriteRow{"chown", "", "", "reference from", "", Operands::kAllButFirst},
     WriteRow{"chgrp", "", "", "reference", "", Operands::kAllButFirst},
     WriteRow{"shred", "ns", "", "iterations size random-source", "", Operands::kAll},
@@ -833,7 +868,7 @@ constexpr std::array kWriteRows{
     WriteRow{"cc", "oIDLlUx", "o", "", ""},
     WriteRow{"clang", "oIDLlUx", "o", "", ""},
     WriteRow{"ssh-keygen", "ftbCNPmIns", "f", "", ""},
-    WriteRow{"npm", "", "", "", "pack-destination"},
+    WriteRow{"npm", "", "", "", "pack-destination cache logs-dir"},
     WriteRow{"cargo", "", "", "", "root target-dir artifact-dir out-dir"},
     WriteRow{"git", "", "", "", "output"},
     WriteRow{"git archive", "o", "o", "format prefix", "output"},
@@ -855,6 +890,8 @@ constexpr std::array kWriteRows{
     WriteRow{"git fast-export", "", "", "", "export-marks"},
     WriteRow{"git fast-import", "", "", "", "export-marks export-pack-edges"},
     WriteRow{"git read-tree", "", "", "", "index-output"},
+    WriteRow{"git interpret-trailers --in-place", "", "", "where if-exists if-missing trailer", "",
+             Operands::kAll},
     WriteRow{"git merge-file", "L", "", "", "", Operands::kFirst},
     WriteRow{"git config", "f", "f", "", "file"},
 };
@@ -894,6 +931,7 @@ class Writes {
   std::size_t short_options(const WriteRow& row, std::size_t i);
   void git();
   void tar();
+  void xxd();
   [[nodiscard]] bool any_short(char letter, std::string_view value) const {
     return std::any_of(argv_.begin() + 1, argv_.end(), [&](const Argument& argument) {
       return has_short(argument.text, letter, value);
@@ -1008,7 +1046,9 @@ void Writes::git() {
   const std::string name = "git " + (sub == "init-db" ? std::string("init") : sub);
   std::size_t from = at + 1;
   const WriteRow* row = nullptr;
-  if (sub == "bundle" || sub == "worktree") {
+  if (sub == "interpret-trailers" && any_long("in-place")) {
+    row = write_row(name + " --in-place");
+  } else if (sub == "bundle" || sub == "worktree") {
     while (from < argv_.size() && argv_[from].text.starts_with('-')) ++from;
     if (from < argv_.size()) row = write_row(name + " " + argv_[from++].text);
   } else {
@@ -1038,6 +1078,8 @@ void Writes::tar() {
       const auto is = [&](std::string_view full, std::size_t least) {
         return option.size() >= least && full.starts_with(option);
       };
+      if (is("listed-incremental", 2) || is("index-file", 3)) add(value.first, value.second);
+      if (is("one-top-level", 3)) directories.push_back(value);
       if (is("file", 4)) files.push_back(value);
       if (is("directory", 2)) directories.push_back(value);
       if (is("create", 2) || is("append", 2) || is("update", 2) || is("delete", 3) ||
@@ -1056,6 +1098,7 @@ void Writes::tar() {
       const bool glued = !old_style && at + 1 < word.size();
       const std::pair<std::size_t, std::size_t> value =
           glued ? std::pair(i, at + 1) : std::pair(next++, std::size_t{0});
+      if (word[at] == 'g') add(value.first, value.second);
       if (word[at] == 'f') files.push_back(value);
       if (word[at] == 'C') directories.push_back(value);
       if (glued) break;
@@ -1069,6 +1112,19 @@ void Writes::tar() {
   for (const auto& [argument, from] : directories) {
     add(argument, from);
     base_ = base_ == 0 && from == 0 ? argument : WriteOperand::kUnknownBase;
+  }
+}
+
+// xxd(1): its options are not bundled, and its second operand is the output.
+void Writes::xxd() {
+  std::size_t operands = 0;
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word.starts_with('-') && word.size() > 1) {
+      if (is_word_of("-c -cols -g -groupsize -l -len -o -off -s -seek -n -name -R", word)) ++i;
+    } else if (++operands == 2) {
+      add(i);
+    }
   }
 }
 
@@ -1105,12 +1161,125 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
                           any_long("expression") || any_long("file");
       by_row(*write_row(script ? "sed -i -e" : "sed -i"), 1);
     }
+  } else if (name == "yq") {
+    if (any_short('i', "oIps") || any_long("inplace")) by_row(*write_row("yq -i"), 1);
+  } else if (name == "awk" || name == "gawk") {
+    const bool in_place = std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
+      return one.text == "inplace" || one.text == "-iinplace" || one.text == "--include=inplace";
+    });
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      // Their values are glued or absent.
+      const std::string& word = argv_[i].text;
+      if (word.size() > 2 && word[0] == '-' && std::string_view("dop").find(word[1]) != npos) {
+        add(i, 2);
+      }
+    }
+    by_row(*write_row(in_place ? "awk -i" : "awk"), 1);
+  } else if (name == "chmod" && any_long("reference")) {
+    by_row(*write_row("chmod --reference"), 1);
+  } else if (name == "gzip" || name == "gunzip" || name == "bzip2" || name == "bunzip2" ||
+             name == "xz" || name == "unxz" || name == "zstd") {
+    // What is compressed takes the place of what was there.
+    const bool prints = any_short('c', "S") || any_short('l', "S") || any_short('t', "S") ||
+                        any_long("stdout") || any_long("to-stdout") || any_long("list") ||
+                        any_long("test");
+    if (!prints) by_row(*write_row("gzip"), 1);
+  } else if (name == "xxd") {
+    xxd();
+  } else if (name == "pip3") {
+    by_row(*write_row("pip"), 1);
+  } else if (name == "cargo") {
+    std::size_t sub = 1;
+    while (sub < argv_.size() && argv_[sub].text.find_first_of("+-") == 0) ++sub;
+    const bool creates =
+        sub < argv_.size() &&
+        (argv_[sub].text == "new" || argv_[sub].text == "init" || argv_[sub].text == "vendor");
+    by_row(*write_row(creates ? "cargo new" : "cargo"), creates ? sub + 1 : 1);
   } else if (name == "install" && (any_short('d', "tSgmo") || any_long("directory"))) {
     by_row(*write_row("install -d"), 1);
   } else if (const WriteRow* row = write_row(name); row != nullptr) {
     by_row(*row, 1);
   }
   return std::move(found_);
+}
+
+// Programs that run what their PATH, or the environment they make, holds under the name that stands
+// behind a sub-command. Their manuals.
+struct Runner {
+  std::string_view program;
+  std::string_view sub;    // empty: the program itself
+  std::string_view value;  // options with a value in the next word
+  bool ends = false;       // the command stands behind "--"
+};
+constexpr std::array kRunners{
+    Runner{"uv", "run",
+           "--with --extra --group --only-group --python -p --package --project --directory"
+           " --env-file --index --default-index --index-url --extra-index-url --find-links"
+           " --with-requirements --with-editable --no-group --cache-dir --config-file -C"},
+    Runner{"poetry", "run", ""},
+    Runner{"pipenv", "run", ""},
+    Runner{"rye", "run", ""},
+    Runner{"conda", "run", "-n --name -p --prefix"},
+    Runner{"bundle", "exec", "--gemfile"},
+    Runner{"pnpm", "exec", "--filter -F --dir -C"},
+    Runner{"yarn", "exec", ""},
+    Runner{"mise", "exec", "", true},
+    Runner{"mise", "x", "", true},
+    Runner{"tox", "exec", "-e", true},
+    Runner{"pyenv", "exec", ""},
+    Runner{"rbenv", "exec", ""},
+    Runner{"asdf", "exec", ""},
+    Runner{"npx", "", "-p --package -w --workspace"},
+    Runner{"bunx", "", "-p --package"},
+    Runner{"uvx", "", "--from --with -p --python"},
+    Runner{"pnpm", "dlx", "--package"},
+    Runner{"yarn", "dlx", "-p --package"},
+    Runner{"bun", "x", "-p --package"},
+};
+
+// Where the sub-command stands; `uv --quiet run`, `pnpm -r exec`.
+std::size_t sub_command_at(const std::vector<Argument>& argv) {
+  std::size_t at = 1;
+  while (at < argv.size() && argv[at].text.starts_with('-')) {
+    at += is_word_of("-C --dir --directory --project --filter -F", argv[at].text) ? 2U : 1U;
+  }
+  return at;
+}
+
+const Runner* runner(const std::vector<Argument>& argv) {
+  std::string_view name = argv[0].text;
+  name.remove_prefix(name.rfind('/') + 1);
+  for (const Runner& row : kRunners) {
+    if (row.program != name) continue;
+    if (row.sub.empty()) return &row;
+    const std::size_t at = sub_command_at(argv);
+    if (at < argv.size() && argv[at].text == row.sub) return &row;
+  }
+  return nullptr;
+}
+
+std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
+  std::size_t i = row.sub.empty() ? 1 : sub_command_at(argv) + 1;
+  if (row.ends) {
+    // mise x TOOL -c TEXT, mise x TOOL -- COMMAND
+    for (; i < argv.size() && argv[i].text != "--"; ++i) {
+      if (argv[i].text == "-c" || argv[i].text.starts_with("--command")) {
+        return static_cast<std::size_t>(-1);
+      }
+    }
+    return std::min(i + 1, argv.size());
+  }
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    if (argv[i].text == "--") return i + 1;
+    // uv run -m MODULE and -s SCRIPT are python's.
+    if (row.program == "uv" && (argv[i].text == "-m" || argv[i].text == "--module" ||
+                                argv[i].text == "-s" || argv[i].text == "--script")) {
+      return argv.size();
+    }
+    if (is_word_of(row.value, argv[i].text)) ++i;
+  }
+  if (row.program == "uv" && i < argv.size() && argv[i].text.ends_with(".py")) return argv.size();
+  return std::min(i, argv.size());
 }
 
 bool is_number(std::string_view text) {
@@ -1122,17 +1291,29 @@ bool is_number(std::string_view text) {
 bool is_harmless_builtin(std::string_view name) { return among(kHarmlessBuiltins, name); }
 bool is_transparent_wrapper(std::string_view name) { return among(kTransparent, name); }
 bool is_listed_wrapper(std::string_view name) { return among(kListedWrappers, name); }
+bool is_wrapper(const std::vector<Argument>& argv) {
+  const std::string& name = argv[0].text;
+  return is_transparent_wrapper(name) || is_listed_wrapper(name) || runner(argv) != nullptr;
+}
+bool runs_own_programs(const std::vector<Argument>& argv) { return runner(argv) != nullptr; }
+bool is_system_program(std::string_view name) {
+  const auto is_program = [&](const auto& row) {
+    return row.program.substr(0, row.program.find(' ')) == name;
+  };
+  constexpr std::string_view kOthers =
+      "cargo npm npx pnpm yarn uv pip pip3 nc ncat netcat socat ftp telnet gh docker podman kubectl"
+      " helm terraform aws gcloud az psql mysql sqlite3 redis-cli openssl gpg crontab at systemctl"
+      " launchctl kill pkill cat ls head tail grep less vi vim nano ed apt apt-get brew dnf yum "
+      "snap"
+      " base64 xxd eval source gunzip bzip2 xz zstd dig nslookup host ping ssh-add mount screen "
+      "tmux";
+  return is_shell(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
+         is_word_of(kOthers, name) ||
+         (name != "node" && std::any_of(kSimpleRows.begin(), kSimpleRows.end(), is_program)) ||
+         std::any_of(kWriteRows.begin(), kWriteRows.end(), is_program);
+}
 bool is_shell(std::string_view name) { return among(kShells, name); }
 bool takes_pattern_first(std::string_view name) { return among(kPatternFirst, name); }
-
-bool is_dangerous_assignment(std::string_view name, std::string_view value, bool constant) {
-  if (among(kRunNames, name)) return !constant || !among(kInertPrograms, value);
-  if (name == "PYTHONWARNINGS") return !constant || !among(kPythonWarningActions, value);
-  if (among(kHarmlessNames, name)) return false;
-  if (among(kDangerousNames, name)) return true;
-  return std::any_of(kDangerousPrefixes.begin(), kDangerousPrefixes.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); });
-}
 
 std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t offset) {
   Options options(argv, offset);
@@ -1140,6 +1321,10 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   name.remove_prefix(name.rfind('/') + 1);
   if (name == "git") options.git();
   if (name == "npm") options.npm();
+  if (name == "npx") options.npx();
+  if (name == "make" || name == "gmake") options.make();
+  if (name == "less") options.less();
+  options.stores();
   if (name == "cargo") options.cargo();
   options.builtins(name);
   options.simple();
@@ -1192,6 +1377,7 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   const std::string& name = argv[0].text;
   std::size_t i = 1;
   const auto word = [&](std::size_t at) -> std::string_view { return argv[at].text; };
+  if (const Runner* const row = runner(argv); row != nullptr) return run_at(*row, argv);
   if (name == "env") {
     for (; i < argv.size(); ++i) {
       const std::size_t equals = word(i).find('=');

@@ -19,6 +19,13 @@ namespace lilith::rules::shell {
 [[nodiscard]] bool is_transparent_wrapper(std::string_view name);
 // Programs that run their arguments and must be listed themselves.
 [[nodiscard]] bool is_listed_wrapper(std::string_view name);
+// Whether this call is one of either kind, or of a program that runs others by a sub-command
+// (`uv run`, `bundle exec`, `npx`).
+[[nodiscard]] bool is_wrapper(const std::vector<Argument>& argv);
+// Of those: it makes an environment of its own, so that a name that is no program of the system is
+// one of the project's packages, which the entry of the runner covers.
+[[nodiscard]] bool runs_own_programs(const std::vector<Argument>& argv);
+[[nodiscard]] bool is_system_program(std::string_view name);
 // sh, bash, dash, zsh, ...: -c TEXT is read as a line of its own.
 [[nodiscard]] bool is_shell(std::string_view name);
 // Programs whose first word is a pattern or a script and no path.

@@ -240,7 +240,7 @@ TEST(Modes, LogRecordsWhatItWouldDenyAndAlwaysBlockStillBlocks) {
            "      command_blocklist: [wget, {pattern: curl, always_block: true}]\n");
   EXPECT_EQ(command(*policy, "git status").action, Action::kAllowed);
   EXPECT_EQ(command(*policy, "make").action, Action::kWouldDeny);
-  EXPECT_EQ(command(*policy, "wget x").action, Action::kWouldDeny);
+  EXPECT_EQ(command(*policy, "wget --version").action, Action::kWouldDeny);
   EXPECT_EQ(command(*policy, "make; curl x").action, Action::kDenied)
       << "the enforced entry decides";
   EXPECT_EQ(command(*policy, "make").mode, audit::Mode::kAudit);
@@ -354,7 +354,7 @@ TEST(Reasons, NameRuleLineAndInput) {
       *load(kHead + kEgress +
             "tool_invocations:\n  default_action: deny\n  allowed_tools:\n    - name: run_command\n"
             "      command_allowlist: [git]\n      command_blocklist: [curl]\n"),
-      "git log | curl x");
+      "git log | curl --help");
   EXPECT_EQ(decision.rule, "tool_invocations.run_command.command_blocklist[\"curl\"]");
   EXPECT_EQ(decision.line, 8);
   EXPECT_THAT(decision.reason, HasSubstr("'curl'"));

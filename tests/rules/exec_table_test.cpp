@@ -307,8 +307,8 @@ TEST(ExecTable, EverydayUseHasNoHazard) {
 TEST(ExecTable, DangerousVariables) {
   for (const std::string_view name :
        {"XDG_CONFIG_HOME", "CC", "CXX", "CPP", "LD", "AR", "AS", "RANLIB", "RUSTDOC",
-        "RUSTDOCFLAGS", "RUSTUP_TOOLCHAIN", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "UV_INDEX_URL",
-        "PYTHONUSERBASE", "DOCKER_HOST", "KUBECONFIG"}) {
+        "RUSTUP_TOOLCHAIN", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "UV_INDEX_URL", "PYTHONUSERBASE",
+        "DOCKER_HOST", "KUBECONFIG"}) {
     EXPECT_TRUE(shell::is_dangerous_assignment(name, "x", true)) << name;
   }
   for (const std::string_view name : {"TMPDIR", "AWS_REGION", "CI", "FOO", "CFLAGS"}) {

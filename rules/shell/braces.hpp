@@ -1,0 +1,15 @@
+#pragma once
+// Brace expansion (bash manual 3.5.1).
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lilith::rules {
+
+// The words that the shell makes of {a,b}, in their order, nested ones included. A sequence {1..9},
+// and everything once there would be more than `words_max` words, becomes `*`.
+[[nodiscard]] std::vector<std::string> expand_braces(std::string_view text, std::size_t words_max);
+
+}  // namespace lilith::rules
