@@ -55,13 +55,14 @@ function(lilith_static_pie name)
   target_link_options(${name} PRIVATE -static-pie)
 endfunction()
 
-# lilith_program(NAME [STATIC | STATIC_RUNTIME] SOURCES ... LINKS ...): an installed executable in bin/. What starts for
+# lilith_program(NAME PACKAGE package [STATIC | STATIC_RUNTIME] SOURCES ... LINKS ...): an executable in bin/, installed
+# with the component of that name (packaging/CMakeLists.txt). What starts for
 # each tool call carries the C++ runtime inside (STATIC_RUNTIME), since resolving libstdc++'s symbols costs more than a
 # hook's own work; not for programs that load C++ libraries of the distribution. STATIC: no dynamic loader at all, for a
 # program that asks the C library for nothing that loads libraries (no name service, no iconv). Sanitizers bring their
 # own runtimes and keep the usual link.
 function(lilith_program name)
-  cmake_parse_arguments(ARG "STATIC;STATIC_RUNTIME" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "STATIC;STATIC_RUNTIME" "PACKAGE" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE LILITH_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE lilith::flags ${ARG_LINKS})
@@ -71,7 +72,7 @@ function(lilith_program name)
   elseif(ARG_STATIC_RUNTIME AND NOT LILITH_SANITIZE)
     target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
   endif()
-  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${ARG_PACKAGE})
 endfunction()
 
 add_custom_target(lilith_threads_tests)  # the tests of the ThreadSanitizer run

@@ -83,6 +83,12 @@ std::string help() {
 int run_sibling(const CommandRow& row, int argc, char** argv) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  // Without its folder the name would be looked up in the working directory, which is an agent's.
+  if (error) {
+    return complain(
+        "can't tell where lilith is installed (" + error.message() + "): is /proc mounted?",
+        kUsage);
+  }
   const std::string program = (self.parent_path() / row.program).string();
   std::vector<char*> words;
   std::string name = row.program;

@@ -130,8 +130,16 @@ int run_command(int argc, char** argv) {
   arguments.option("--alert-list", &options.alert_lists, "CDB list that these rules name")
       .one_value_each();
   arguments.footer(
-      "Other commands, each with --help: diff, explain, merge, fidelity, forecast, gate, suggest,\n"
-      "report.\n"
+      // A command a line, two blanks before it: what completion and the manual pages read.
+      "Other commands, each with --help:\n"
+      "  diff      where two candidates decide otherwise, with examples\n"
+      "  explain   one event: what each candidate says of it, and why\n"
+      "  merge     summaries of several machines, added up\n"
+      "  fidelity  does the policy that was in force decide as it did\n"
+      "  forecast  what a flip to deny costs a developer on a day\n"
+      "  gate      which sections are ready for deny, for which team\n"
+      "  suggest   the smallest allow list that explains the logs\n"
+      "  report    the whole plan as HTML, Markdown, JSON, SARIF or JUnit\n\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
   if (const auto code = arguments.parse(argc, argv)) return *code;
