@@ -13,7 +13,9 @@
 #include "enforcer/policy_place.hpp"
 #include "enforcer/proxy/proxy_main.hpp"
 #include "enforcer/run/run_main.hpp"
+#include "enforcer/setup/doctor.hpp"
 #include "enforcer/setup/install.hpp"
+#include "enforcer/setup/inventory.hpp"
 #include "enforcer/show.hpp"
 
 #include <CLI/CLI.hpp>
@@ -43,6 +45,9 @@ constexpr std::array kCommands{
                nullptr},
     CommandRow{"install", "put the hook into an agent's own settings file", nullptr},
     CommandRow{"uninstall", "take it out again: the file is as it was before", nullptr},
+    CommandRow{"doctor", "prove that the hooks fire, and say what stands in their way", nullptr},
+    CommandRow{"inventory", "agents, hooks and MCP servers of all users; for the SIEM as well",
+               nullptr},
     CommandRow{"mcp", "an MCP server behind the policy: tools/call and resources/read are decided",
                nullptr},
     CommandRow{"proxy", "a forward proxy: where connections may go is decided before they are made",
@@ -201,6 +206,8 @@ class CommandLine {
   explicit CommandLine(const char* version) : app_("", "lilith"), version_(version) {
     mcp_.engine = version;
     proxy_.engine = version;
+    doctor_.engine = version;
+    inventory_.engine = version;
     run_.engine = version;
     app_.require_subcommand(1);
     add_verify();
@@ -211,6 +218,8 @@ class CommandLine {
     add_run();
     add_install();
     add_uninstall();
+    add_doctor();
+    add_inventory();
   }
   int run(int argc, char** argv) {
     try {
@@ -358,6 +367,33 @@ class CommandLine {
                           [this] { return setup::uninstall_main(install_); });
     add_place(*added);
   }
+  void add_doctor() {
+    auto* added = command(
+        app_, "doctor",
+        "Tries the installed hooks with a call that must be denied, and looks at agents' versions, "
+        "policy, log, recorder and shipper. 0 no errors, 1 errors. Each finding has its fix.",
+        [this] { return setup::doctor_main(doctor_); });
+    added->add_option("AGENT", doctor_.agents, "only these (those that are there)");
+    added->add_option("--home", doctor_.home, "another user's home directory");
+    added->add_option("--project", doctor_.project, "the project's folder (this one)");
+    added->add_option("--policy", doctor_.policy, "policy, found as the hook finds it");
+    added->add_option("--ship-config", doctor_.ship_config,
+                      "the shipper's configuration (/etc/lilith/ship.yaml)");
+    added->add_flag("--json", doctor_.json, "the findings as JSON");
+  }
+  void add_inventory() {
+    auto* added = command(
+        app_, "inventory",
+        "Agents, versions, hooks and MCP servers of all users of this machine, as a table; and as "
+        "inventory events in the audit log. 0 all was read, 3 something was not.",
+        [this] { return setup::inventory_main(inventory_); });
+    added->add_option("--home", inventory_.home, "only this home directory");
+    added->add_option("--project", inventory_.project, "a project's folder besides");
+    added->add_option("--policy", inventory_.policy, "policy whose log the events go to");
+    added->add_option("--recorder", inventory_.recorder, "socket of a recorder");
+    added->add_flag("--no-events", inventory_.no_events, "print only");
+    added->add_flag("--json", inventory_.json, "as JSON");
+  }
 
   CLI::App app_;
   const char* version_;
@@ -368,6 +404,8 @@ class CommandLine {
   proxy::ProxyArguments proxy_;
   run::RunArguments run_;
   setup::InstallArguments install_;
+  setup::DoctorArguments doctor_;
+  setup::InventoryArguments inventory_;
   std::vector<std::string> logs_;
   std::size_t last_ = 10;
   bool from_start_ = false, json_ = false, follow_ = false;
