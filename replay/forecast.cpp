@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -66,8 +67,9 @@ Grid make_grid(const Recording& recording, DayRange range, const Selection& sele
 }
 
 // What a candidate blocks of a use, or nothing.
-std::optional<std::uint32_t> block_of(const Judgement& judgement, const Selection& selection,
+std::optional<std::uint32_t> block_of(const Judges& judges, const Selection& selection,
                                       const Use& use) {
+  const Judgement& judgement = judges.of(use.developer);
   const Judgement::Verdict& verdict = judgement.verdicts[use.call];
   if (!(selection.enforced_only ? verdict.blocks : verdict.deny)) return std::nullopt;
   if (!selection.group.empty() && judgement.groups.text(verdict.group) != selection.group)
@@ -80,15 +82,15 @@ std::string developer_name(const Recording& recording, std::uint32_t developer) 
   return one.user + "@" + recording.hosts().text(one.host);
 }
 
-void count_uses(const Recording& recording, const Judgement& judgement, const Selection& selection,
+void count_uses(const Recording& recording, const Judges& judges, const Selection& selection,
                 Forecast& out) {
   std::set<std::uint32_t> sessions, blocked_sessions;
   for (const Use& use : recording.uses()) {
     if (!out.tested.contains(use.day) || !selected(selection, use.developer)) continue;
     out.events += use.events;
     sessions.insert(use.session);
-    if (judgement.verdicts[use.call].unknown) out.events_unknown += use.events;
-    if (block_of(judgement, selection, use)) {
+    if (judges.verdict(use).unknown) out.events_unknown += use.events;
+    if (block_of(judges, selection, use)) {
       out.events_denied += use.events;
       blocked_sessions.insert(use.session);
     }
@@ -98,14 +100,14 @@ void count_uses(const Recording& recording, const Judgement& judgement, const Se
 }
 
 // Who bears the blocks: the worst developer, and the host with most of them.
-void count_people(const Recording& recording, const Judgement& judgement,
-                  const Selection& selection, Forecast& out) {
+void count_people(const Recording& recording, const Judges& judges, const Selection& selection,
+                  Forecast& out) {
   std::map<std::uint32_t, std::set<std::int32_t>> days;
   std::set<Block> blocks;
   for (const Use& use : recording.uses()) {
     if (!out.tested.contains(use.day) || !selected(selection, use.developer)) continue;
     days[use.developer].insert(use.day);
-    if (const auto target = block_of(judgement, selection, use))
+    if (const auto target = block_of(judges, selection, use))
       blocks.emplace(use.developer, use.day, *target);
   }
   out.developers = days.size();
@@ -135,8 +137,8 @@ void count_people(const Recording& recording, const Judgement& judgement,
   }
 }
 
-void find_new_tools(const Recording& recording, const Judgement& judgement,
-                    const Selection& selection, Forecast& out) {
+void find_new_tools(const Recording& recording, const Judges& judges, const Selection& selection,
+                    Forecast& out) {
   if (out.learned.empty()) return;
   std::set<std::string> known;
   for (const Use& use : recording.uses()) {
@@ -154,7 +156,7 @@ void find_new_tools(const Recording& recording, const Judgement& judgement,
     one.first_day = std::min(one.first_day, use.day);
     one.events += use.events;
     developers[tool].insert(use.developer);
-    if (const auto target = block_of(judgement, selection, use))
+    if (const auto target = block_of(judges, selection, use))
       blocks[tool].emplace(use.developer, use.day, *target);
   }
   double of_new_tools = 0;
@@ -207,10 +209,15 @@ std::string_view name(Case kind) {
   return "new_people";
 }
 
-Grid grid_of(const Recording& recording, const Judgement& judgement, DayRange days,
+Judges::Judges(const std::vector<Judgement>& judgements, std::vector<std::uint32_t> of_developer)
+    : of_developer_(std::move(of_developer)) {
+  for (const Judgement& one : judgements) judgements_.push_back(&one);
+}
+
+Grid grid_of(const Recording& recording, const Judges& judges, DayRange days,
              const Selection& selection) {
   return make_grid(recording, days, selection,
-                   [&](const Use& use) { return block_of(judgement, selection, use); });
+                   [&](const Use& use) { return block_of(judges, selection, use); });
 }
 
 Grid recorded_blocks(const Recording& recording, DayRange days, const Selection& selection) {
@@ -223,13 +230,6 @@ Grid recorded_blocks(const Recording& recording, DayRange days, const Selection&
   });
 }
 
-void append_rows(Grid& grid, const Grid& more) {
-  if (grid.hosts == 0) grid.days = more.days;
-  grid.hosts += more.hosts;
-  grid.blocks.insert(grid.blocks.end(), more.blocks.begin(), more.blocks.end());
-  grid.active.insert(grid.active.end(), more.active.begin(), more.active.end());
-}
-
 Halves halves_of(const std::vector<std::int32_t>& active_days) {
   Halves out;
   if (active_days.size() < 2) return out;
@@ -239,22 +239,21 @@ Halves halves_of(const std::vector<std::int32_t>& active_days) {
   return out;
 }
 
-Forecast forecast(const Recording& recording, const Judgement& judgement, Case kind,
-                  DayRange learned, DayRange tested, Random& random, const Selection& selection,
-                  const std::optional<Grid>& given) {
+Forecast forecast(const Recording& recording, const Judges& judges, Case kind, DayRange learned,
+                  DayRange tested, Random& random, const Selection& selection) {
   Forecast out;
   out.kind = kind;
   out.learned = learned;
   out.tested = tested;
-  const Grid grid = given ? *given : grid_of(recording, judgement, tested, selection);
+  const Grid grid = grid_of(recording, judges, tested, selection);
   out.hosts = grid.hosts;
   out.days = grid.days;
   out.developer_days = sum(grid.active);
   out.bound.blocks = sum(grid.blocks);
   out.bound.active = out.developer_days;
-  count_uses(recording, judgement, selection, out);
-  count_people(recording, judgement, selection, out);
-  find_new_tools(recording, judgement, selection, out);
+  count_uses(recording, judges, selection, out);
+  count_people(recording, judges, selection, out);
+  find_new_tools(recording, judges, selection, out);
   out.now_known = recording.quality().imported < recording.quality().calls;
   if (out.now_known && out.developer_days > 0)
     out.now = sum(recorded_blocks(recording, tested, selection).blocks) / out.developer_days;
@@ -334,7 +333,7 @@ std::string sentence(const Forecast& f, std::string_view policy, std::string_vie
           ? fmt::format("judged on all days from {} to {}", format_day(f.tested.first),
                         format_day(f.tested.last))
           : fmt::format("learned{} on days to {} and tested on {} to {}",
-                        f.kind == Case::kNewPeople ? " from the other hosts" : "",
+                        f.kind == Case::kNewPeople ? " from other workstations" : "",
                         format_day(f.learned.last), format_day(f.tested.first),
                         format_day(f.tested.last));
   return fmt::format(

@@ -11,7 +11,6 @@
 #include "replay/statistics.hpp"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,16 +34,32 @@ struct Selection {
   std::vector<bool> developers;  // by index of Recording::developers()
 };
 
+// Who judges whose calls: one policy everybody's, or, for kNewPeople, each developer's the policy
+// that was learned without them. The judgements must outlive this.
+class Judges {
+ public:
+  Judges(const Judgement& everybody) : judgements_{&everybody} {}
+  Judges(const std::vector<Judgement>& judgements, std::vector<std::uint32_t> of_developer);
+  [[nodiscard]] const Judgement& of(std::uint32_t developer) const {
+    return *judgements_[of_developer_.empty() ? 0 : of_developer_[developer]];
+  }
+  [[nodiscard]] const Judgement::Verdict& verdict(const Use& use) const {
+    return of(use.developer).verdicts[use.call];
+  }
+
+ private:
+  std::vector<const Judgement*> judgements_;
+  std::vector<std::uint32_t> of_developer_;
+};
+
 // Blocks and activity of the days. Rows are hosts that were active in the range, columns its active
 // days. Activity is of the selected developers, whatever they called: who uses no command is not
 // spared of one.
-[[nodiscard]] Grid grid_of(const Recording& recording, const Judgement& judgement, DayRange days,
+[[nodiscard]] Grid grid_of(const Recording& recording, const Judges& judges, DayRange days,
                            const Selection& selection = {});
 // What was blocked when it happened, in the same shape: the rate of today.
 [[nodiscard]] Grid recorded_blocks(const Recording& recording, DayRange days,
                                    const Selection& selection = {});
-// The grids of different judges over different hosts, one below the other; the days must be equal.
-void append_rows(Grid& grid, const Grid& more);
 
 struct PastBound {
   DayRange made_on, held_on;
@@ -95,12 +110,10 @@ struct Halves {
 };
 [[nodiscard]] Halves halves_of(const std::vector<std::int32_t>& active_days);
 
-// `learned` is empty for kFixed. `judgement` is the candidate's, for kNewPeople it is not asked for
-// blocks where `grid` is given.
-[[nodiscard]] Forecast forecast(const Recording& recording, const Judgement& judgement, Case kind,
+// `learned` is empty for kFixed.
+[[nodiscard]] Forecast forecast(const Recording& recording, const Judges& judges, Case kind,
                                 DayRange learned, DayRange tested, Random& random,
-                                const Selection& selection = {},
-                                const std::optional<Grid>& grid = std::nullopt);
+                                const Selection& selection = {});
 
 // How often bounds made earlier in this same recording held for the window that followed.
 [[nodiscard]] std::vector<PastBound> past_bounds(const std::vector<std::int32_t>& active_days,

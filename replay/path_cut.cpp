@@ -16,7 +16,6 @@ struct Node {
   std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
   std::string path;
   bool used = false;  // itself, not only below
-  std::size_t paths = 0;
   Support own, below;
   // The best cut below and including this node.
   double bits = 0;
@@ -78,11 +77,9 @@ bool may_wildcard(const Node& node, const PathCutOptions& options) {
 
 void sum_up(Node& node) {
   node.below = node.own;
-  node.paths = node.used ? 1 : 0;
   for (auto& [name, child] : node.children) {
     sum_up(*child);
     node.below.add(child->below);
-    node.paths += child->paths;
   }
 }
 
@@ -102,15 +99,41 @@ void choose(Node& node, const PathCutOptions& options) {
   }
 }
 
+void used_below(const Node& node, std::vector<std::string>& out) {
+  if (node.used) out.push_back(node.path);
+  for (const auto& [name, child] : node.children) used_below(*child, out);
+}
+
 void collect(const Node& node, std::vector<PathRule>& out) {
   if (node.wildcard) {
     const double unseen = unseen_children(node);
-    out.push_back({node.path + "/**", node.below, node.paths, unseen,
+    out.push_back({node.path + "/**",
+                   node.below,
+                   {},
+                   unseen,
                    unseen > static_cast<double>(node.children.size())});
+    used_below(node, out.back().paths);
     return;
   }
-  if (node.used) out.push_back({node.path, node.own, 1, 0, false});
+  if (node.used) out.push_back({node.path, node.own, {node.path}, 0, false});
   for (const auto& [name, child] : node.children) collect(*child, out);
+}
+
+bool is_hidden(std::string_view part) { return part.starts_with('.'); }
+
+// The pattern of the working copy that `path` lies in, empty when it lies in none.
+std::string moving_pattern_of(std::string_view path, const std::vector<MovingProject>& moving) {
+  const auto parts = components(path);
+  if (parts.size() < 3 || parts[0] != "~") return {};
+  for (const MovingProject& project : moving) {
+    for (const std::size_t folders : project.folders) {
+      if (parts.size() < folders + 2 || parts[folders + 1] != project.name) continue;
+      if (std::none_of(parts.begin() + 1, parts.begin() + static_cast<std::ptrdiff_t>(folders) + 1,
+                       is_hidden))
+        return moving_pattern(project.name, folders);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -124,8 +147,18 @@ void Support::add(const Support& other) {
 
 std::vector<PathRule> cut_paths(const std::vector<UsedPath>& paths, const PathCutOptions& options) {
   Node top;
+  std::map<std::string, PathRule> moving;
   for (const UsedPath& used : paths) {
     if (!is_literal(used.path)) continue;
+    if (const std::string pattern = moving_pattern_of(used.path, options.moving);
+        !pattern.empty()) {
+      PathRule& rule = moving[pattern];
+      rule.pattern = pattern;
+      rule.support.add(used.support);
+      rule.paths.push_back(used.path);
+      rule.growing = true;  // that is what it is for
+      continue;
+    }
     Node* node = &top;
     for (const std::string_view part : components(used.path)) {
       auto& child = node->children[std::string(part)];
@@ -142,12 +175,48 @@ std::vector<PathRule> cut_paths(const std::vector<UsedPath>& paths, const PathCu
   }
   sum_up(top);
   std::vector<PathRule> out;
+  for (auto& [pattern, rule] : moving) out.push_back(std::move(rule));
   for (auto& [name, child] : top.children) {
     choose(*child, options);
     collect(*child, out);
   }
   std::ranges::sort(out, {}, &PathRule::pattern);
   return out;
+}
+
+std::vector<MovingProject> moving_projects(const std::map<std::string, Support>& directories) {
+  std::set<std::string> all;
+  for (const auto& [directory, support] : directories) all.insert(directory);
+  struct Copies {
+    MovingProject project;
+    Support support;
+    std::set<std::string> parents;
+  };
+  std::map<std::string, Copies> by_name;
+  for (const std::string& root : project_roots(all)) {
+    const auto parts = components(root);
+    const std::size_t folders = parts.size() - 2;
+    if (parts[0] != "~" || folders < 1 || folders > kMovingFoldersMax ||
+        std::any_of(parts.begin() + 1, parts.end(), is_hidden))
+      continue;
+    Copies& copies = by_name[std::string(parts.back())];
+    copies.project.name = parts.back();
+    copies.project.folders.insert(folders);
+    copies.support.add(directories.at(root));
+    copies.parents.insert(root.substr(0, root.rfind('/')));
+  }
+  std::vector<MovingProject> out;
+  for (auto& [name, copies] : by_name) {
+    if (copies.parents.size() >= 2 && copies.support.hosts.size() >= 2)
+      out.push_back(std::move(copies.project));
+  }
+  return out;
+}
+
+std::string moving_pattern(std::string_view name, std::size_t folders) {
+  std::string out = "~";
+  for (std::size_t i = 0; i < folders; ++i) out += "/[!.]*";
+  return out + "/" + std::string(name) + "/**";
 }
 
 std::set<std::string> project_roots(const std::set<std::string>& directories) {

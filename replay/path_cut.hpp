@@ -4,8 +4,10 @@
 // unseen names are to be expected below it (Chao 1984), and is only asked of where enough was seen.
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lilith::replay {
@@ -23,18 +25,26 @@ struct UsedPath {
   Support support;
 };
 
+// A project that people keep in folders of their own choice: its name, and how many folders stand
+// between a home and a working copy of it.
+struct MovingProject {
+  std::string name;
+  std::set<std::size_t> folders;
+};
+
 struct PathCutOptions {
   std::set<std::string> project_roots;  // spelled like UsedPath::path
-  bool write = false;                   // no wildcard over directories that anyone can write
+  std::vector<MovingProject> moving;
+  bool write = false;  // no wildcard over directories that anyone can write
   std::size_t min_children = 5, min_hosts = 2, min_days = 3;
 };
 
 struct PathRule {
-  std::string pattern;  // a path, or DIRECTORY/**
+  std::string pattern;  // a path, DIRECTORY/**, or the working copies of a moving project
   Support support;
-  std::size_t paths = 0;       // distinct ones that it explains
-  double unseen_children = 0;  // of the directory, estimated; 0 for a path
-  bool growing = false;        // more names are to be expected below it than were seen
+  std::vector<std::string> paths;  // distinct ones that it explains
+  double unseen_children = 0;      // of the directory, estimated; 0 for a path
+  bool growing = false;            // more names are to be expected below it than were seen
 };
 
 // Every path is explained by exactly one rule; sorted by pattern. Paths with characters that a
@@ -45,5 +55,15 @@ struct PathRule {
 // Directories that calls were made in and that look like one project: below a home and neither the
 // home itself, nor hidden, nor a folder of folders ("~/projects"). Roots below roots are left out.
 [[nodiscard]] std::set<std::string> project_roots(const std::set<std::string>& directories);
+
+// Projects with working copies below two folders or more, of two workstations or more: the next
+// copy will lie in yet another one. Hidden folders and folders of folders are none; at most
+// kMovingFoldersMax folders deep.
+inline constexpr std::size_t kMovingFoldersMax = 4;
+[[nodiscard]] std::vector<MovingProject> moving_projects(
+    const std::map<std::string, Support>& directories);
+// "~/[!.]*/NAME/**" with as many folders, none of them hidden: ~/.aws/cli is no working copy of
+// cli.
+[[nodiscard]] std::string moving_pattern(std::string_view name, std::size_t folders);
 
 }  // namespace lilith::replay

@@ -300,10 +300,12 @@ Judgement judge(const Recording& recording, const rules::Policy& policy) {
   return judge_some(recording, policy, std::vector<bool>(recording.calls().size(), true));
 }
 
-Judgement judge(const Recording& recording, const rules::Policy& policy, DayRange days) {
+Judgement judge(const Recording& recording, const rules::Policy& policy, DayRange days,
+                const std::vector<bool>& developers) {
   std::vector<bool> wanted(recording.calls().size());
   for (const Use& use : recording.uses()) {
-    if (days.contains(use.day)) wanted[use.call] = true;
+    if (days.contains(use.day) && (developers.empty() || developers[use.developer]))
+      wanted[use.call] = true;
   }
   return judge_some(recording, policy, wanted);
 }

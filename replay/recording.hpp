@@ -126,9 +126,10 @@ struct Judgement {
   Names rules;
 };
 [[nodiscard]] Judgement judge(const Recording& recording, const rules::Policy& policy);
-// The same for the calls of these days; all others stay unknown.
+// The same for the calls of these days, and of these developers (empty: all); all others stay
+// unknown.
 [[nodiscard]] Judgement judge(const Recording& recording, const rules::Policy& policy,
-                              DayRange days);
+                              DayRange days, const std::vector<bool>& developers = {});
 
 // Where a retry or a renamed temporary file is the same thing: UUIDs, 16 hexadecimal digits or more
 // and 6 digits or more become *.

@@ -43,6 +43,9 @@ constexpr std::string_view kAgentInternal[] = {
     "TaskGet",  "TaskList",        "TaskOutput",      "TaskStop",      "TaskUpdate",
     "TodoRead", "TodoWrite",       "manage_todo_list"};
 
+// Where agents keep their own notes: no configuration, and nothing runs them.
+constexpr std::string_view kAgentDirectories[] = {"~/.claude/plans", "~/.claude/todos"};
+
 // Asked of every suggested pattern; what it would newly open is dropped.
 constexpr std::string_view kProbes[] = {"/.ssh/id_ed25519",
                                         "/.aws/credentials",
@@ -109,12 +112,17 @@ class Learner {
   }
 
  private:
+  [[nodiscard]] bool learns_from(const Use& use) const {
+    return options_.days.contains(use.day) &&
+           (options_.developers.empty() || options_.developers[use.developer]);
+  }
   void gather();
   [[nodiscard]] bool is_evidence(const RecordedCall& recorded) const;
   [[nodiscard]] bool names_blocked(const std::vector<Need>& needs,
                                    const RecordedCall& recorded) const;
   void note(const Need& need, const RecordedCall& recorded, const Use& use);
   void tools();
+  [[nodiscard]] PathCutOptions cut_options(const std::vector<UsedPath>& used, bool write) const;
   void paths(Kind kind, SuggestionKind as);
   void programs();
   void hosts();
@@ -198,14 +206,14 @@ bool sayable(const Need& need) {
 
 void Learner::gather() {
   for (const Use& use : recording_.uses()) {
-    if (use.blocked == 0 || !options_.days.contains(use.day)) continue;
+    if (use.blocked == 0 || !learns_from(use)) continue;
     const auto [entry, fresh] = first_blocked_.emplace(use.session, use.first);
     if (!fresh) entry->second = std::min(entry->second, use.first);
   }
   const Judgement base = judge(recording_, base_, options_.days);
   std::map<std::uint32_t, std::optional<std::vector<Need>>> needs;
   for (const Use& use : recording_.uses()) {
-    if (!options_.days.contains(use.day)) continue;
+    if (!learns_from(use)) continue;
     const RecordedCall& recorded = recording_.calls()[use.call];
     if (recorded.unknown) continue;
     calls_ += use.events;
@@ -274,6 +282,25 @@ void Learner::tools() {
   }
 }
 
+PathCutOptions Learner::cut_options(const std::vector<UsedPath>& used, bool write) const {
+  PathCutOptions out;
+  std::set<std::string> directories;
+  for (const auto& [directory, support] : directories_) {
+    if (support.sessions.size() >= 2) directories.insert(directory);
+  }
+  out.project_roots = project_roots(directories);
+  for (const std::string_view own : kAgentDirectories) {
+    const std::string below = std::string(own) + "/";
+    if (std::ranges::any_of(used, [&](const UsedPath& one) { return one.path.starts_with(below); }))
+      out.project_roots.emplace(own);
+  }
+  out.moving = moving_projects(directories_);
+  out.write = write;
+  out.min_hosts = options_.min_hosts;
+  out.min_days = options_.min_days;
+  return out;
+}
+
 void Learner::paths(Kind kind, SuggestionKind as) {
   std::vector<UsedPath> used;
   std::map<std::string, const Evidence*> by_path;
@@ -282,43 +309,26 @@ void Learner::paths(Kind kind, SuggestionKind as) {
     used.push_back({evidence.need.value, evidence.support});
     by_path[evidence.need.value] = &evidence;
   }
-  PathCutOptions options;
-  std::set<std::string> directories;
-  for (const auto& [directory, support] : directories_) {
-    if (support.sessions.size() >= 2) directories.insert(directory);
-  }
-  options.project_roots = project_roots(directories);
-  options.write = as == SuggestionKind::kWritePath;
-  options.min_hosts = options_.min_hosts;
-  options.min_days = options_.min_days;
-  for (PathRule& rule : cut_paths(used, options)) {
+  const bool write = as == SuggestionKind::kWritePath;
+  for (PathRule& rule : cut_paths(used, cut_options(used, write))) {
     Suggestion one;
     one.kind = as;
     one.value = rule.pattern;
     one.support = rule.support;
-    one.explains = rule.paths;
-    const bool wildcard = rule.pattern.ends_with("/**");
-    const std::string directory =
-        wildcard ? rule.pattern.substr(0, rule.pattern.size() - 2) : rule.pattern;
-    // Its first use is that of any path below it.
-    Evidence whole;
-    bool sensitive = false;
-    for (auto it =
-             by_path.lower_bound(wildcard ? directory.substr(0, directory.size() - 1) : directory);
-         it != by_path.end(); ++it) {
-      const bool below =
-          wildcard ? (it->first + "/").starts_with(directory) : it->first == directory;
-      if (!below && !it->first.starts_with(directory.substr(0, directory.size() - 1))) break;
-      if (!below) continue;
-      whole.first = std::min(whole.first, it->second->first);
-      whole.agents.insert(it->second->agents.begin(), it->second->agents.end());
-      sensitive = sensitive || is_sensitive(it->first);
-    }
+    one.explains = rule.paths.size();
+    Evidence whole;  // its first use is that of any path that it explains
     whole.support = rule.support;
+    bool sensitive = false;
+    for (const std::string& path : rule.paths) {
+      const Evidence& of_path = *by_path.at(path);
+      whole.first = std::min(whole.first, of_path.first);
+      whole.agents.insert(of_path.agents.begin(), of_path.agents.end());
+      sensitive = sensitive || is_sensitive(path);
+    }
     if (rule.growing) one.risks.emplace_back("R2");
     if (sensitive) one.risks.emplace_back("R6");
-    if (as == SuggestionKind::kWritePath &&
-        (directory.find("/bin/") != std::string::npos || directory.ends_with("/bin")))
+    if (write &&
+        (rule.pattern.find("/bin/") != std::string::npos || rule.pattern.ends_with("/bin")))
       one.risks.emplace_back("R9");
     for (std::string& risk : common_risks(whole)) one.risks.push_back(std::move(risk));
     out_.suggestions.push_back(std::move(one));
@@ -403,6 +413,9 @@ void Learner::decide_on(Suggestion& one) const {
     }
   }
   if (one.kind == SuggestionKind::kTool && in(kAgentInternal, one.value)) return;
+  if (one.value.ends_with("/**") &&
+      in(kAgentDirectories, std::string_view(one.value).substr(0, one.value.size() - 3)))
+    return;
   if (one.support.hosts.size() < options_.min_hosts &&
       one.support.days.size() < options_.min_days) {
     one.why_not = fmt::format("seen on fewer than {} workstations and {} days", options_.min_hosts,
@@ -442,9 +455,13 @@ Result<void> Learner::drop_probed() {
       if (!path || !one.accepted() || !one.value.ends_with("/**")) continue;
       const std::string directory = one.value.substr(0, one.value.size() - 3);
       for (const std::string_view probe : kProbes) {
-        const audit::Call call = path_call(one.kind, directory + std::string(probe));
+        // A moving project's pattern is asked in a folder that it stands for.
+        std::string target = directory + std::string(probe);
+        for (std::size_t at; (at = target.find("[!.]*")) != std::string::npos;)
+          target.replace(at, 5, "folder");
+        const audit::Call call = path_call(one.kind, target);
         if (base_allows(call) || !allows(*load.policy, call)) continue;
-        one.why_not = "would open " + directory + std::string(probe);
+        one.why_not = "would open " + target;
         again = true;
         break;
       }

@@ -39,6 +39,7 @@ struct Suggestion {
 
 struct SuggestOptions {
   DayRange days;                            // to learn from
+  std::vector<bool> developers;             // to learn from, by index; empty: all
   std::size_t min_hosts = 2, min_days = 3;  // either is enough
   std::set<std::string> accepted_risks;     // of R1, R5, R7, R10, which are held back without
 };

@@ -3,6 +3,7 @@
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "replay/host_suffix.hpp"
+#include "replay/new_people.hpp"
 
 #include <fmt/format.h>
 
@@ -91,6 +92,19 @@ void append_list(std::string& out, const SuggestedPolicy& policy, bool accepted,
   if (all > shown) out += fmt::format("  ... and {} more (--top N)\n", all - shown);
 }
 
+void append_expected(std::string& out, std::string_view whom, const Forecast& f) {
+  out += fmt::format("  {}: {} of {} calls denied ({})\n", whom, f.events_denied, f.events,
+                     percent(f.events_denied, f.events));
+  if (!f.refused.empty()) {
+    out += "    no forecast: " + f.refused + "\n";
+    return;
+  }
+  out += fmt::format(
+      "    expect {:.3f} blocks per developer-day, at most {:.3f} with {:.0f} % "
+      "confidence\n",
+      f.bound.rate, f.bound.upper, 100 * kConfidence);
+}
+
 void append_hold_out(std::string& out, const HoldOut& held) {
   out += fmt::format(
       "\nHeld out: learned on {} to {}, judged on {} to {}\n  {} calls; the base denies {} ({}), "
@@ -113,17 +127,24 @@ void append_hold_out(std::string& out, const HoldOut& held) {
   out += "  blocks left when the first suggestions are accepted:\n";
   for (const BurnDown& step : held.burn_down)
     out += fmt::format("    {:>6}  {:.0f}\n", step.accepted, step.blocks);
-  const Forecast& f = held.forecast;
-  if (!f.refused.empty()) {
-    out += "  No forecast: " + f.refused + ".\n";
-    return;
+  append_expected(out, "people who taught it (case learned)", held.forecast);
+  if (!held.forecast.past.empty()) {
+    std::size_t kept = 0;
+    for (const PastBound& one : held.forecast.past) kept += one.held() ? 1U : 0U;
+    out += fmt::format("    {} of {} earlier bounds held\n", kept, held.forecast.past.size());
   }
-  std::size_t kept = 0;
-  for (const PastBound& one : f.past) kept += one.held() ? 1U : 0U;
-  out += fmt::format(
-      "  expect {:.3f} blocks per developer-day, at most {:.3f} with {:.0f} % confidence; {} of {} "
-      "earlier bounds held\n",
-      f.bound.rate, f.bound.upper, 100 * kConfidence, kept, f.past.size());
+  append_expected(
+      out, "people who did not (case new_people: each workstation by what the others taught)",
+      held.new_people);
+}
+
+void write_expected(json::Writer& writer, const Forecast& f) {
+  writer.member("enough_data", f.refused.empty());
+  if (f.refused.empty()) {
+    writer.member("rate", f.bound.rate).member("upper95", f.bound.upper);
+  } else {
+    writer.member("why_no_interval", f.refused);
+  }
 }
 
 }  // namespace
@@ -147,6 +168,9 @@ Result<HoldOut> hold_out(const Recording& recording, const rules::Policy& base,
   count_held_out(recording, judge(recording, base, out.tested), judgement, out);
   if (auto burnt = burn_down(recording, base_yaml, out); !burnt) return pass_error(burnt);
   out.forecast = forecast(recording, judgement, Case::kLearned, out.learned, out.tested, random);
+  auto others = forecast_new_people(recording, base, base_yaml, options, halves, random);
+  if (!others) return pass_error(others);
+  out.new_people = std::move(*others);
   if (!out.forecast.refused.empty()) return out;
   const Judge again = [&](DayRange learned_days, DayRange tested) {
     auto one = learn(learned_days);
@@ -212,12 +236,12 @@ std::string to_json(const SuggestReport& report) {
         .member("blocks", step.blocks)
         .end_object();
   }
-  writer.end_array().member("enough_data", held.forecast.refused.empty());
-  if (held.forecast.refused.empty()) {
-    writer.member("rate", held.forecast.bound.rate).member("upper95", held.forecast.bound.upper);
-  } else {
-    writer.member("why_no_interval", held.forecast.refused);
-  }
+  writer.end_array();
+  write_expected(writer, held.forecast);
+  writer.key("new_people").begin_object();
+  writer.member("calls", held.new_people.events).member("denied", held.new_people.events_denied);
+  write_expected(writer, held.new_people);
+  writer.end_object();
   writer.end_object().end_object();
   out.push_back('\n');
   return out;

@@ -22,7 +22,8 @@ struct HoldOut {
   std::map<std::string, std::uint64_t> denied_by_target;
   std::uint64_t denied_by_new_tools = 0;
   std::vector<BurnDown> burn_down;
-  Forecast forecast;  // case learned; its `past` comes from learning anew for each window
+  Forecast forecast;    // case learned; its `past` comes from learning anew for each window
+  Forecast new_people;  // case new_people, for the same days
 };
 
 struct SuggestReport {

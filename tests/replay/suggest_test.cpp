@@ -2,10 +2,15 @@
 
 #include "replay/host_suffix.hpp"
 #include "replay/needs.hpp"
+#include "replay/new_people.hpp"
 #include "replay/path_cut.hpp"
+#include "replay/suggest_report.hpp"
 #include "tests/replay/call_maker.hpp"
 
 #include <gmock/gmock.h>
+
+#include <algorithm>
+#include <random>
 
 namespace lilith::replay {
 namespace {
@@ -104,6 +109,42 @@ TEST(ProjectRoots, AreNeitherHomesNorFoldersOfFolders) {
   EXPECT_THAT(project_roots({"~", "/", "~/projects", "~/.claude", "~/app", "~/app/src",
                              "~/Work/x/cli", "/usr/lib/x", "/srv/build/app"}),
               ElementsAre("/srv/build/app", "~/Work/x/cli", "~/app"));
+}
+
+// Four people keep one project in four places; only its name and how deep it lies are common.
+TEST(MovingProjects, AreWorkingCopiesOfOneNameInSeveralFoldersOfSeveralWorkstations) {
+  const auto names = [](const std::map<std::string, Support>& directories) {
+    std::vector<std::string> out;
+    for (const MovingProject& one : moving_projects(directories)) {
+      for (const std::size_t folders : one.folders)
+        out.push_back(moving_pattern(one.name, folders));
+    }
+    return out;
+  };
+  const Support ann = support(5, {1}, {1}), bob = support(5, {2}, {1});
+  EXPECT_THAT(names({{"~/wks/cli", ann}, {"~/src/team/cli", bob}}),
+              ElementsAre("~/[!.]*/cli/**", "~/[!.]*/[!.]*/cli/**"));
+  EXPECT_THAT(names({{"~/wks/cli", ann}, {"~/work/cli", ann}}), IsEmpty());     // one workstation
+  EXPECT_THAT(names({{"~/wks/cli", ann}, {"~/wks/cli/cmd", bob}}), IsEmpty());  // one folder
+  EXPECT_THAT(names({{"~/cli", ann}, {"~/wks/cli", bob}}), IsEmpty());  // a home is no folder
+  EXPECT_THAT(names({{"~/.config/cli", ann}, {"~/wks/cli", bob}}), IsEmpty());  // hidden
+  EXPECT_THAT(names({{"/srv/cli", ann}, {"~/wks/cli", bob}}), IsEmpty());
+  EXPECT_THAT(names({{"~/a/src", ann}, {"~/b/src", bob}}), IsEmpty());  // a folder of folders
+  EXPECT_THAT(names({{"~/a/b/c/d/e/cli", ann}, {"~/wks/cli", bob}}), IsEmpty());  // too deep
+}
+
+TEST(MovingProjects, ExplainTheirCopiesAndNothingBesideThem) {
+  PathCutOptions options;
+  options.moving = {{"cli", {1}}};
+  const Support one = support(1, {1}, {1});
+  EXPECT_THAT(patterns({{"~/wks/cli/a.go", one},
+                        {"~/workspace/cli", one},
+                        {"~/wks/other/a.go", one},
+                        {"~/.aws/cli/cache/token.json", one},
+                        {"~/a/b/cli/x", one}},
+                       options),
+              ElementsAre("~/.aws/cli/cache/token.json", "~/[!.]*/cli/**", "~/a/b/cli/x",
+                          "~/wks/other/a.go"));
 }
 
 constexpr std::string_view kBase = R"(version: "1"
@@ -319,6 +360,132 @@ TEST(Suggest, NamesThatAPolicyCannotSayAreLeftOut) {
     });
   }
   EXPECT_THAT(accepted(suggestions(recording)), IsEmpty());
+}
+
+// Ann and Bob taught it; where Cid will keep his copy nobody has seen. Secrets below a copy stay
+// closed, hidden folders are no folders, and a home is not opened.
+TEST(Suggest, AProjectThatLiesElsewhereOnEachWorkstationIsOpenWhereTheNextOneKeepsIt) {
+  CallMaker make;
+  Recording recording;
+  const auto used = [&](const char* host, const char* user, const char* directory) {
+    for (const char* day : {"2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"}) {
+      const std::string cwd = std::string("/home/") + user + directory;
+      audit::Event event = make.read(host, user, day, cwd + "/main.go");
+      event.facts.cwd = cwd;
+      recording.add(event);
+    }
+  };
+  used("ws-1", "ann", "/wks/cli");
+  used("ws-2", "bob", "/src/cli");
+  const SuggestedPolicy policy = suggestions(recording);
+  ASSERT_THAT(accepted(policy), Contains("read_path ~/[!.]*/cli/**")) << policy.yaml;
+  const auto loaded = test::policy_of(policy.yaml);
+  const auto reads = [&](const char* path) {
+    audit::Call call;
+    call.kind = audit::OperationKind::kReadFile;
+    call.paths = {path};
+    audit::Facts facts;
+    facts.user = "cid";
+    facts.home = "/home/cid";
+    facts.cwd = "/home/cid";
+    return rules::decide(*loaded, {"claude_code", "Read", ""}, rules::analyse(call), facts)
+               .verdict == audit::Verdict::kAllow;
+  };
+  EXPECT_TRUE(reads("/home/cid/workspace/cli/cmd/main.go"));
+  for (const char* path :
+       {"/home/cid/cli/main.go", "/home/cid/.aws/cli/cache/token.json", "/home/cid/.cache/cli/x",
+        "/home/cid/workspace/other/main.go", "/home/cid/workspace/cli/.env",
+        "/home/cid/workspace/cli/deploy/server.pem", "/home/cid/workspace/cli/.ssh/id_ed25519",
+        "/home/dan/workspace/cli/main.go", "/home/cid/a/b/cli/main.go"})
+    EXPECT_FALSE(reads(path)) << path;
+}
+
+TEST(Suggest, NotesOfTheAgentNeedNoSupport) {
+  CallMaker make;
+  Recording recording;
+  recording.add(make.write("ws-1", "ann", "2026-03-02T10:00:00Z", "/home/ann/.claude/plans/a.md"));
+  recording.add(
+      make.write("ws-1", "ann", "2026-03-02T10:00:00Z", "/home/ann/.claude/settings.json"));
+  EXPECT_THAT(accepted(suggestions(recording)), ElementsAre("write_path ~/.claude/plans/**"));
+}
+
+// Case C: Cid taught nothing. Commands that only he runs are blocked for him, whatever the policy
+// that he would have taught says.
+TEST(NewPeople, AreJudgedByWhatTheOthersTaught) {
+  CallMaker make;
+  Recording recording;
+  for (int day = 2; day <= 21; ++day) {
+    const std::string time =
+        "2026-03-" + std::string(day < 10 ? "0" : "") + std::to_string(day) + "T10:00:00Z";
+    for (int host = 0; host < 6; ++host) {
+      const std::string name = "ws-" + std::to_string(host);
+      recording.add(make.command(name, "dev", time, "jq ."));
+      if (host == 0) recording.add(make.command(name, "dev", time, "sort x"));
+    }
+  }
+  SuggestOptions options;
+  Random random(1);
+  const auto base = test::policy_of(kBase);
+  const Halves halves = halves_of(recording.active_days());
+  const auto held = hold_out(recording, *base, kBase, options, halves, random);
+  ASSERT_TRUE(held) << held.error().message;
+  EXPECT_EQ(held->forecast.kind, Case::kLearned);
+  EXPECT_EQ(held->forecast.events_denied, 0);
+  const Forecast& others = held->new_people;
+  EXPECT_EQ(others.kind, Case::kNewPeople);
+  EXPECT_EQ(others.refused, "");
+  EXPECT_EQ(others.events_denied, 10);
+  EXPECT_EQ(others.bound.blocks, 10);
+  EXPECT_EQ(others.worst_developer, "dev@ws-0");
+  EXPECT_GT(others.bound.upper, held->forecast.bound.upper);
+  EXPECT_THAT(sentence(others, "p", "0"), HasSubstr("learned from other workstations"));
+}
+
+TEST(NewPeople, AreRefusedWhereNobodyIsLeftToLearnFrom) {
+  CallMaker make;
+  Recording recording;
+  for (const char* day : {"2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"})
+    recording.add(make.command("ws-1", "ann", day, "jq ."));
+  Random random(1);
+  const auto result = forecast_new_people(recording, *test::policy_of(kBase), kBase, {},
+                                          halves_of(recording.active_days()), random);
+  ASSERT_TRUE(result);
+  EXPECT_THAT(result->refused, HasSubstr("nobody is left to learn from"));
+}
+
+// What depends on order (the first use of a thing, what was blocked before it in its session) goes
+// by the time of the events, not by the order of the files.
+TEST(Suggest, SaysTheSameInWhateverOrderTheEventsAreRead) {
+  CallMaker make;
+  std::vector<audit::Event> events;
+  for (int day = 2; day <= 9; ++day) {
+    const std::string date = "2026-03-0" + std::to_string(day);
+    for (const char* host : {"ws-1", "ws-2", "ws-3"}) {
+      audit::Event blocked = make.command(host, "ann", date + "T09:00:00Z", "nc evil 1");
+      blocked.decision = audit::Verdict::kDeny;
+      blocked.action = audit::Action::kDenied;
+      if (day % 2 == 0) events.push_back(blocked);
+      events.push_back(make.command(host, "ann", date + "T10:00:00Z", "jq ."));
+      if (day > 4) events.push_back(make.command(host, "ann", date + "T08:00:00Z", "sort x"));
+    }
+  }
+  const auto yaml_of = [](const std::vector<audit::Event>& in_order) {
+    Recording recording;
+    for (const audit::Event& event : in_order) recording.add(event);
+    const SuggestedPolicy policy = suggestions(recording);
+    std::string out = policy.yaml;
+    for (const Suggestion& one : policy.suggestions) {
+      out += one.value + evidence_of(one) + one.why_not + "\n";
+    }
+    return out;
+  };
+  const std::string expected = yaml_of(events);
+  EXPECT_THAT(expected, HasSubstr("R7"));
+  std::mt19937 random(7);
+  for (int round = 0; round < 20; ++round) {
+    std::shuffle(events.begin(), events.end(), random);
+    EXPECT_EQ(yaml_of(events), expected) << round;
+  }
 }
 
 TEST(ExtendPolicy, WritesTheBaseAgainAsItWas) {
