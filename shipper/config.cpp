@@ -19,8 +19,9 @@ namespace {
 using yaml::Node;
 using Kind = yaml::Node::Kind;
 
-constexpr std::array<std::string_view, 6> kTopKeys{"version",          "sources",     "state_dir",
-                                                   "stop_deadline_ms", "heartbeat_s", "sinks"};
+constexpr std::array<std::string_view, 7> kTopKeys{
+    "version", "sources", "state_dir", "stop_deadline_ms", "heartbeat_s", "listen", "sinks"};
+constexpr std::string_view kLoopback = "127.0.0.1";
 constexpr std::array<std::pair<std::string_view, SinkType>, 6> kTypes{
     {{"file", SinkType::kFile},
      {"stdout", SinkType::kStdout},
@@ -125,7 +126,8 @@ class Loader {
   void sink(const Node& node);
   void sink_key(const std::string& key, const Node& value, SinkConfig& sink);
   bool network_key(const std::string& key, const Node& value, SinkConfig& sink);
-  void address(const Node& node, SinkConfig& sink);
+  void address(const Node& node, std::string_view what, std::string& host, int& into);
+  void listen(const Node& node);
   void check_sink(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_syslog(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_http(const Node& at, const SinkConfig& sink);
@@ -189,28 +191,38 @@ void Loader::choice(const Node& node, std::string_view what,
 }
 
 // HOST:PORT, [IPV6]:PORT, or a host alone.
-void Loader::address(const Node& node, SinkConfig& sink) {
+void Loader::address(const Node& node, std::string_view what, std::string& host, int& into) {
   std::string whole;
-  if (!text(node, "address", whole)) return;
+  if (!text(node, what, whole)) return;
   std::string port;
   const std::size_t colon = whole.rfind(':');
   if (whole.starts_with('[')) {
     const std::size_t close = whole.find(']');
     if (close == std::string::npos)
-      return error(node, "address: the [ of an IPv6 address is not closed");
-    sink.host = whole.substr(1, close - 1);
+      return error(node, std::string(what) + ": the [ of an IPv6 address is not closed");
+    host = whole.substr(1, close - 1);
     if (close + 1 < whole.size() && whole[close + 1] == ':') port = whole.substr(close + 2);
   } else {
-    sink.host = whole.substr(0, colon);
+    host = whole.substr(0, colon);
     if (colon != std::string::npos) port = whole.substr(colon + 1);
   }
-  if (sink.host.empty()) return error(node, "address must be HOST:PORT");
+  if (host.empty()) return error(node, std::string(what) + " must be HOST:PORT");
   if (port.empty() && colon == std::string::npos) return;
-  const auto [end, status] = std::from_chars(port.data(), port.data() + port.size(), sink.port);
-  if (status != std::errc{} || end != port.data() + port.size() || sink.port < 1 ||
-      sink.port > 65535) {
-    error(node, "address: the port must be 1-65535");
+  const auto [end, status] = std::from_chars(port.data(), port.data() + port.size(), into);
+  if (status != std::errc{} || end != port.data() + port.size() || into < 1 || into > 65535) {
+    error(node, std::string(what) + ": the port must be 1-65535");
   }
+}
+
+// A port alone is one of this machine, for nobody outside.
+void Loader::listen(const Node& node) {
+  ListenConfig& into = out_.config.listen;
+  const bool port_only = node.kind == Kind::kScalar && !node.scalar.empty() &&
+                         node.scalar.find_first_not_of("0123456789") == std::string::npos;
+  Node whole = node;
+  if (port_only) whole.scalar = std::string(kLoopback) + ":" + node.scalar;
+  address(whole, "listen", into.host, into.port);
+  if (into.port == 0 && !into.host.empty()) error(node, "listen needs a port");
 }
 
 bool Loader::flag(const Node& node, std::string_view what, bool& into) {
@@ -394,7 +406,7 @@ bool Loader::network_key(const std::string& key, const Node& value, SinkConfig& 
   } else if (key == "tls") {
     tls(value, sink.tls);
   } else if (key == "address") {
-    address(value, sink);
+    address(value, key, sink.host, sink.port);
   } else if (key == "transport") {
     choice(value, key, kTransports, sink.transport);
   } else if (key == "framing") {
@@ -487,6 +499,8 @@ void Loader::top_key(const std::string& key, const Node& value) {
   } else if (key == "heartbeat_s") {
     if (number(value, key, kHeartbeatSecondsMax, n))
       out_.config.heartbeat = std::chrono::seconds(n);
+  } else if (key == "listen") {
+    listen(value);
   } else if (value.kind != Kind::kSequence) {
     error(value, key + " must be a list");
   } else if (key == "sinks") {
@@ -555,6 +569,8 @@ std::string describe(const Config& config) {
   out += "state_dir  " + config.state_dir + "\n";
   const auto beat = std::chrono::duration_cast<std::chrono::seconds>(config.heartbeat).count();
   out += "heartbeat  " + (beat == 0 ? "none" : "every " + std::to_string(beat) + " s") + "\n";
+  if (!config.listen.host.empty())
+    out += "listen     " + config.listen.host + ":" + std::to_string(config.listen.port) + "\n";
   for (const SinkConfig& sink : config.sinks) {
     out += "sink       " + sink.name + ": " + std::string(word_of(kTypes, sink.type));
     if (sink.type == SinkType::kFile)

@@ -76,11 +76,20 @@ struct SinkConfig {
   friend bool operator==(const SinkConfig&, const SinkConfig&) = default;
 };
 
+// Where metrics and health are served; no host: nowhere.
+struct ListenConfig {
+  std::string host;
+  int port = 0;
+
+  friend bool operator==(const ListenConfig&, const ListenConfig&) = default;
+};
+
 struct Config {
   std::vector<std::string> sources;  // log paths
   std::string state_dir;
   std::chrono::milliseconds stop_deadline{5'000};
   std::chrono::milliseconds heartbeat{300'000};  // between heartbeats; 0: none
+  ListenConfig listen;
   std::vector<SinkConfig> sinks;
 };
 

@@ -32,6 +32,7 @@ enum class SinkState {
 
 // Of one source, or summed over a sink's sources.
 struct Lag {
+  bool known = false;                   // false: could not be measured
   std::uint64_t bytes = 0;              // as stored: compressed where the file is
   std::optional<std::uint64_t> events;  // absent where the log's seqs cannot tell
   double seconds = 0;  // age of the oldest event that is not delivered; 0 when there is none
@@ -59,10 +60,11 @@ struct SinkReport {
   Lag lag;  // of all sources: bytes and events summed, the greatest age
 };
 
-// Sets the lag of each source and of all together.
+// Sets the lag of each source and of all together; after an error it is not known.
 [[nodiscard]] Result<void> measure_lag(SinkReport& report, WallTime now);
 
 struct ShipReport {
+  bool running = false;  // false: what the checkpoints say, without counts
   WallTime started{};
   std::uint64_t reloads = 0, reloads_refused = 0;
   bool stopping = false;

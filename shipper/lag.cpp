@@ -96,6 +96,7 @@ Result<Lag> lag_behind(const std::string& source, const audit::Position& positio
   auto follower = audit::Follower::open(options, position);
   if (!follower) return pass_error(follower);
   Lag lag;
+  lag.known = true;
   lag.bytes = (*follower)->lag_bytes();
   audit::FollowedLines next;
   std::string gap;
@@ -116,6 +117,7 @@ Result<Lag> lag_behind(const std::string& source, const audit::Position& positio
 
 Result<void> measure_lag(SinkReport& report, WallTime now) {
   Lag sum;
+  sum.known = true;
   sum.events = 0;
   for (SourceReport& source : report.sources) {
     auto lag = lag_behind(source.source, source.position, now);

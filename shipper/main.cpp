@@ -2,9 +2,10 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
-#include "audit/json/writer.hpp"
 #include "shipper/control.hpp"
+#include "shipper/report.hpp"
 #include "shipper/ship.hpp"
+#include "shipper/top.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -22,44 +23,19 @@ constexpr int kGood = 0, kIncomplete = 1, kUsage = 2;
 
 void say(const std::string& line) { std::fprintf(stderr, "lilith-ship: %s\n", line.c_str()); }
 
-std::string to_json(const std::vector<shipper::SinkReport>& sinks) {
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_array();
-  for (const auto& sink : sinks) {
-    for (const auto& source : sink.sources) {
-      writer.begin_object().member("sink", sink.sink).member("source", source.source);
-      writer.member("seq", source.position.seq).member("lag_bytes", source.lag.bytes);
-      if (source.lag.events) writer.member("lag_events", *source.lag.events);
-      writer.member("lag_s", static_cast<std::uint64_t>(source.lag.seconds)).end_object();
-    }
+int show_status(const shipper::Config& config, bool as_json, bool top) {
+  if (top) {
+    const auto shown = shipper::show_top(config);
+    if (!shown) say(shown.error().message);
+    return shown ? kGood : kUsage;
   }
-  writer.end_array();
-  out.push_back('\n');
-  return out;
-}
-
-std::string to_text(const std::vector<shipper::SinkReport>& sinks) {
-  std::string out;
-  for (const auto& sink : sinks) {
-    for (const auto& source : sink.sources) {
-      out += sink.sink + "  " + source.source + "  delivered up to seq " +
-             std::to_string(source.position.seq) + ", ";
-      if (source.lag.events) out += std::to_string(*source.lag.events) + " events, ";
-      out += std::to_string(source.lag.bytes) + " bytes, " +
-             std::to_string(static_cast<std::uint64_t>(source.lag.seconds)) + " s behind\n";
-    }
-  }
-  return out;
-}
-
-int print_status(const shipper::Config& config, bool as_json) {
-  const auto sinks = shipper::status(config);
-  if (!sinks) {
-    say(sinks.error().message);
+  const auto report = shipper::status(config);
+  if (!report) {
+    say(report.error().message);
     return kUsage;
   }
-  std::fputs((as_json ? to_json(*sinks) : to_text(*sinks)).c_str(), stdout);
+  std::fputs((as_json ? shipper::report_json(*report) : shipper::report_text(*report)).c_str(),
+             stdout);
   return kGood;
 }
 
@@ -106,18 +82,20 @@ int run(const shipper::Config& config, const std::string& path, const std::strin
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Delivers the audit log to files and syslog receivers, at least once and in order.",
+  CLI::App app("Delivers the audit log to files, syslog, Kafka, HTTP and Wazuh, at least once.",
                "lilith ship");
   std::string config_path;
-  bool check = false, once = false, status = false, as_json = false;
+  bool check = false, once = false, as_json = false, top = false;
   unsigned timeout_s = 60;
   app.add_option("--config", config_path, "configuration file (docs/shipping.md)")->required();
   app.add_flag("--check", check, "validate the configuration, print it and exit");
   app.add_flag("--once", once,
                "deliver what is there now, then exit (1: not everything could be delivered)");
   app.add_option("--timeout", timeout_s, "seconds that --once goes on trying (default 60)");
-  app.add_flag("--status", status, "how far each sink has got, and exit");
-  app.add_flag("--json", as_json, "--status as JSON");
+  CLI::App* const status = app.add_subcommand("status", "how far each sink has got, and exit");
+  status->fallthrough();  // --config may stand behind it
+  status->add_flag("--json", as_json, "as JSON");
+  status->add_flag("--top", top, "on the whole terminal, again every second, until q is pressed");
   app.footer("Exit codes: 0 good, 1 not everything was delivered, 2 wrong usage or configuration.");
   try {
     app.parse(argc, argv);
@@ -140,6 +118,6 @@ int main(int argc, char** argv) {
     std::fputs(shipper::describe(load.config).c_str(), stdout);
     return kGood;
   }
-  if (status) return print_status(load.config, as_json);
+  if (status->parsed()) return show_status(load.config, as_json, top);
   return run(load.config, config_path, *text, once, timeout_s);
 }

@@ -2,10 +2,12 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
-#include "shipper/checkpoint.hpp"
 #include "shipper/heartbeat.hpp"
+#include "shipper/http_listener.hpp"
 #include "shipper/own_log.hpp"
+#include "shipper/report.hpp"
 #include "shipper/sink.hpp"
+#include "shipper/state.hpp"
 #include "shipper/watcher.hpp"
 #include "shipper/worker.hpp"
 
@@ -24,8 +26,6 @@
 namespace lilith::shipper {
 namespace {
 
-constexpr const char* kOwnLogName = "/lilith-ship.log";
-
 Result<UniqueFd> lock_state(const std::string& state_dir) {
   const std::string path = state_dir + "/lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
@@ -34,12 +34,6 @@ Result<UniqueFd> lock_state(const std::string& state_dir) {
     return fail(ErrorCode::kUnavailable, "another shipper uses " + state_dir, EWOULDBLOCK);
   }
   return fd;
-}
-
-std::vector<std::string> all_sources(const Config& config) {
-  std::vector<std::string> sources = config.sources;
-  sources.push_back(config.state_dir + kOwnLogName);
-  return sources;
 }
 
 void add_one(int event_fd) {
@@ -67,7 +61,7 @@ class Shipping {
       : config_(config),
         options_(options),
         clock_(clock),
-        own_log_(config.state_dir + kOwnLogName, options.host, clock),
+        own_log_(own_log_path(config.state_dir), options.host, clock),
         shared_{config.state_dir, config.stop_deadline, options, clock, own_log_, watcher_},
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -85,6 +79,10 @@ class Shipping {
   [[nodiscard]] bool keeps(const SinkConfig& wanted) const;
   [[nodiscard]] bool all_ended() const;
   [[nodiscard]] ShipReport report() const;
+  [[nodiscard]] HttpAnswer answer(std::string_view path) const;
+  [[nodiscard]] Result<std::unique_ptr<HttpListener>> serve(Result<UniqueFd> socket) const;
+  [[nodiscard]] Result<std::unique_ptr<HttpListener>> serve_metrics(
+      const ListenConfig& listen) const;
   void beat_if_due();
   void feed_watchdog();
   void wait(bool for_reload);
@@ -101,11 +99,13 @@ class Shipping {
   UniqueFd wake_;  // eventfd(2): a sink ended, or all are to stop
   const WallTime started_ = clock_.now();
   MonotonicTime beat_at_ = clock_.monotonic(), fed_at_{};
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   std::optional<Error> broken_;  // neither the old nor the new configuration runs
   mutable std::mutex mutex_;
   Sinks sinks_;  // guarded by mutex_ against report(); changed by the thread of run() alone
   std::uint64_t reloads_ = 0, reloads_refused_ = 0;  // guarded by mutex_
+  // Last: they ask for report() until they end.
+  std::unique_ptr<HttpListener> status_, metrics_;
 };
 
 Result<void> Shipping::start() {
@@ -115,6 +115,14 @@ Result<void> Shipping::start() {
     if (!sink) return pass_error(sink);
     if (auto launched = launch(config, std::move(*sink)); !launched) return launched;
   }
+  if (options_.once) return {};
+  auto metrics = serve_metrics(config_.listen);
+  if (!metrics) return pass_error(metrics);
+  metrics_ = std::move(*metrics);
+  // Delivery does not depend on it.
+  auto status = serve(listen_unix(status_socket_path(config_.state_dir)));
+  if (!status) shared_.say("no live status: " + status.error().message);
+  if (status) status_ = std::move(*status);
   return {};
 }
 
@@ -146,12 +154,46 @@ bool Shipping::all_ended() const {
 
 ShipReport Shipping::report() const {
   ShipReport out;
+  out.running = true;
   out.started = started_;
+  out.stopping = stopping_;
   const std::scoped_lock lock(mutex_);
   out.reloads = reloads_;
   out.reloads_refused = reloads_refused_;
   for (const auto& one : sinks_) out.sinks.push_back(one->worker->report());
   return out;
+}
+
+HttpAnswer Shipping::answer(std::string_view path) const {
+  HttpAnswer out;
+  ShipReport now = report();
+  constexpr unsigned kNotFound = 404, kUnavailable = 503;
+  if (path == "/metrics" || path == kStatusPath) {
+    // What cannot be measured is left out.
+    for (SinkReport& sink : now.sinks) (void)measure_lag(sink, clock_.now()).has_value();
+    out.body = path == "/metrics" ? metrics_text(now) : report_json(now);
+    out.content_type = path == "/metrics" ? kMetricsType : "application/json";
+  } else if (path == "/healthz" || path == "/readyz") {
+    out.body = path == "/healthz" ? not_healthy(now) : not_ready(now);
+    out.status = out.body.empty() ? out.status : kUnavailable;
+    if (out.body.empty()) out.body = "ok\n";
+  } else {
+    out.status = kNotFound;
+    out.body = "/metrics, /healthz and /readyz are here\n";
+  }
+  return out;
+}
+
+Result<std::unique_ptr<HttpListener>> Shipping::serve(Result<UniqueFd> socket) const {
+  if (!socket) return pass_error(socket);
+  return HttpListener::start(std::move(*socket),
+                             [this](std::string_view path) { return answer(path); });
+}
+
+// Nothing where nothing is to be served.
+Result<std::unique_ptr<HttpListener>> Shipping::serve_metrics(const ListenConfig& listen) const {
+  if (listen.host.empty()) return nullptr;
+  return serve(listen_tcp(listen.host, listen.port));
 }
 
 void Shipping::beat_if_due() {
@@ -259,8 +301,16 @@ Result<void> Shipping::apply(Config next) {
     if (!sink) return pass_error(sink);
     made[i] = std::move(*sink);
   }
+  std::unique_ptr<HttpListener> metrics;
+  const bool moves = next.listen != config_.listen;
+  if (moves) {
+    auto served = serve_metrics(next.listen);
+    if (!served) return pass_error(served);
+    metrics = std::move(*served);
+  }
   const auto kept = std::count(made.begin(), made.end(), nullptr);
   if (auto replaced = replace(next, made); !replaced) return replaced;
+  if (moves) metrics_ = std::move(metrics);
   shared_.say("the new configuration is in force; sinks that went on undisturbed: " +
               std::to_string(kept) + " of " + std::to_string(next.sinks.size()));
   return {};
@@ -321,23 +371,6 @@ Result<ShipResult> ship(const Config& config, const ShipOptions& options, std::s
   Shipping shipping(config, options, clock);
   if (auto started = shipping.start(); !started) return pass_error(started);
   return shipping.run(stop);
-}
-
-Result<std::vector<SinkReport>> status(const Config& config, const Clock& clock) {
-  std::vector<SinkReport> out;
-  for (const SinkConfig& sink : config.sinks) {
-    const Cursors cursors = CheckpointFile(config.state_dir, sink.name).load().cursors;
-    SinkReport report;
-    report.sink = sink.name;
-    for (const std::string& source : all_sources(config)) {
-      const auto found = cursors.find(source);
-      report.sources.push_back(
-          {source, found == cursors.end() ? audit::Position{} : found->second, {}});
-    }
-    if (auto measured = measure_lag(report, clock.now()); !measured) return pass_error(measured);
-    out.push_back(std::move(report));
-  }
-  return out;
 }
 
 }  // namespace lilith::shipper

@@ -42,8 +42,8 @@ enum class ShipResult {
 [[nodiscard]] Result<ShipResult> ship(const Config& config, const ShipOptions& options,
                                       std::stop_token stop, const Clock& clock = system_clock());
 
-// From the checkpoints, without counts; works beside a running shipper.
-[[nodiscard]] Result<std::vector<SinkReport>> status(const Config& config,
-                                                     const Clock& clock = system_clock());
+// Of the shipper that runs with this state_dir, asked through its socket there; where there is
+// none, from the checkpoints, without counts.
+[[nodiscard]] Result<ShipReport> status(const Config& config, const Clock& clock = system_clock());
 
 }  // namespace lilith::shipper

@@ -30,6 +30,20 @@ TEST(ShipConfig, ReadsEverySetting) {
               testing::HasSubstr("soc: syslog tcp ::1:6514 wazuh, newline framing, facility 16"));
 }
 
+TEST(ShipConfig, ListensOnLoopbackUnlessTold) {
+  const auto listen = [](const std::string& value) {
+    const ConfigLoad load = load_config(kGood + "listen: " + value + "\n");
+    EXPECT_TRUE(load.problems.empty()) << load.problems[0].message;
+    return load.config.listen;
+  };
+  EXPECT_EQ(listen("9464"), (ListenConfig{"127.0.0.1", 9464}));
+  EXPECT_EQ(listen("\"[::]:9464\""), (ListenConfig{"::", 9464}));
+  EXPECT_EQ(load_config(kGood).config.listen, ListenConfig{});
+  EXPECT_THAT(describe(load_config(kGood + "listen: 9464\nheartbeat_s: 0\n").config),
+              testing::AllOf(testing::HasSubstr("listen     127.0.0.1:9464\n"),
+                             testing::HasSubstr("heartbeat  none\n")));
+}
+
 struct BadConfig {
   const char* name;
   std::string from, to;  // replaced in the good one
@@ -73,6 +87,12 @@ INSTANTIATE_TEST_SUITE_P(
                   "has no key 'address'"},
         BadConfig{"sink_is_source", "/tmp/x", "/var/log/lilith/agent-audit.log", 1,
                   "its own source"},
+        BadConfig{"heartbeat_no_number", "state_dir:", "heartbeat_s: often\nstate_dir:", 3,
+                  "heartbeat_s must be a whole number of at most 86400"},
+        BadConfig{"listen_without_port", "state_dir:", "listen: localhost\nstate_dir:", 3,
+                  "listen needs a port"},
+        BadConfig{"listen_port_out_of_range", "state_dir:", "listen: 99999\nstate_dir:", 3,
+                  "listen: the port must be 1-65535"},
         BadConfig{"not_yaml", "sinks:", "sinks: [", 5, ""},
         BadConfig{"tab", "  - {name: soc", "\t- {name: soc", 5, ""}),
     [](const auto& case_info) { return std::string(case_info.param.name); });

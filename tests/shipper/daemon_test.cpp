@@ -121,6 +121,23 @@ TEST_F(ShipDaemon, FeedsTheWatchdogThatTheManagerAsksFor) {
   EXPECT_EQ(shipper.wait().exit_code, 0);
 }
 
+TEST_F(ShipDaemon, StatusOnTheWholeTerminalEndsWithQ) {
+  append_events(log_options(log()), 3);
+  file_sink(dir_.file("a"));
+  auto argv = command();
+  argv.insert(argv.end(), {"status", "--top"});
+  EXPECT_THAT(run(argv, {.input = "q"}).err, HasSubstr("--top needs a terminal"));
+  std::string line;
+  for (const std::string& word : argv) line += word + " ";
+  // script(1) gives it one.
+  const auto result = run({"script", "-qec", line, "/dev/null"}, {.input = "q"});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("lilith ship, not running"));
+  EXPECT_THAT(result.out, HasSubstr("\x1b[?1049l"));
+  argv.pop_back();
+  EXPECT_THAT(run(argv).out, HasSubstr(log() + ": delivered up to seq 0, 4 events, "));
+}
+
 TEST_F(ShipDaemon, WazuhSeesAHeartbeatAsRule100832AndRaisesNoAlert) {
   append_events(log_options(log()), 1);
   file_sink(dir_.file("a"));

@@ -176,22 +176,22 @@ TEST_F(Operation, AHeartbeatOfEachSinkIsShippedLikeEveryOtherEvent) {
 TEST_F(Operation, LagIsWhatTheCheckpointsSayOfTheLog) {
   append_events(log_options(log()), 40);
   config_.sinks = {file_sink("copy", dir_.file("copy"))};
-  auto before = status(config_);
+  const auto before = status(config_);
   ASSERT_TRUE(before.has_value()) << before.error().message;
   const auto size = test::read_text(log()).size();
-  EXPECT_EQ(before->at(0).lag.bytes, size);
-  EXPECT_EQ(before->at(0).lag.events, 41U);
+  EXPECT_EQ(before->sinks.at(0).lag.bytes, size);
+  EXPECT_EQ(before->sinks.at(0).lag.events, 41U);
   start();
   ASSERT_TRUE(has(dir_.file("copy"), all_lines(log()).back()));
   stop();
   append_events(log_options(log()), 3);
   const test::ManualClock later("2099-01-01T00:00:00Z");
-  auto after = status(config_, later);
+  const auto after = status(config_, later);
   ASSERT_TRUE(after.has_value()) << after.error().message;
-  EXPECT_EQ(after->at(0).lag.events, 3U);
-  EXPECT_EQ(after->at(0).lag.bytes, test::read_text(log()).size() - size);
-  EXPECT_GT(after->at(0).lag.seconds, 86'400.0);
-  EXPECT_EQ(after->at(0).sources.at(0).position.seq, 41U);
+  EXPECT_EQ(after->sinks.at(0).lag.events, 3U);
+  EXPECT_EQ(after->sinks.at(0).lag.bytes, test::read_text(log()).size() - size);
+  EXPECT_GT(after->sinks.at(0).lag.seconds, 86'400.0);
+  EXPECT_EQ(after->sinks.at(0).sources.at(0).position.seq, 41U);
 }
 
 TEST_F(Operation, T47_AReloadLosesNothingAndLeavesUnchangedSinksAlone) {
@@ -296,6 +296,65 @@ TEST_F(Operation, TheServiceManagerHearsOfItWhileAllIsWell) {
     return first != std::string::npos && all.find("WATCHDOG=1", first + 1) != std::string::npos;
   }));
   EXPECT_TRUE(notified().starts_with("READY=1"));
+}
+
+// What curl would print.
+std::string get(int port, const std::string& path) {
+  const auto result = test::run(
+      {"curl", "-sS", "-i", "--noproxy", "*", "http://127.0.0.1:" + std::to_string(port) + path});
+  return result.exit_code == 0 ? result.out : "no answer: " + result.err;
+}
+
+TEST_F(Operation, MetricsAndHealthAreServedAndFollowTheConfiguration) {
+  append_events(log_options(log()), 40);
+  const int closed = Receiver(Receiver::Kind::kTcp).port();
+  const int first = Receiver(Receiver::Kind::kTcp).port();
+  config_.listen = {"127.0.0.1", first};
+  config_.sinks = {file_sink("copy", dir_.file("copy")), tcp_sink("down", closed)};
+  start();
+  const auto shows = [&](int port, const std::string& path, const std::string& wanted) {
+    return eventually([&] { return get(port, path).find(wanted) != std::string::npos; });
+  };
+  EXPECT_TRUE(shows(first, "/metrics", "lilith_ship_delivered_events_total{sink=\"copy\"} 41\n"));
+  EXPECT_TRUE(shows(first, "/metrics", "lilith_ship_sink_up{sink=\"down\"} 0\n"));
+  const std::string metrics = get(first, "/metrics");
+  const std::string source = ",source=\"" + log() + "\"} ";
+  EXPECT_THAT(metrics, HasSubstr("lilith_ship_lag_events{sink=\"down\"" + source + "41\n"));
+  EXPECT_THAT(metrics, HasSubstr("lilith_ship_lag_events{sink=\"copy\"" + source + "0\n"));
+  EXPECT_THAT(get(first, "/healthz"), HasSubstr("200 OK"));
+  EXPECT_THAT(get(first, "/readyz"), HasSubstr("503 Service Unavailable"));
+  EXPECT_THAT(get(first, "/readyz"), HasSubstr("down is retrying: cannot connect"));
+  // The same without the sink that is down, elsewhere.
+  Config next = config_;
+  next.sinks.pop_back();
+  next.listen.port = Receiver(Receiver::Kind::kTcp).port();
+  ASSERT_TRUE(reload(next));
+  EXPECT_THAT(get(next.listen.port, "/readyz"), HasSubstr("200 OK"));
+  EXPECT_TRUE(shows(next.listen.port, "/metrics", "{result=\"applied\"} 1\n"));
+  EXPECT_THAT(get(first, "/healthz"), HasSubstr("no answer"));
+  // A port that is taken: all goes on as it was.
+  const Receiver taken(Receiver::Kind::kTcp);
+  Config bad = next;
+  bad.listen.port = taken.port();
+  ASSERT_TRUE(reload(bad));
+  EXPECT_THAT(said(), HasSubstr("the old one goes on: cannot listen on 127.0.0.1:"));
+  EXPECT_THAT(get(next.listen.port, "/readyz"), HasSubstr("200 OK"));
+}
+
+TEST_F(Operation, StatusAsksTheRunningShipperAndOtherwiseTheCheckpoints) {
+  append_events(log_options(log()), 40);
+  config_.sinks = {file_sink("copy", dir_.file("copy"))};
+  start();
+  EXPECT_TRUE(eventually([&] {
+    const auto live = status(config_);
+    return live && live->running && live->sinks.at(0).delivered_events == 41 &&
+           live->sinks.at(0).sources.at(0).position.seq == 41;
+  }));
+  stop();
+  const auto after = status(config_);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_FALSE(after->running);
+  EXPECT_EQ(after->sinks.at(0).sources.at(0).position.seq, 41U);
 }
 
 }  // namespace
