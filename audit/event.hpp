@@ -33,6 +33,8 @@ enum class EventType {
   kHeartbeat,
   kInventory,
   kConnectionClosed,
+  kLogFull,     // the quota or the file system is used up: from here on events are refused
+  kLogResumed,  // there is room again; how many were refused
 };
 enum class Verdict { kNone, kAllow, kDeny };  // what the policy says, whatever the mode
 enum class Mode { kAudit, kEnforce };

@@ -28,6 +28,8 @@ constexpr std::array kEventTypes{
     Spelling{EventType::kHeartbeat, "heartbeat"},
     Spelling{EventType::kInventory, "inventory"},
     Spelling{EventType::kConnectionClosed, "connection_closed"},
+    Spelling{EventType::kLogFull, "log_full"},
+    Spelling{EventType::kLogResumed, "log_resumed"},
 };
 constexpr std::array kVerdicts{Spelling{Verdict::kAllow, "allow"}, Spelling{Verdict::kDeny, "deny"},
                                Spelling{Verdict::kNone, ""}};

@@ -6,6 +6,8 @@
 #include "audit/codec.hpp"
 #include "audit/follow_up.hpp"
 #include "audit/log_state.hpp"
+#include "audit/log_tail.hpp"
+#include "audit/retention.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -22,16 +24,7 @@ namespace lilith::audit {
 namespace {
 
 constexpr std::chrono::milliseconds kLockPause{1};
-constexpr std::size_t kFirstTailStepBytes = 4096;
 constexpr std::size_t kSeqDigits = 20;  // of 2^64, so that names sort as numbers do
-
-// What the end of a log file looks like.
-struct Tail {
-  Head head;                  // of the last whole line that is an event
-  std::uint64_t garbage = 0;  // bytes of whole lines after it that are no events
-  std::string torn;           // bytes after the last LF
-  bool found = false;         // whether there is any event
-};
 
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -42,61 +35,6 @@ std::string rotated_name(const std::string& path, std::uint64_t first_seq) {
   std::string digits = std::to_string(first_seq);
   digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
   return path + "." + digits;
-}
-
-// Reads `size` bytes at `offset`, fewer only at the end of the file.
-Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
-  std::string out(size, '\0');
-  std::size_t have = 0;
-  while (have < size) {
-    const ssize_t got =
-        ::pread(fd, out.data() + have, size - have, static_cast<off_t>(offset + have));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("cannot read the log");
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
-  }
-  out.resize(have);
-  return out;
-}
-
-// Walks back from the end to the last line that is an event.
-Result<Tail> read_tail(int fd, std::uint64_t size) {
-  Tail tail;
-  std::string bytes;
-  // Most lines are short, and every page that is read into costs a hook a page fault.
-  std::uint64_t step_max = kFirstTailStepBytes;
-  for (std::uint64_t from = size;;) {
-    const std::uint64_t step = std::min(from, std::exchange(step_max, limits::kEventLineBytesMax));
-    auto more = read_at(fd, from - step, step);
-    if (!more) return pass_error(more);
-    from -= step;
-    bytes.insert(0, *more);
-    const std::size_t last_lf = bytes.rfind('\n');
-    const bool give_up = from == 0 || bytes.size() >= limits::kTailSearchBytesMax;
-    if (last_lf == std::string::npos && !give_up) continue;
-    const std::size_t whole = last_lf == std::string::npos ? 0 : last_lf + 1;
-    std::size_t end = whole;
-    while (end > 0) {
-      const std::size_t before = end >= 2 ? bytes.rfind('\n', end - 2) : std::string::npos;
-      if (before == std::string::npos && !give_up) break;  // the line may begin further up
-      const std::size_t start = before == std::string::npos ? 0 : before + 1;
-      const std::string_view line = std::string_view(bytes).substr(start, end - 1 - start);
-      if (const auto fields = chain_fields(line)) {
-        tail.head = {std::string(fields->id), std::string(fields->hash), fields->seq};
-        tail.found = true;
-        tail.garbage = whole - end;
-        tail.torn = bytes.substr(whole);
-        return tail;
-      }
-      end = start;
-    }
-    if (give_up) {
-      tail.garbage = whole;
-      tail.torn = bytes.substr(whole);
-      return tail;
-    }
-  }
 }
 
 // Whether `line` is the event that follows `head`, with the hash that it claims.
@@ -134,7 +72,20 @@ class DirectLog final : public Appender {
   Result<void> bring_up_to_date();
   Result<void> repair(const Tail& tail, const Head& remembered);
   [[nodiscard]] std::string rotated_file_ending_in(const Head& head) const;
-  Result<void> rotate_if_due(std::size_t coming_bytes);
+  // What is missing for the next event, in bytes.
+  struct Shortage {
+    std::uint64_t of_quota = 0, of_disk = 0;
+    std::uint64_t used = 0, free = 0;  // by all files of the log; on their file system
+    [[nodiscard]] std::uint64_t bytes() const { return std::max(of_quota, of_disk); }
+  };
+
+  Result<bool> rotation_is_due(bool at_once);
+  Result<void> rotate();
+  Result<void> count_rotated();
+  [[nodiscard]] Shortage shortage() const;
+  Result<void> make_room(const Event& coming);
+  Result<void> refuse(const Event& coming, const Shortage& lack);
+  Result<void> resume(const Event& coming);
   Result<Appended> append_locked(Event& event, const PolicyInForce& policy);
   Result<void> announce(const Event& cause, const PolicyInForce& policy);
   Result<Appended> write_event(Event& event);
@@ -380,17 +331,23 @@ Result<Appended> DirectLog::write_event(Event& event) {
   return Appended{event.seq, event.chain_hash};
 }
 
-Result<void> DirectLog::rotate_if_due(std::size_t coming_bytes) {
-  if (options_.rotate_bytes == 0 || size_ + coming_bytes <= options_.rotate_bytes) return {};
+// Whether the file is to be rotated now; with `at_once` also before its time.
+Result<bool> DirectLog::rotation_is_due(bool at_once) {
+  if (options_.rotate_bytes == 0 || size_ + limits::kEventValueBytesMax <= options_.rotate_bytes) {
+    return false;
+  }
   if (first_seq_ == 0) {
     auto start = read_at(log_fd_.get(), 0, limits::kEventLineBytesMax);
     if (!start) return pass_error(start);
     const auto first = decode(std::string_view(*start).substr(0, start->find('\n')));
-    if (!first) return {};  // not ours to name; the tail is, and appending goes on
+    if (!first) return false;  // not ours to name; the tail is, and appending goes on
     first_seq_ = first->seq;
     opened_at_ = first->time;
   }
-  if (clock_.now() - opened_at_ < options_.rotate_interval_min) return {};
+  return at_once || clock_.now() - opened_at_ >= options_.rotate_interval_min;
+}
+
+Result<void> DirectLog::rotate() {
   // The new file goes on from the state, and events of the log's own may not be in it yet.
   if (auto saved = save_state(); !saved) return saved;
   const std::string target = rotated_name(options_.path, first_seq_);
@@ -409,13 +366,89 @@ Result<void> DirectLog::rotate_if_due(std::size_t coming_bytes) {
   log_fd_.reset();
   previous_file_ = target;
   if (auto now = bring_up_to_date(); !now) return now;
-  if (options_.rotate_keep == 0) return {};
-  auto files = rotated_files(options_.path);
-  if (!files) return pass_error(files);
-  for (std::size_t i = 0; i + options_.rotate_keep < files->size(); ++i) {
-    if (::unlink((*files)[i].c_str()) != 0) return fail_errno("cannot remove " + (*files)[i]);
-  }
+  delete_beyond_keep(options_, state_.head.id);
+  return count_rotated();
+}
+
+// Only a quota wants to know, and only a rotation or somebody else changes it.
+Result<void> DirectLog::count_rotated() {
+  if (options_.quota_bytes == 0) return {};
+  auto bytes = rotated_bytes(options_.path);
+  if (!bytes) return pass_error(bytes);
+  state_.rotated_bytes = *bytes;
   return {};
+}
+
+// Bytes that have to go before the next event may come; the rest that the log's last word needs is
+// kept. On a disk that was full there has to be some more, so that it is not full again at once.
+DirectLog::Shortage DirectLog::shortage() const {
+  const std::uint64_t rest = limits::kLogReserveBytes;
+  Shortage out;
+  out.used = state_.rotated_bytes.value_or(0) + size_;
+  if (options_.quota_bytes != 0 && out.used + rest > options_.quota_bytes) {
+    out.of_quota = out.used + rest - options_.quota_bytes;
+  }
+  if (options_.free_bytes_min != 0) {
+    out.free = free_bytes(log_fd_.get());
+    const std::uint64_t wanted = options_.free_bytes_min + (state_.full ? rest : 0);
+    if (out.free < wanted) out.of_disk = wanted - out.free;
+  }
+  return out;
+}
+
+// Delivered files go before an event is refused, the oldest first; never others.
+Result<void> DirectLog::make_room(const Event& coming) {
+  if (options_.quota_bytes != 0 && !state_.rotated_bytes) {
+    if (auto counted = count_rotated(); !counted) return counted;
+  }
+  Shortage lack = shortage();
+  if (lack.bytes() != 0) {
+    auto due = rotation_is_due(true);
+    if (!due) return pass_error(due);
+    if (*due) {
+      if (auto rotated = rotate(); !rotated) return rotated;
+    }
+    delete_delivered(options_, state_.head.id, lack.bytes());
+    if (auto counted = count_rotated(); !counted) return counted;
+    lack = shortage();
+  }
+  if (lack.bytes() != 0) return refuse(coming, lack);
+  return state_.full ? resume(coming) : Result<void>();
+}
+
+Result<void> DirectLog::refuse(const Event& coming, const Shortage& lack) {
+  std::string why;
+  if (lack.of_quota != 0) {
+    why = "the audit log is full: its files have " + std::to_string(lack.used) + " of the " +
+          std::to_string(options_.quota_bytes) +
+          " bytes of audit.quota.max_bytes, and no file is left that the shipper has delivered; "
+          "get the shipper going, raise the quota or move rotated files away";
+  } else {
+    why = "the audit log is full: its file system has " + std::to_string(lack.free) +
+          " bytes free, and audit.quota.min_free_bytes keeps " +
+          std::to_string(options_.free_bytes_min) + "; make room there";
+  }
+  if (!state_.full) {
+    Event said = follow_up(coming, EventType::kLogFull, Category::kIntegrity);
+    said.action = Action::kError;
+    said.reason_code = lack.of_quota != 0 ? "log.quota" : "log.disk";
+    said.reason = why;
+    if (auto put = write_event(said); !put) return pass_error(put);
+    state_.full = Full{said.time, 0};
+  }
+  ++state_.full->refused;
+  if (auto saved = save_state(); !saved) return saved;
+  return fail(ErrorCode::kLimitExceeded, why, ENOSPC);
+}
+
+Result<void> DirectLog::resume(const Event& coming) {
+  Event said = follow_up(coming, EventType::kLogResumed, Category::kIntegrity);
+  said.reason = "there is room in the audit log again";
+  said.detail = {{"full_since", format_time(state_.full->since)},
+                 {"refused_events", std::to_string(state_.full->refused)}};
+  if (auto put = write_event(said); !put) return pass_error(put);
+  state_.full.reset();
+  return save_state();
 }
 
 // What a policy_loaded event says beyond who loaded it.
@@ -440,9 +473,12 @@ Result<void> DirectLog::announce(const Event& cause, const PolicyInForce& policy
 
 Result<Appended> DirectLog::append_locked(Event& event, const PolicyInForce& policy) {
   if (auto ready = bring_up_to_date(); !ready) return pass_error(ready);
-  if (auto rotated = rotate_if_due(limits::kEventValueBytesMax); !rotated) {
-    return pass_error(rotated);
+  auto due = rotation_is_due(false);
+  if (!due) return pass_error(due);
+  if (*due) {
+    if (auto rotated = rotate(); !rotated) return pass_error(rotated);
   }
+  if (auto room = make_room(event); !room) return pass_error(room);
   const bool known = policy.sha256.empty() || state_.policies.has(policy);
   if (event.type == EventType::kPolicyLoaded && !policy.sha256.empty()) {
     if (known) return Appended{state_.head.seq, state_.head.hash};

@@ -25,8 +25,14 @@ struct LogOptions {
   std::string host;  // for events that the log itself writes (log_opened, log_sealed)
   Sync sync = Sync::kOff;
   std::uint64_t rotate_bytes = limits::kRotateBytesDefault;  // 0: never rotate
-  std::uint32_t rotate_keep =
-      0;  // rotated files to keep; 0: all (the shipper's cursor decides what may go)
+  std::uint32_t rotate_keep = 0;                             // rotated files to keep; 0: all
+  // state_dir of a shipper: what one of its sinks has not delivered is kept whatever rotate_keep
+  // says. Empty: there is none.
+  std::string shipper_state;
+  // Beyond them no event is taken: for all files of the log together, and of what the file system
+  // has free. Delivered files go first. 0: no bound.
+  std::uint64_t quota_bytes = 0;
+  std::uint64_t free_bytes_min = 0;
   std::chrono::seconds rotate_interval_min = limits::kRotateIntervalMin;
   std::chrono::milliseconds lock_timeout = limits::kLogLockTimeout;
   unsigned file_mode = 0640;
@@ -60,7 +66,9 @@ class Appender {
 };
 
 // Locks `path + ".lock"` for each append (a file of its own: the log is renamed by rotation).
-// kUnavailable when the lock is held longer than lock_timeout, kIo with os_errno ENOSPC, EACCES,
+// kUnavailable when the lock is held longer than lock_timeout, kLimitExceeded with os_errno ENOSPC
+// when the log is full by the options (one log_full event has said so), kIo with os_errno ENOSPC,
+// EACCES,
 // ... otherwise. The lock file also keeps chain id, seq and hash of the last line, so that a log
 // that was removed or cut goes on in the same chain and says so by a `tamper` event.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,

@@ -10,10 +10,25 @@ namespace {
 
 constexpr std::size_t kSeqDigits = 20;  // fixed, so that a head never gets shorter
 constexpr std::size_t kKeyDigits = 16, kHashDigits = 64;
-constexpr std::string_view kPolicyWord = "policy ";
+constexpr std::string_view kPolicyWord = "policy ", kFilesWord = "files ", kFullWord = "full ";
 
 // Two paths of one key would share a memory; a hash that nobody can aim at.
 std::string key_of(std::string_view path) { return sha256_hex(path).substr(0, kKeyDigits); }
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<Full> parse_full(std::string_view text) {
+  const std::size_t blank = text.find(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  const auto since = number(text.substr(0, blank)), refused = number(text.substr(blank + 1));
+  if (!since || !refused) return std::nullopt;
+  return Full{WallTime(std::chrono::microseconds(*since)), *refused};
+}
 
 Head parse_head(std::string_view line) {
   Head head;
@@ -22,11 +37,10 @@ Head parse_head(std::string_view line) {
   const std::string_view seq = line.substr(first + 1, last - first - 1);
   const std::string_view hash = line.substr(last + 1);
   if (hash.size() != kGenesis.size()) return head;
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), number);
-  if (error != std::errc{} || end != seq.data() + seq.size()) return head;
+  const auto count = number(seq);
+  if (!count) return head;
   head.id = line.substr(0, first);
-  head.seq = number;
+  head.seq = *count;
   head.hash = hash;
   return head;
 }
@@ -80,6 +94,10 @@ LogState parse_state(std::string_view text) {
       state.head = parse_head(line);
     } else if (line.starts_with(kPolicyWord)) {
       state.policies.parse_row(line.substr(kPolicyWord.size()));
+    } else if (line.starts_with(kFilesWord)) {
+      state.rotated_bytes = number(line.substr(kFilesWord.size()));
+    } else if (line.starts_with(kFullWord)) {
+      state.full = parse_full(line.substr(kFullWord.size()));
     }
   }
 }
@@ -88,6 +106,15 @@ std::string to_text(const LogState& state) {
   std::string digits = std::to_string(state.head.seq);
   digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
   std::string text = state.head.id + " " + digits + " " + state.head.hash + "\n";
+  if (state.rotated_bytes) {
+    text.append(kFilesWord).append(std::to_string(*state.rotated_bytes)).append("\n");
+  }
+  if (state.full) {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::microseconds>(state.full->since.time_since_epoch());
+    text.append(kFullWord).append(std::to_string(since.count())).append(" ");
+    text.append(std::to_string(state.full->refused)).append("\n");
+  }
   state.policies.append_to(text);
   text.push_back('\n');
   return text;

@@ -2,6 +2,8 @@
 // What the lock file of a log remembers; for log.cpp only. Text, one thing a line, an empty line at
 // the end:
 //   ID SEQ HASH          the last line of the chain; SEQ has 20 digits
+//   files BYTES          of all rotated files, where a quota wants to know
+//   full SINCE REFUSED   no event was taken since (microseconds since 1970), and how many were not
 //   policy KEY SHA256 M  a policy file that writers have loaded, the last one first; KEY tells its
 //                        path, M is e (enforce) or a (audit)
 // What cannot be read is as if it were not there.
@@ -11,6 +13,7 @@
 #include "audit/log.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +51,15 @@ class KnownPolicies {
   std::vector<KnownPolicy> rows_;  // the last noted first
 };
 
+struct Full {
+  WallTime since{};
+  std::uint64_t refused = 0;
+};
+
 struct LogState {
   Head head;
+  std::optional<std::uint64_t> rotated_bytes;
+  std::optional<Full> full;
   KnownPolicies policies;
 };
 

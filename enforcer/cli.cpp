@@ -12,6 +12,7 @@
 #include "enforcer/mcp/proxy.hpp"
 #include "enforcer/policy_place.hpp"
 #include "enforcer/proxy/proxy_main.hpp"
+#include "enforcer/recording.hpp"
 #include "enforcer/run/run_main.hpp"
 #include "enforcer/setup/doctor.hpp"
 #include "enforcer/setup/install.hpp"
@@ -143,8 +144,6 @@ struct RecorderArguments {
 Result<audit::RecorderOptions> recorder_options(const RecorderArguments& arguments) {
   audit::RecorderOptions options;
   options.socket_path = arguments.socket;
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) == 0) options.log.host = host.data();
   rules::AuditSettings settings;
   if (!arguments.policy.empty() || arguments.log.empty()) {
     const Places places = machine_places({});
@@ -154,15 +153,14 @@ Result<audit::RecorderOptions> recorder_options(const RecorderArguments& argumen
       return fail(ErrorCode::kInvalidInput, why_unusable(found, places));
     }
   }
-  options.log.path = arguments.log.empty() ? settings.log_path : arguments.log;
-  options.log.group = arguments.group.empty() ? settings.group : arguments.group;
-  options.log.rotate_bytes =
-      arguments.rotate_given ? arguments.rotate_bytes : settings.rotate_max_bytes;
-  options.log.rotate_keep = settings.rotate_keep;
-  options.log.sync = arguments.sync == "always"  ? audit::Sync::kAlways
-                     : arguments.sync == "batch" ? audit::Sync::kBatch
-                     : arguments.sync == "off"   ? audit::Sync::kOff
-                                                 : settings.sync;
+  options.log = log_options(settings);
+  options.log.host = host_name();
+  if (!arguments.log.empty()) options.log.path = arguments.log;
+  if (!arguments.group.empty()) options.log.group = arguments.group;
+  if (arguments.rotate_given) options.log.rotate_bytes = arguments.rotate_bytes;
+  if (arguments.sync == "always") options.log.sync = audit::Sync::kAlways;
+  if (arguments.sync == "batch") options.log.sync = audit::Sync::kBatch;
+  if (arguments.sync == "off") options.log.sync = audit::Sync::kOff;
   return options;
 }
 

@@ -2,7 +2,6 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
-#include "audit/log.hpp"
 #include "audit/redact.hpp"
 
 #include <climits>
@@ -62,15 +61,13 @@ std::string fallback_log(const Places& places) { return places.user_state + "/ag
 
 Result<void> append_directly(const RecordingOptions& options, const rules::AuditSettings& audit,
                              const std::string& path, bool is_private, audit::Event& event) {
-  audit::LogOptions log;
+  audit::LogOptions log = log_options(audit);
   log.path = path;
   log.host = event.host;
-  log.sync = audit.sync == audit::Sync::kBatch ? audit::Sync::kAlways : audit.sync;
-  log.rotate_bytes = audit.rotate_max_bytes;
-  log.rotate_keep = audit.rotate_keep;
+  if (log.sync == audit::Sync::kBatch) log.sync = audit::Sync::kAlways;
   log.lock_timeout = time_left(options);
-  log.group = is_private ? std::string() : audit.group;
   if (is_private) {
+    log.group.clear();
     log.file_mode = kPrivateFile;
     log.directory_mode = kPrivateDirectory;
   }
@@ -115,6 +112,19 @@ std::string host_name() {
   std::array<char, kHostNameBytesMax> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
   return name.data();
+}
+
+audit::LogOptions log_options(const rules::AuditSettings& settings) {
+  audit::LogOptions log;
+  log.path = settings.log_path;
+  log.sync = settings.sync;
+  log.rotate_bytes = settings.rotate_max_bytes;
+  log.rotate_keep = settings.rotate_keep;
+  log.shipper_state = settings.shipper_state;
+  log.quota_bytes = settings.quota_max_bytes;
+  log.free_bytes_min = settings.quota_min_free_bytes;
+  log.group = settings.group;
+  return log;
 }
 
 void put_decision(audit::Event& event, const rules::Decision& decision) {

@@ -5,6 +5,7 @@
 
 #include "audit/base/clock.hpp"
 #include "audit/event.hpp"
+#include "audit/log.hpp"
 #include "enforcer/policy_place.hpp"
 #include "rules/decide.hpp"
 #include "rules/policy.hpp"
@@ -15,6 +16,9 @@ namespace lilith::enforcer {
 
 // gethostname(2), or "unknown".
 [[nodiscard]] std::string host_name();
+
+// The log that a policy's audit section asks for; without a host.
+[[nodiscard]] audit::LogOptions log_options(const rules::AuditSettings& settings);
 
 // Copies what was decided into the event: verdict, mode, action, rule, reason, operations.
 void put_decision(audit::Event& event, const rules::Decision& decision);

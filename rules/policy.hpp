@@ -37,6 +37,9 @@ struct AuditSettings {
   audit::Sync sync = audit::Sync::kOff;
   std::uint64_t rotate_max_bytes = limits::kRotateBytesDefault;
   std::uint32_t rotate_keep = 0;
+  std::string shipper_state;          // audit.rotate.shipper_state
+  std::uint64_t quota_max_bytes = 0;  // 0: no quota
+  std::uint64_t quota_min_free_bytes = limits::kLogFreeBytesMin;
   std::string group;
 };
 

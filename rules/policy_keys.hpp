@@ -28,10 +28,12 @@ inline constexpr std::array<std::string_view, 5> kBlockedToolKeysArray{"name", "
                                                                        "arguments", "always_block"};
 inline constexpr std::array<std::string_view, 2> kBlockEntryKeysArray{"pattern", "always_block"};
 inline constexpr std::array<std::string_view, 2> kCommandAllowKeysArray{"name", "allow_hazards"};
-inline constexpr std::array<std::string_view, 9> kAuditKeysArray{
+inline constexpr std::array<std::string_view, 10> kAuditKeysArray{
     "enabled", "log_path", "log_format", "log_denied", "log_allowed",
-    "redact",  "sync",     "rotate",     "group"};
-inline constexpr std::array<std::string_view, 2> kRotateKeysArray{"max_bytes", "keep"};
+    "redact",  "sync",     "rotate",     "quota",      "group"};
+inline constexpr std::array<std::string_view, 3> kRotateKeysArray{"max_bytes", "keep",
+                                                                  "shipper_state"};
+inline constexpr std::array<std::string_view, 2> kQuotaKeysArray{"max_bytes", "min_free_bytes"};
 
 inline constexpr KeyList kTopKeys = kTopKeysArray;
 inline constexpr KeyList kEgressKeys = kEgressKeysArray;
@@ -44,6 +46,7 @@ inline constexpr KeyList kBlockEntryKeys = kBlockEntryKeysArray;
 inline constexpr KeyList kCommandAllowKeys = kCommandAllowKeysArray;
 inline constexpr KeyList kAuditKeys = kAuditKeysArray;
 inline constexpr KeyList kRotateKeys = kRotateKeysArray;
+inline constexpr KeyList kQuotaKeys = kQuotaKeysArray;
 
 // Agents that `agent_hooks` may name (decisions: spelled with underscores, hyphens accepted).
 inline constexpr std::array<std::string_view, 7> kAgentNames{

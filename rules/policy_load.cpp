@@ -68,13 +68,15 @@ class Loader {
   bool block_entry(const Node& node, std::string_view what, Entry& entry);
   void aliases(const Node& map, PolicyModel& model);
   void audit(const Node& map, AuditSettings& settings);
+  void rotate(const Node& map, AuditSettings& settings);
+  void check_quota(const AuditSettings& audit);
   void check_as_a_whole(const Node& root, const PolicyModel& model);
   void check_tools(const PolicyModel& model);
 
   std::string_view file_name_;
   PolicyLoad& out_;
   bool failed_ = false;
-  Node log_path_node_, enabled_node_, log_denied_node_;
+  Node log_path_node_, enabled_node_, log_denied_node_, quota_node_;
 };
 
 constexpr std::array<std::pair<std::string_view, DefaultAction>, 3> kDefaultActions{
@@ -87,6 +89,8 @@ constexpr std::array<std::pair<std::string_view, audit::Sync>, 3> kSyncs{
     {{"off", audit::Sync::kOff}, {"batch", audit::Sync::kBatch}, {"always", audit::Sync::kAlways}}};
 
 // What CommandUse::hazards can hold; hazards of the line as a whole belong to no entry.
+// Of log files; a tebibyte is no limit but a slip of the pen.
+constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 40;
 constexpr std::array<std::string_view, 4> kAllowableHazards{
     "command.exec_option", "command.dynamic_option", "command.wrapper", "command.arithmetic"};
 // Names of the agents that people write where the operation is meant.
@@ -563,18 +567,45 @@ void Loader::audit(const Node& map, AuditSettings& settings) {
       choice(value, k, kSyncs, settings.sync);
     } else if (k == "group") {
       text(value, k, settings.group);
+    } else if (k == "rotate") {
+      rotate(value, settings);
     } else {
-      members(value, "audit.rotate", kRotateKeys, [&](const Node& inner, const Node& number) {
-        std::uint64_t n = 0;
-        if (inner.scalar == "max_bytes") {
-          if (integer(number, "max_bytes", std::uint64_t{1} << 40, n))
-            settings.rotate_max_bytes = n;
-        } else if (integer(number, "keep", 1'000'000, n)) {
-          settings.rotate_keep = static_cast<std::uint32_t>(n);
-        }
+      quota_node_ = value;
+      members(value, "audit.quota", kQuotaKeys, [&](const Node& inner, const Node& number) {
+        integer(
+            number, inner.scalar, kBytesMax,
+            inner.scalar == "max_bytes" ? settings.quota_max_bytes : settings.quota_min_free_bytes);
       });
     }
   });
+}
+
+void Loader::rotate(const Node& map, AuditSettings& settings) {
+  members(map, "audit.rotate", kRotateKeys, [&](const Node& key, const Node& value) {
+    if (key.scalar == "max_bytes") {
+      integer(value, key.scalar, kBytesMax, settings.rotate_max_bytes);
+    } else if (key.scalar == "keep") {
+      std::uint64_t n = 0;
+      if (integer(value, key.scalar, 1'000'000, n)) {
+        settings.rotate_keep = static_cast<std::uint32_t>(n);
+      }
+    } else if (text(value, key.scalar, settings.shipper_state) &&
+               !settings.shipper_state.starts_with('/')) {
+      error(value, "shipper_state must be an absolute path: the state_dir of lilith ship");
+    }
+  });
+}
+
+// Only rotated files can be deleted, so a quota that one file can use up frees nothing.
+void Loader::check_quota(const AuditSettings& audit) {
+  if (audit.quota_max_bytes == 0) return;
+  if (audit.rotate_max_bytes == 0) {
+    error(quota_node_, "audit.quota.max_bytes needs rotation, and audit.rotate.max_bytes is 0");
+  } else if (audit.quota_max_bytes < 2 * audit.rotate_max_bytes) {
+    error(quota_node_, "audit.quota.max_bytes must be at least twice audit.rotate.max_bytes (" +
+                           std::to_string(audit.rotate_max_bytes) +
+                           "): the file that is being written can't be deleted");
+  }
 }
 
 // ---- the whole
@@ -629,6 +660,7 @@ void Loader::check_tools(const PolicyModel& model) {
 
 void Loader::check_as_a_whole(const Node& root, const PolicyModel& model) {
   const bool enforces = !model.audit_mode;
+  check_quota(model.audit);
   if (!model.audit.enabled && enforces) {
     error(enabled_node_,
           "audit.enabled: false is refused in enforce mode: a denial without a "

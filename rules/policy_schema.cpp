@@ -80,7 +80,11 @@ std::string_view policy_json_schema() {
         "group": {"type": "string"},
         "rotate": {"type": "object", "additionalProperties": false,
           "properties": {"max_bytes": {"type": "integer", "minimum": 0},
-            "keep": {"type": "integer", "minimum": 0}}}
+            "keep": {"type": "integer", "minimum": 0},
+            "shipper_state": {"type": "string", "pattern": "^/"}}},
+        "quota": {"type": "object", "additionalProperties": false,
+          "properties": {"max_bytes": {"type": "integer", "minimum": 0},
+            "min_free_bytes": {"type": "integer", "minimum": 0, "default": 1048576}}}
       }
     }
   },

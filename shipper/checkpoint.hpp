@@ -3,12 +3,11 @@
 // generations are kept, so that one that cannot be read costs repeats and never events.
 
 #include "audit/base/result.hpp"
-#include "audit/read/reader.hpp"
+#include "audit/cursors.hpp"
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,7 +15,7 @@
 
 namespace lilith::shipper {
 
-using Cursors = std::map<std::string, audit::Position>;  // by source path
+using audit::Cursors;
 
 struct CheckpointLoad {
   Cursors cursors;

@@ -68,6 +68,9 @@ Result<void> Worker::open(const std::vector<std::string>& sources) {
   }
   cursors_ = std::move(loaded.cursors);
   for (const std::string& path : sources) {
+    // A log keeps what a sink has not delivered once the sink's checkpoint names it
+    // (audit::Delivered), so that has to be there before the first delivery.
+    dirty_ = dirty_ || !cursors_.contains(path);
     if (auto opened = open_source(path); !opened) return opened;
   }
   source_names_ = sources;

@@ -107,6 +107,12 @@ inline constexpr std::size_t kHostLabelBytesMax = 63;
 // Log rotation: Wazuh's logcollector looks every 64 s and loses the middle file of two faster ones.
 inline constexpr std::uint64_t kRotateBytesDefault = std::uint64_t{64} * 1024 * 1024;
 inline constexpr std::chrono::seconds kRotateIntervalMin{120};
+// What a log keeps of its quota and of the least free bytes for its last word (log_full) and what
+// its own repair may add; and what a file system keeps free by default.
+inline constexpr std::uint64_t kLogReserveBytes = std::uint64_t{128} * 1024;
+inline constexpr std::uint64_t kLogFreeBytesMin = std::uint64_t{1024} * 1024;
+// A sink's checkpoint, as the shipper writes it.
+inline constexpr std::size_t kCheckpointBytesMax = std::size_t{1024} * 1024;
 // Policy files of which a log remembers what they last were; beyond them the one that was heard of
 // first is announced again.
 inline constexpr std::size_t kLogPoliciesMax = 16;

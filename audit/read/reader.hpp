@@ -2,6 +2,7 @@
 // Reading audit logs: once through (LineReader) and for ever (Follower).
 
 #include "audit/base/result.hpp"
+#include "audit/position.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,21 +30,6 @@ class LineReader {
   // The view is valid until the next call. Errors: damaged compression, I/O.
   [[nodiscard]] virtual Result<Status> next(std::string_view& line) = 0;
   [[nodiscard]] virtual std::uint64_t line_number() const = 0;  // of the line last returned, from 1
-};
-
-// Where a reader stands: the file by identity, and the byte after the last line taken.
-struct Position {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t offset = 0;
-  std::string first_line_sha256;  // of the file's first line, so that a reused inode is noticed;
-                                  // empty: none yet
-  std::string
-      last_line_sha256;  // of the line that ends at offset; empty at offset 0: notices copytruncate
-  std::uint64_t seq = 0;  // of that line when it is an event of ours, else 0
-  std::string chain_id;
-
-  friend bool operator==(const Position&, const Position&) = default;
 };
 
 struct FollowedLines {

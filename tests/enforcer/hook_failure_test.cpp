@@ -5,6 +5,7 @@
 #include "audit/json/reader.hpp"
 #include "tests/enforcer/hook_fixture.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -167,6 +168,48 @@ INSTANTIATE_TEST_SUITE_P(
                     BadStorage{"log_is_a_link", "ln -s /etc/passwd log/agent-audit.log"},
                     BadStorage{"log_is_a_folder", "mkdir log/agent-audit.log"}),
     [](const testing::TestParamInfo<BadStorage>& one) { return std::string(one.param.name); });
+
+struct FullLog {
+  const char* mode;
+  int exit_code;
+  const char* says;
+};
+void PrintTo(const FullLog& full, std::ostream* out) { *out << full.mode; }
+class HookQuota : public testing::TestWithParam<FullLog> {};
+
+TEST_P(HookQuota, ThatIsUsedUpIsSaidOnceInTheLogAndWithEachCall) {
+  const HookFolder folder;
+  folder.write_policy(
+      {.mode = GetParam().mode,
+       .audit_lines = "  rotate: {max_bytes: 20000}\n  quota: {max_bytes: 300000}\n"});
+  const std::string older = folder.log() + ".00000000000000000900";
+  std::filesystem::create_directory(folder.file("log"));
+  write_text(older, std::string(300'000, 'x'));
+  for (int i = 0; i < 2; ++i) {
+    const auto result = folder.hook(git_event());
+    EXPECT_EQ(result.exit_code, GetParam().exit_code);
+    EXPECT_THAT(result.err, testing::HasSubstr("audit.quota.max_bytes"));
+    EXPECT_THAT(result.err, testing::HasSubstr(GetParam().says));
+  }
+  const auto events = folder.events(folder.log());
+  ASSERT_EQ(events.size(), 2U) << "log_opened, log_full";
+  EXPECT_EQ(events.back().type, audit::EventType::kLogFull);
+  EXPECT_TRUE(folder.events(folder.fallback_log()).empty());
+
+  std::filesystem::remove(older);
+  EXPECT_EQ(folder.hook(git_event()).exit_code, 0);
+  std::vector<std::string> after;
+  for (const audit::Event& event : folder.events(folder.log()))
+    after.emplace_back(name(event.type));
+  EXPECT_THAT(after, testing::ElementsAre("log_opened", "log_full", "log_resumed", "policy_loaded",
+                                          "decision"));
+}
+INSTANTIATE_TEST_SUITE_P(Hook, HookQuota,
+                         testing::Values(FullLog{"enforce", 2, "so nothing is allowed"},
+                                         FullLog{"audit", 0, "let through in audit mode"}),
+                         [](const testing::TestParamInfo<FullLog>& one) {
+                           return std::string(one.param.mode);
+                         });
 
 TEST(HookLog, FallsBackToTheUsersOwnAndSaysSo) {
   if (::getuid() != 0) GTEST_SKIP() << "only root can start a program as another user";

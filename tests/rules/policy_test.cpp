@@ -200,6 +200,16 @@ INSTANTIATE_TEST_SUITE_P(
                   "must be json"},
         BadPolicy{"rotate_key", "  log_path:", "  rotate: {max_byte: 1}\n  log_path:", 21, 12,
                   "did you mean 'max_bytes'?"},
+        BadPolicy{"shipper_state", "  log_path:", "  rotate: {shipper_state: ship}\n  log_path:",
+                  21, 27, "absolute path"},
+        BadPolicy{"quota_key", "  log_path:", "  quota: {max_byte: 1}\n  log_path:", 21, 11,
+                  "did you mean 'max_bytes'?"},
+        BadPolicy{"quota_that_one_file_fills",
+                  "  log_path:", "  quota: {max_bytes: 100000000}\n  log_path:", 21, 10,
+                  "at least twice audit.rotate.max_bytes (67108864)"},
+        BadPolicy{"quota_without_rotation", "  log_path:",
+                  "  rotate: {max_bytes: 0}\n  quota: {max_bytes: 100000000}\n  log_path:", 22, 10,
+                  "needs rotation"},
         BadPolicy{"no_space_behind_the_colon", "mode: enforce", "mode:enforce", 2, 1, "not YAML"},
         BadPolicy{
             "log_writable_by_the_agent", "- name: run_command",
@@ -374,7 +384,7 @@ TEST(PolicyDocs, NameEveryKeyCodeAndProtectedFile) {
   const std::string page = test::read_text(source + "/docs/policy.md");
   for (const KeyList keys : {kTopKeys, kEgressKeys, kAllowedHostKeys, kBlockedHostKeys,
                              kToolSectionKeys, kAllowedToolKeys, kBlockedToolKeys, kBlockEntryKeys,
-                             kCommandAllowKeys, kAuditKeys, kRotateKeys}) {
+                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys}) {
     for (const std::string_view key : keys) {
       EXPECT_THAT(page, testing::ContainsRegex("[`{]" + std::string(key) + "[`:]")) << key;
     }
@@ -423,7 +433,7 @@ TEST(PolicySchema, NamesExactlyTheKeysThatTheLoaderKnows) {
   std::set<std::string> in_loader;
   for (const KeyList keys : {kTopKeys, kEgressKeys, kAllowedHostKeys, kBlockedHostKeys,
                              kToolSectionKeys, kAllowedToolKeys, kBlockedToolKeys, kBlockEntryKeys,
-                             kCommandAllowKeys, kAuditKeys, kRotateKeys}) {
+                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys}) {
     for (const std::string_view key : keys) in_loader.emplace(key);
   }
   EXPECT_EQ(in_schema, in_loader);

@@ -287,6 +287,18 @@ std::vector<Plan> other_events() {
        12,
        {other(EventType::kPolicyLoadFailed, Action::kNone, Category::kPolicy,
               "/etc/lilith/lilith-policy.yaml:14:5: error: unknown key 'allowed_destination'")}});
+  out.push_back({"100829-log-full",
+                 "the audit log is full",
+                 100829,
+                 12,
+                 {other(EventType::kLogFull, Action::kError, Category::kIntegrity,
+                        "the audit log is full: its file system has 524288 bytes free")}});
+  out.push_back({"100804-log-resumed",
+                 "the audit log takes events again",
+                 100804,
+                 1,
+                 {other(EventType::kLogResumed, Action::kNone, Category::kIntegrity,
+                        "there is room in the audit log again", {{"refused_events", "6"}})}});
   out.push_back({"100830-ship-loss",
                  "events not delivered",
                  100830,
