@@ -98,6 +98,32 @@ TEST_F(Ship, T31_ASinkThatIsDownStopsNoOther) {
   EXPECT_TRUE(test::unframe(receiver.received()) == all_lines(log()));
 }
 
+TEST_F(Ship, RotationKeepsWhatASinkThatIsDownHasNotDelivered) {
+  audit::LogOptions writer = log_options(log());
+  writer.rotate_bytes = 20'000;
+  writer.rotate_interval_min = std::chrono::seconds(0);
+  writer.rotate_keep = 1;
+  writer.shipper_state = config_.state_dir;
+  append_events(writer, 1);
+  config_.sinks = {syslog_sink("down", Receiver(Receiver::Kind::kTcp).port()),
+                   file_sink("copy", dir_.file("copy"))};
+  EXPECT_EQ(once(std::chrono::milliseconds(300)), ShipResult::kIncomplete);
+  append_events(writer, 100);
+  EXPECT_EQ(once(std::chrono::milliseconds(300)), ShipResult::kIncomplete);
+  append_events(writer, 100);
+  const auto written = all_lines(log());
+  EXPECT_EQ(test::seq_of(written.front()), 1U) << "the sink that never delivered holds all of it";
+
+  Receiver receiver(Receiver::Kind::kTcp);
+  config_.sinks[0].port = receiver.port();
+  EXPECT_EQ(once(), ShipResult::kDone);
+  ASSERT_TRUE(receiver.wait_for(
+      [&](const std::string& bytes) { return test::unframe(bytes).size() >= written.size(); }));
+  EXPECT_TRUE(test::unframe(receiver.received()) == written);
+  append_events(writer, 20);
+  EXPECT_EQ(audit::rotated_files(log()).value().size(), 1U);
+}
+
 TEST_F(Ship, FollowsAWriterOverRotationUntilItIsStopped) {
   config_.sinks = {file_sink("copy", dir_.file("copy"))};
   audit::LogOptions writer = log_options(log());

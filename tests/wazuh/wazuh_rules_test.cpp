@@ -267,7 +267,7 @@ TEST(BundledRules, EveryAlertIsExplainedOnTheAnalystsPage) {
     EXPECT_THAT(*row, testing::HasSubstr("| " + std::to_string(rule.level) + " |")) << id;
     ++explained;
   }
-  EXPECT_EQ(explained, 19U);
+  EXPECT_EQ(explained, 20U);
 }
 
 TEST(BundledRules, NeverAlertOnImportedHistory) {
