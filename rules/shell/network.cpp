@@ -28,7 +28,8 @@ constexpr std::array kSchemes{
     Scheme{"rtmp", 1935},    Scheme{"gophers", 70},    Scheme{"svn", 3690},
     Scheme{"socks4", 1080},  Scheme{"socks4a", 1080},  Scheme{"socks5", 1080},
     Scheme{"socks5h", 1080}, Scheme{"postgres", 5432}, Scheme{"postgresql", 5432},
-    Scheme{"redis", 6379},   Scheme{"rediss", 6379}};
+    Scheme{"oci", 443},      Scheme{"mysql", 3306},    Scheme{"redis", 6379},
+    Scheme{"rediss", 6379}};
 
 bool is_one_of(std::string_view list, std::string_view word) {
   for (std::size_t at = 0; at < list.size();) {
@@ -86,6 +87,8 @@ constexpr std::string_view kCopyValues =
     " out-format log-file-format log-file temp-dir backup-dir compare-dest copy-dest link-dest"
     " password-file port bwlimit timeout info debug chmod suffix";
 
+bool is_loopback(std::string_view host) { return is_one_of("localhost 127.0.0.1 ::1 [::1]", host); }
+
 class Network {
  public:
   Network(const std::vector<Argument>& argv, std::size_t offset) : argv_(argv), offset_(offset) {}
@@ -96,6 +99,11 @@ class Network {
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
+    if (is_one_of("kubectl helm dotnet composer gem", name)) return every_url();
+    if (is_one_of("psql mysql redis-cli", name)) return database(name);
+    if (name == "openssl") return openssl();
+    if (name == "docker" || name == "podman") return images();
+    if (name == "gh") return gh();
     if (name == "tar" || name == "gtar") return tar();
     if (is_one_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
       return packages(is_one_of("npx uvx bunx", name));
@@ -250,6 +258,106 @@ class Network {
         const std::size_t end = std::min(argv_.size(), i + (word.starts_with('-') ? 2U : 4U));
         for (std::size_t at = i + 1; at < end; ++at) scp_like(argv_[at].text);
       }
+    }
+  }
+
+  // URLs that are operands or values of options; what stands behind "--" belongs to another
+  // program.
+  void every_url() {
+    for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
+      const std::string& word = argv_[i].text;
+      url(word.starts_with("--") && word.find('=') != std::string::npos
+              ? std::string_view(word).substr(word.find('=') + 1)
+              : std::string_view(word));
+    }
+  }
+
+  // -h HOST, --host=HOST, a URL, or `host=... dbname=...` (libpq).
+  void database(std::string_view name) {
+    const int port = name == "psql" ? 5432 : name == "mysql" ? 3306 : 6379;
+    const std::string protocol = name == "psql" ? "postgres" : name == "mysql" ? "mysql" : "redis";
+    const auto host = [&](const std::string& text) {
+      // A directory is a socket of this machine.
+      if (text.empty() || text.starts_with('/') || text.find_first_of("$`") != std::string::npos)
+        return;
+      // So is what listens on the loopback interface.
+      if (is_loopback(text)) return;
+      add(text, port, protocol, "");
+    };
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      const std::string next = i + 1 < argv_.size() ? argv_[i + 1].text : "";
+      if (word == "-h" || word == "--host") host(next);
+      if (word.starts_with("--host=")) host(word.substr(word.find('=') + 1));
+      if (word.starts_with("-h") && !word.starts_with("--") && word.size() > 2 &&
+          name != "redis-cli") {
+        host(word.substr(2));
+      }
+      if (url(word)) {
+        if (is_loopback(found.back().host)) found.pop_back();
+        continue;
+      }
+      if (name != "psql") continue;
+      for (const std::string_view key : {"host=", "hostaddr="}) {
+        const std::size_t at = word.find(key);
+        if (at == std::string::npos || word.starts_with('-') || (at > 0 && word[at - 1] != ' '))
+          continue;
+        const std::size_t from = at + key.size();
+        host(word.substr(from, word.find(' ', from) - from));
+      }
+    }
+  }
+
+  void authority(const std::string& text, int port, const std::string& protocol) {
+    const std::size_t colon = text.rfind(':');
+    const bool has_port =
+        colon != std::string::npos && is_port(std::string_view(text).substr(colon + 1));
+    if (text.empty() || text.find_first_of("$`") != std::string::npos) return;
+    add(has_port ? text.substr(0, colon) : text,
+        has_port ? std::stoi(text.substr(colon + 1)) : port, protocol, "");
+  }
+
+  // openssl s_client HOST:PORT, -connect, -proxy, -host; ocsp -url (openssl-s_client(1)).
+  void openssl() {
+    const bool client = argv_.size() > 1 && is_one_of("s_client s_time", argv_[1].text);
+    for (std::size_t i = 2; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (i + 1 < argv_.size() && is_one_of("-connect -proxy -host", word)) {
+        authority(argv_[++i].text, 443, "tcp");
+      } else if (client && i + 1 == argv_.size() && !word.starts_with('-') &&
+                 word.find(':') != std::string::npos) {
+        authority(word, 443, "tcp");
+      } else {
+        url(word);
+      }
+    }
+  }
+
+  // What leaves the machine or names where to: docker push, docker login, a build from a URL.
+  void images() {
+    std::size_t sub = 1;
+    while (sub < argv_.size() && argv_[sub].text.starts_with('-')) ++sub;
+    if (sub >= argv_.size()) return;
+    const std::string& name = argv_[sub].text;
+    for (std::size_t i = sub + 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word.starts_with('-')) continue;
+      if (name == "build" || name == "import") url(word);
+      if (name != "push" && name != "login") continue;
+      const std::string host = word.substr(0, word.find('/'));
+      const bool registry = name == "login" ? !argv_[i - 1].text.starts_with('-')
+                                            : word.size() > host.size() &&
+                                                  host.find_first_of(".:") != std::string::npos;
+      if (registry) authority(host, 443, "https");
+    }
+  }
+
+  void gh() {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      const bool glued = word.starts_with("--hostname=");
+      if (glued) authority(word.substr(word.find('=') + 1), 443, "https");
+      if (word == "--hostname" && i + 1 < argv_.size()) authority(argv_[i + 1].text, 443, "https");
     }
   }
 

@@ -1,5 +1,6 @@
 #include "rules/shell/programs.hpp"
 
+#include "rules/shell/clients.hpp"
 #include "rules/shell/tables.hpp"
 
 #include <algorithm>
@@ -549,12 +550,35 @@ ScriptSource script_source(const std::vector<Argument>& argv) {
   return ScriptSource::kInput;
 }
 
+static void client_use(std::string_view name, std::string_view text, std::size_t offset,
+                       ScriptUse& out, std::vector<std::string>& files) {
+  const std::string runs = client_script_runs(name, text, files);
+  if (runs.empty()) return;
+  out.hazards.push_back({"command.exec_option",
+                         "'" + std::string(name) + "' would run another program by " + runs,
+                         offset});
+}
+
 ScriptUse script_use(const std::vector<Argument>& argv, std::size_t offset) {
   ScriptUse out;
   if (argv.empty()) return out;
   const std::string_view name = base_of(argv[0].text);
   if (name == "sed" || name == "gsed") {
     sed_use(argv, offset, out);
+  } else if (is_database_client(name)) {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      std::vector<std::string> files;
+      client_use(name, argv[i].text, offset, out, files);
+      for (std::string& path : files) out.files.push_back({i, std::move(path), true});
+      // -o '|PROGRAM' of psql.
+      const std::size_t pipe = argv[i].text.find('|');
+      if (pipe == 0 || (pipe != std::string::npos && (argv[i].text.starts_with("-o|") ||
+                                                      argv[i].text.starts_with("--output=|")))) {
+        out.hazards.push_back({"command.exec_option",
+                               "'" + argv[0].text + "' would run another program by a pipe",
+                               offset});
+      }
+    }
   } else if (name == "yq") {
     // load("FILE") of mikefarah's yq.
     for (std::size_t i = 1; i < argv.size(); ++i) {

@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "rules/shell/braces.hpp"
+#include "rules/shell/clients.hpp"
 #include "rules/shell/network.hpp"
 #include "rules/shell/programs.hpp"
 #include "rules/shell/tables.hpp"
@@ -91,6 +92,7 @@ struct HereDoc {
   bool strip_tabs = false;
   std::string script;  // the shell that reads it as its script
   bool names = false;  // xargs reads it as words of argv
+  std::string client;  // the database client that reads it
   bool look_through = false;
   Directories directories;  // of that program
 };
@@ -257,6 +259,7 @@ class Reader {
   bool assignment(std::vector<Assignment>& out);
   void array_value(const std::string& name);
   bool redirection(Input& input);
+  void client_text(const std::string& client, const std::string& text, std::size_t offset);
   void read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from);
   void redirections_after();
   void expect(std::string_view reserved);
@@ -815,6 +818,23 @@ void Reader::read_here_docs() {
   }
 }
 
+// What a database client would be told by its standard input.
+void Reader::client_text(const std::string& client, const std::string& text, std::size_t offset) {
+  std::vector<std::string> files;
+  const std::string runs = client_script_runs(client, text, files);
+  if (!runs.empty()) {
+    line_hazard("command.exec_option", "'" + client + "' would run another program by " + runs,
+                offset);
+  }
+  for (const std::string& file : files) {
+    Word word;
+    word.text = file;
+    word.offset = offset;
+    word.tilde = file.starts_with("~/");
+    add_path(word, file, PathAccess::kWriteArgument);
+  }
+}
+
 void Reader::read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from) {
   const bool constant = doc.quoted || body.find_first_of("$`\\") == std::string::npos;
   if (!doc.quoted) expand_here_doc(body, from);
@@ -832,6 +852,7 @@ void Reader::read_here_doc(const HereDoc& doc, const std::string& body, std::siz
     }
     directories_ = directories;
   }
+  if (!doc.client.empty()) client_text(doc.client, body, base_ + from);
   if (doc.script.empty()) return;
   Word text;
   text.text = body;
@@ -1750,7 +1771,8 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (builtin(argv, use)) {
     use.needs_entry = false;
   } else if (is_transparent_wrapper(use.name) ||
-             (package && !is_system_program(use.name) && use.name.find('/') == std::string::npos)) {
+             (package && !is_system_program(use.name) &&
+              (use.name.starts_with('@') || use.name.find('/') == std::string::npos))) {
     use.needs_entry = false;
   }
   const std::size_t index = out_.commands.size();
@@ -1784,6 +1806,13 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
 
 // A script that comes in by standard input is read where the line holds it.
 void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
+  if (is_database_client(use.name)) {
+    for (const Word& word : line_.printed) client_text(use.name, word.text, use.offset);
+    if (input_.kind == Input::Kind::kText) client_text(use.name, input_.text.text, use.offset);
+    if (input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+      here_docs_[input_.here_doc].client = use.name;
+    }
+  }
   const ScriptSource source = script_source(argv);
   const auto hazard = [&](std::string_view what) {
     use.hazards.push_back(
@@ -2379,6 +2408,16 @@ void Reader::plain_paths(const std::vector<Word>& argv) {
     // SOURCE:TARGET of docker -v and its like.
     if (const std::size_t colon = text.find(':'); colon != std::string::npos && colon > 0) {
       add_path(word, text.substr(0, colon), PathAccess::kArgument);
+      // COMMIT:PATH
+      if (is_git && !option && colon + 1 < text.size()) {
+        add_path(word, text.substr(colon + 1), PathAccess::kArgument);
+      }
+    }
+    for (const std::string_view key : {"source=", "src="}) {  // of docker --mount
+      const std::size_t at = text.find(key);
+      if (at == std::string::npos || text.find(',') == std::string::npos) continue;
+      const std::size_t from = at + key.size();
+      add_path(word, text.substr(from, text.find(',', from) - from), PathAccess::kArgument);
     }
     if (option) {
       // -o/etc/x: a value glued to its option.

@@ -236,6 +236,11 @@ class Options {
   void make();
   void less();
   void stores();
+  void clusters(std::string_view name);
+  void gh();
+  void cmake();
+  void go();
+  void compiler();
   void cargo();
   void simple();
   void builtins(std::string_view name);
@@ -670,6 +675,42 @@ constexpr std::array kSimpleRows{
     SimpleRow{"node", "--experimental-loader", ""},
     SimpleRow{"gcc", "-wrapper", ""},
     SimpleRow{"g++", "-wrapper", ""},
+    SimpleRow{"gcc", "-fplugin", ""},
+    SimpleRow{"gcc", "-specs", ""},
+    SimpleRow{"gcc", "--specs", ""},
+    SimpleRow{"g++", "-fplugin", ""},
+    SimpleRow{"g++", "-specs", ""},
+    SimpleRow{"g++", "--specs", ""},
+    SimpleRow{"cc", "-wrapper", ""},
+    SimpleRow{"cc", "-fplugin", ""},
+    SimpleRow{"cc", "-specs", ""},
+    SimpleRow{"cc", "--specs", ""},
+    SimpleRow{"c++", "-wrapper", ""},
+    SimpleRow{"c++", "-fplugin", ""},
+    SimpleRow{"c++", "-specs", ""},
+    SimpleRow{"c++", "--specs", ""},
+    SimpleRow{"clang", "-wrapper", ""},
+    SimpleRow{"clang", "-fplugin", ""},
+    SimpleRow{"clang", "-specs", ""},
+    SimpleRow{"clang", "--specs", ""},
+    SimpleRow{"clang++", "-wrapper", ""},
+    SimpleRow{"clang++", "-fplugin", ""},
+    SimpleRow{"clang++", "-specs", ""},
+    SimpleRow{"clang++", "--specs", ""},
+    SimpleRow{"kubectl", "--kubeconfig", ""},
+    SimpleRow{"kubectl", "--server", ""},
+    SimpleRow{"kubectl", "--exec-command", ""},
+    SimpleRow{"helm", "--post-renderer", ""},
+    SimpleRow{"ctest", "--build-and-test", ""},
+    SimpleRow{"just", "--command", ""},
+    SimpleRow{"just", "-c", "dfE"},
+    SimpleRow{"just", "--shell", ""},
+    SimpleRow{"just", "--shell-arg", ""},
+    SimpleRow{"just", "--chooser", ""},
+    SimpleRow{"openssl", "-engine", ""},
+    SimpleRow{"openssl", "-provider-path", ""},
+    SimpleRow{"openssl", "-config", ""},
+    SimpleRow{"openssl", "engine", ""},
 };
 
 // Whether this word of argv is the row's option.
@@ -744,6 +785,126 @@ void Options::stores() {
   }
 }
 
+// kubectl and helm run kubectl-NAME and plugins for words that they do not have; the manuals.
+constexpr std::string_view kKubectlStock =
+    "alpha annotate api-resources api-versions apply attach auth autoscale certificate cluster-info"
+    " completion config cordon cp create debug delete describe diff drain edit events exec explain"
+    " expose get help kustomize label logs options patch plugin port-forward proxy replace rollout"
+    " run scale set taint top uncordon version wait";
+constexpr std::string_view kHelmStock =
+    "completion create dependency dep env get help history hist install lint list ls package plugin"
+    " pull fetch push registry repo rollback search show inspect status template test uninstall"
+    " delete del un upgrade verify version";
+
+void Options::clusters(std::string_view name) {
+  constexpr std::string_view kValues =
+      "-n --namespace --context --cluster --user --as --kube-context -l --log-level";
+  std::size_t at = 1;
+  for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
+    const std::string& word = argv_[at].text;
+    const std::string option = word.substr(0, word.find('='));
+    // Another daemon, or a directory with credentials and plugins of its own.
+    const bool docker = name == "docker" || name == "podman";
+    if (docker && (is_word_of("-H --host --context -c --config --url --connection", option) ||
+                   (word.starts_with("-H") && word.size() > 2))) {
+      hazard(option + " (another daemon or its settings)");
+    }
+    if (name == "kubectl" && option == "-s") hazard("-s (another server)");
+    if (is_word_of(kValues, word)) ++at;
+  }
+  if (at >= argv_.size()) return;
+  const std::string& sub = argv_[at].text;
+  const std::string next = at + 1 < argv_.size() ? argv_[at + 1].text : "";
+  if ((name == "kubectl" && !is_word_of(kKubectlStock, sub)) ||
+      (name == "helm" && !is_word_of(kHelmStock, sub))) {
+    hazard("a plugin, " + sub);
+  }
+  if ((sub == "plugin" && (next == "install" || next == "update")) ||
+      (sub == "context" && is_word_of("create use update import", next))) {
+    hazard(sub + " " + next);
+  }
+}
+
+// gh(1): any other word is an extension.
+constexpr std::string_view kGhStock =
+    "agent-task alias api attestation auth browse cache codespace completion config copilot cs"
+    " extension extensions ext gist gpg-key help issue label org pr preview project release repo"
+    " rs ruleset run search secret ssh-key status variable version workflow";
+
+void Options::gh() {
+  if (argv_.size() < 2) return;
+  const std::string& sub = argv_[1].text;
+  const std::string verb = argv_.size() > 2 ? argv_[2].text : "";
+  const std::string key = argv_.size() > 3 ? argv_[3].text : "";
+  if (!sub.starts_with('-') && !is_word_of(kGhStock, sub)) hazard("an extension, " + sub);
+  if ((sub == "alias" && (verb == "set" || verb == "import")) ||
+      ((sub == "extension" || sub == "extensions" || sub == "ext") &&
+       (verb == "install" || verb == "exec" || verb == "create")) ||
+      (sub == "config" && verb == "set" &&
+       is_word_of("pager editor browser http_unix_socket", key))) {
+    hazard(sub + " " + verb);
+  }
+  if (sub != "repo" || (verb != "clone" && verb != "fork")) return;
+  // What stands behind "--" is git clone's.
+  std::vector<Argument> clone{Argument{"git"}, Argument{"clone"}};
+  const auto end = std::find_if(argv_.begin(), argv_.end(),
+                                [](const Argument& one) { return one.text == "--"; });
+  if (end != argv_.end()) clone.insert(clone.end(), end + 1, argv_.end());
+  Options git(clone, offset_);
+  git.git();
+  found.insert(found.end(), git.found.begin(), git.found.end());
+}
+
+// cmake(1): variables that name a program, and what `--build DIR --` hands to make.
+void Options::cmake() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    std::string word = argv_[i].text;
+    if (word == "--") {
+      std::vector<Argument> make{Argument{"make"}};
+      make.insert(make.end(), argv_.begin() + static_cast<std::ptrdiff_t>(i) + 1, argv_.end());
+      Options native(make, offset_);
+      native.make();
+      native.simple();
+      found.insert(found.end(), native.found.begin(), native.found.end());
+      return;
+    }
+    if (!word.starts_with("-D")) continue;
+    word = word.size() > 2 ? word.substr(2) : i + 1 < argv_.size() ? argv_[i + 1].text : "";
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string key = word.substr(0, word.find_first_of(":="));
+    const bool program = key.ends_with("_LAUNCHER") || key == "CMAKE_MAKE_PROGRAM" ||
+                         (key.starts_with("CMAKE_") && key.ends_with("_COMPILER"));
+    const std::string value = word.substr(equals + 1);
+    if (program && value != "ninja" && value != "/usr/bin/ninja" &&
+        is_dangerous_assignment("CC", value, argv_[i].constant)) {
+      hazard("-D" + key);
+    }
+  }
+}
+
+// go help build: the linker that -ldflags names; -extldflags only hands on flags.
+void Options::go() {
+  for (const Argument& one : argv_) {
+    for (std::size_t at = one.text.find("-extld"); at != npos;
+         at = one.text.find("-extld", at + 1)) {
+      if (!one.text.substr(at).starts_with("-extldflags")) return hazard("-extld");
+    }
+  }
+}
+
+// GCC manual 3.14, 3.16: where the compiler finds the programs that it runs.
+void Options::compiler() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word.starts_with("-B") || word.starts_with("-fuse-ld=/") ||
+        word.starts_with("-fuse-ld=.") || word.starts_with("--ld-path") || word == "-Xclang" ||
+        word.starts_with("-Wl,-plugin") || word.starts_with("-Wl,--plugin")) {
+      hazard(word);
+    }
+  }
+}
+
 // An entry for these does not cover what their options do.
 void Options::builtins(std::string_view name) {
   // bash manual 4.2, 7.1, 8.7: options whose value runs, or is assigned to with its subscript.
@@ -774,15 +935,6 @@ void Options::simple() {
         hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
         break;
       }
-    }
-  }
-  if (program == "gh" && argv_.size() > 2) {
-    const std::string& sub = argv_[1].text;
-    const std::string& verb = argv_[2].text;
-    if ((sub == "alias" && (verb == "set" || verb == "import")) ||
-        ((sub == "extension" || sub == "extensions" || sub == "ext") &&
-         (verb == "install" || verb == "exec" || verb == "create"))) {
-      hazard(sub + " " + verb);
     }
   }
   // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
@@ -865,6 +1017,42 @@ constexpr std::array kWriteRows{
     WriteRow{"unlink", "", "", "", "", Operands::kAll},
     WriteRow{"gcc", "oIDLlUx", "o", "", ""},
     WriteRow{"g++", "oIDLlUx", "o", "", ""},
+    WriteRow{"c++", "oIDLlUx", "o", "", ""},
+    WriteRow{"clang++", "oIDLlUx", "o", "", ""},
+    WriteRow{"javac", "dhs", "dhs", "", ""},
+    WriteRow{"docker save", "o", "o", "", "output"},
+    WriteRow{"docker export", "o", "o", "", "output"},
+    WriteRow{"docker build", "oft", "o", "file tag", "output iidfile metadata-file"},
+    WriteRow{"helm", "fno", "", "values namespace set", "output-dir"},
+    WriteRow{"gh", "RFtbBHLqfXipSmclarDO", "DO", "", "dir output"},
+    WriteRow{"psql", "cdfhoLpUvFPRT", "oL", "command dbname file host port username variable",
+             "output log-file"},
+    WriteRow{"ctest", "ORELCMTSIj", "O", "", "output-log output-junit"},
+    WriteRow{"pytest", "kmcopnrW", "", "", "basetemp junitxml junit-xml log-file"},
+    WriteRow{"mypy", "mpc", "", "", "cache-dir junit-xml html-report xml-report txt-report"},
+    WriteRow{"coverage", "od", "od", "", "data-file"},
+    WriteRow{"eslint", "cof", "o", "", "output-file"},
+    WriteRow{"eslint --fix", "cof", "o",
+             "config format ext plugin rule max-warnings parser ignore-pattern ignore-path"
+             " cache-location",
+             "output-file", Operands::kAll},
+    WriteRow{"jest", "ctwi", "", "", "coverageDirectory outputFile cacheDirectory"},
+    WriteRow{"tsc", "", "", "", "outDir outFile declarationDir tsBuildInfoFile generateTrace"},
+    WriteRow{"ruff", "o", "o", "config select ignore extend-select", "output-file"},
+    WriteRow{"hugo", "bcdDest", "d", "", "destination"},
+    WriteRow{"redis-cli", "", "", "", "rdb functions-rdb"},
+    WriteRow{"dotnet", "ocfrv", "o", "", "output"},
+    WriteRow{"protoc", "Io", "o", "", "descriptor_set_out"},
+    // Formatters in their writing mode.
+    WriteRow{"black", "clCtjW", "", "code line-length config include exclude target-version", "",
+             Operands::kAll},
+    WriteRow{"gofmt -w", "r", "", "", "", Operands::kAll},
+    WriteRow{"prettier --write", "", "",
+             "config parser ignore-path plugin log-level loglevel config-precedence tab-width"
+             " print-width end-of-line cache-location",
+             "", Operands::kAll},
+    WriteRow{"rustfmt", "", "", "edition config config-path emit style-edition", "",
+             Operands::kAll},
     WriteRow{"cc", "oIDLlUx", "o", "", ""},
     WriteRow{"clang", "oIDLlUx", "o", "", ""},
     WriteRow{"ssh-keygen", "ftbCNPmIns", "f", "", ""},
@@ -932,6 +1120,8 @@ class Writes {
   void git();
   void tar();
   void xxd();
+  void cmake();
+  void formatter(std::string_view name);
   [[nodiscard]] bool any_short(char letter, std::string_view value) const {
     return std::any_of(argv_.begin() + 1, argv_.end(), [&](const Argument& argument) {
       return has_short(argument.text, letter, value);
@@ -1115,6 +1305,55 @@ void Writes::tar() {
   }
 }
 
+// cmake(1): the build tree, the place of an installation, and the tools of cmake -E.
+void Writes::cmake() {
+  if (argv_.size() > 2 && argv_[1].text == "-E") {
+    const std::string& tool = argv_[2].text;
+    const bool last = tool.starts_with("copy") || tool == "rename" || tool == "create_symlink" ||
+                      tool == "create_hardlink";
+    const bool all =
+        is_word_of("rm remove remove_directory touch touch_nocreate make_directory", tool);
+    if (last && argv_.size() > 4) add(argv_.size() - 1);
+    for (std::size_t i = 3; all && i < argv_.size(); ++i) {
+      if (!argv_[i].text.starts_with('-')) add(i);
+    }
+    return;
+  }
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "--") return;
+    if (word == "-B" || word == "--prefix" || word == "--install-prefix") add(i + 1);
+    if (word.starts_with("-B") && word.size() > 2) add(i, 2);
+    if (word.starts_with("--prefix=") || word.starts_with("--install-prefix=")) {
+      add(i, word.find('=') + 1);
+    }
+  }
+}
+
+// What a formatter would write back, unless it is told only to look.
+void Writes::formatter(std::string_view name) {
+  if (name == "eslint") return by_row(*write_row(any_long("fix") ? "eslint --fix" : "eslint"), 1);
+  const bool looks = any_long("check") || any_long("diff");
+  if (name == "black" || name == "rustfmt") {
+    if (!looks) by_row(*write_row(name), 1);
+  } else if (name == "gofmt") {
+    if (any_short('w', "r")) by_row(*write_row("gofmt -w"), 1);
+  } else if (name == "prettier") {
+    if (any_long("write") || any_short('w', "")) by_row(*write_row("prettier --write"), 1);
+  } else {
+    by_row(*write_row(name), 1);  // ruff
+    const bool writes = argv_.size() > 1 && ((argv_[1].text == "format" && !looks) ||
+                                             (argv_[1].text == "check" && any_long("fix")));
+    for (std::size_t i = 2; writes && i < argv_.size(); ++i) {
+      const bool value = argv_[i - 1].text.starts_with("--") &&
+                         argv_[i - 1].text.find('=') == std::string::npos &&
+                         is_word_of("--config --select --ignore --extend-select --output-format",
+                                    argv_[i - 1].text);
+      if (!argv_[i].text.starts_with('-') && !value) add(i);
+    }
+  }
+}
+
 // xxd(1): its options are not bundled, and its second operand is the output.
 void Writes::xxd() {
   std::size_t operands = 0;
@@ -1142,9 +1381,52 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
   } else if (name == "go") {
     // go's options are long ones behind one dash.
     for (std::size_t i = 1; i < argv_.size(); ++i) {
-      if (argv_[i].text == "-o") add(i + 1);
-      if (argv_[i].text.starts_with("-o=")) add(i, 3);
+      const std::string& word = argv_[i].text;
+      const std::size_t equals = word.find('=');
+      const std::size_t dashes = word.starts_with("--") ? 1 : 0;
+      if (is_word_of("-o -coverprofile -cpuprofile -memprofile -blockprofile -mutexprofile -trace"
+                     " -outputdir -objdir",
+                     std::string_view(word).substr(0, equals).substr(dashes))) {
+        equals == std::string::npos ? add(i + 1) : add(i, equals + 1);
+      }
     }
+  } else if (name == "terraform" || name == "openssl" || name == "tsc") {
+    // Long options behind one dash.
+    const std::string_view outputs =
+        name == "terraform" ? "-out -state-out -backup"
+        : name == "tsc"     ? "-outDir -outFile -declarationDir"
+                            : "-out -keyout -writerand -CAserial -sess_out -msg_out -serverinfo";
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      const std::size_t equals = word.find('=');
+      if (!is_word_of(outputs, std::string_view(word).substr(0, equals))) continue;
+      equals == std::string::npos ? add(i + 1) : add(i, equals + 1);
+    }
+    if (name == "tsc") by_row(*write_row(name), 1);
+  } else if (name == "docker" && argv_.size() > 2 && write_row("docker " + argv_[1].text)) {
+    by_row(*write_row("docker " + argv_[1].text), 2);
+  } else if (name == "kubectl" && argv_.size() > 3 && argv_[1].text == "cp") {
+    if (argv_.back().text.find(':') == std::string::npos) add(argv_.size() - 1);
+  } else if (is_word_of("gcc g++ cc c++ clang clang++", name)) {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {  // where make's rules go
+      if (argv_[i].text == "-MF") add(i + 1);
+      if (argv_[i].text.starts_with("-MF") && argv_[i].text.size() > 3) add(i, 3);
+    }
+    by_row(*write_row(name), 1);
+  } else if (name == "cmake") {
+    cmake();
+  } else if (name == "protoc") {
+    // --cpp_out=[OPTIONS:]DIR
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      const std::size_t equals = word.find("_out=");
+      if (!word.starts_with("--") || equals == std::string::npos) continue;
+      const std::size_t colon = word.rfind(':');
+      add(i, colon != std::string::npos && colon > equals ? colon + 1 : equals + 5);
+    }
+    by_row(*write_row(name), 1);
+  } else if (is_word_of("eslint prettier black rustfmt gofmt ruff", name)) {
+    formatter(name);
   } else if (name == "find") {
     // -delete removes what lies below the starting points.
     const bool removes = std::any_of(argv_.begin(), argv_.end(),
@@ -1258,6 +1540,24 @@ const Runner* runner(const std::vector<Argument>& argv) {
   return nullptr;
 }
 
+// cmake -E env|time|chdir COMMAND: cmake(1).
+bool is_cmake_wrapper(const std::vector<Argument>& argv) {
+  return argv[0].text == "cmake" && argv.size() > 3 && argv[1].text == "-E" &&
+         is_word_of("env time chdir", argv[2].text);
+}
+
+std::size_t cmake_run_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {
+  std::size_t i = argv[2].text == "chdir" ? 4 : 3;
+  for (; argv[2].text == "env" && i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "--") return i + 1;
+    if (word.starts_with("--")) continue;
+    if (word.find('=') == std::string::npos) break;
+    assignments.push_back(word);
+  }
+  return std::min(i, argv.size());
+}
+
 std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
   std::size_t i = row.sub.empty() ? 1 : sub_command_at(argv) + 1;
   if (row.ends) {
@@ -1293,7 +1593,8 @@ bool is_transparent_wrapper(std::string_view name) { return among(kTransparent, 
 bool is_listed_wrapper(std::string_view name) { return among(kListedWrappers, name); }
 bool is_wrapper(const std::vector<Argument>& argv) {
   const std::string& name = argv[0].text;
-  return is_transparent_wrapper(name) || is_listed_wrapper(name) || runner(argv) != nullptr;
+  return is_transparent_wrapper(name) || is_listed_wrapper(name) || runner(argv) != nullptr ||
+         is_cmake_wrapper(argv);
 }
 bool runs_own_programs(const std::vector<Argument>& argv) { return runner(argv) != nullptr; }
 bool is_system_program(std::string_view name) {
@@ -1325,6 +1626,13 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "make" || name == "gmake") options.make();
   if (name == "less") options.less();
   options.stores();
+  if (name == "docker" || name == "podman" || name == "kubectl" || name == "helm") {
+    options.clusters(name);
+  }
+  if (name == "gh") options.gh();
+  if (name == "cmake") options.cmake();
+  if (name == "go") options.go();
+  if (is_word_of("gcc g++ cc c++ clang clang++", name)) options.compiler();
   if (name == "cargo") options.cargo();
   options.builtins(name);
   options.simple();
@@ -1377,6 +1685,7 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   const std::string& name = argv[0].text;
   std::size_t i = 1;
   const auto word = [&](std::size_t at) -> std::string_view { return argv[at].text; };
+  if (is_cmake_wrapper(argv)) return cmake_run_at(argv, assignments);
   if (const Runner* const row = runner(argv); row != nullptr) return run_at(*row, argv);
   if (name == "env") {
     for (; i < argv.size(); ++i) {

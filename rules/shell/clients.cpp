@@ -1,0 +1,130 @@
+#include "rules/shell/clients.hpp"
+
+#include "audit/base/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace lilith::rules::shell {
+namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
+
+std::vector<std::string_view> tokens_of(std::string_view line) {
+  std::vector<std::string_view> out;
+  for (std::size_t at = 0; at < line.size();) {
+    const std::size_t end = std::min(line.find_first_of(" \t;", at), line.size());
+    if (end > at) out.push_back(line.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string unquoted(std::string_view token) {
+  std::string out(token);
+  std::erase_if(out, [](char c) { return c == '\'' || c == '"'; });
+  return out;
+}
+
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+
+// Whether lower-case SQL calls the function.
+bool calls(std::string_view sql, std::string_view function) {
+  for (std::size_t at = sql.find(function); at != npos; at = sql.find(function, at + 1)) {
+    const std::size_t open = sql.find_first_not_of(" \t\n", at + function.size());
+    if (open != npos && sql[open] == '(' && (at == 0 || !is_word(sql[at - 1]))) return true;
+  }
+  return false;
+}
+
+// A command of sqlite3 that begins with a dot, which any unambiguous abbreviation names.
+std::string dot_command(std::string_view line, std::vector<std::string>& files) {
+  const auto tokens = tokens_of(line);
+  if (tokens.empty()) return {};
+  const std::string name = ascii_lower(tokens[0]);
+  const auto is = [&](std::string_view full, std::size_t least) {
+    return name.size() >= least && full.starts_with(name);
+  };
+  if (is(".shell", 3) || is(".system", 3)) return std::string(tokens[0]);
+  if (is(".load", 4) || is(".excel", 4) || is(".www", 3)) return std::string(tokens[0]);
+  const bool output = is(".output", 2) || is(".once", 3);
+  if ((output || is(".import", 3) || is(".read", 4)) && line.find('|') != npos) {
+    return std::string(tokens[0]) + " with a pipe";
+  }
+  if (output && tokens.size() > 1 && tokens[1].starts_with('-')) {
+    return std::string(tokens[0]) + " " + std::string(tokens[1]);
+  }
+  const bool writes =
+      output || is(".backup", 3) || is(".save", 3) || is(".log", 4) || is(".clone", 3);
+  if (writes && tokens.size() > 1) files.push_back(unquoted(tokens.back()));
+  return {};
+}
+
+std::string sqlite_runs(std::string_view text, std::vector<std::string>& files) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    at = end + 1;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    if (!line.starts_with('.')) continue;
+    if (std::string runs = dot_command(line, files); !runs.empty()) return runs;
+  }
+  const std::string lower = ascii_lower(text);
+  for (const std::string_view function : {"load_extension", "edit", "writefile"}) {
+    if (calls(lower, function)) return std::string(function) + "()";
+  }
+  return {};
+}
+
+std::string psql_runs(std::string_view text, std::vector<std::string>& files) {
+  constexpr std::array<std::string_view, 6> kRuns{"\\setenv", "\\e",  "\\edit",
+                                                  "\\ef",     "\\ev", "\\|"};
+  if (text.find("\\!") != npos) return "\\!";
+  const std::string lower = ascii_lower(text);
+  for (std::size_t at = lower.find("program"); at != npos; at = lower.find("program", at + 1)) {
+    const std::string_view before = std::string_view(lower).substr(0, at);
+    const std::size_t last = before.find_last_not_of(" \t\n");
+    if (last == npos || last + 1 == at) continue;
+    const std::string_view head = before.substr(0, last + 1);
+    if (!head.ends_with("to") && !head.ends_with("from")) continue;
+    const std::size_t next = lower.find_first_not_of(" \t\n", at + 7);
+    if (next != npos && (lower[next] == '\'' || lower[next] == '$')) return "PROGRAM";
+  }
+  const auto tokens = tokens_of(text);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string_view token = tokens[i];
+    if (const std::size_t line = token.rfind('\n'); line != npos) token.remove_prefix(line + 1);
+    if (std::find(kRuns.begin(), kRuns.end(), token) != kRuns.end()) return std::string(token);
+    for (const std::string_view output : {"\\o", "\\out", "\\g", "\\gx", "\\w", "\\write"}) {
+      if (token != output || i + 1 >= tokens.size()) continue;
+      const std::string target = unquoted(tokens[i + 1]);
+      if (target.starts_with('|')) return std::string(output) + " with a pipe";
+      if (!target.starts_with('(') && !target.starts_with('\n')) files.push_back(target);
+    }
+  }
+  return {};
+}
+
+std::string mysql_runs(std::string_view text) {
+  if (text.find("\\!") != npos) return "\\!";
+  const auto tokens = tokens_of(text);
+  for (const std::string_view command : {"system", "pager", "edit"}) {
+    if (!tokens.empty() && tokens[0] == command) return std::string(command);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_database_client(std::string_view name) {
+  return name == "psql" || name == "sqlite3" || name == "mysql" || name == "mariadb";
+}
+
+std::string client_script_runs(std::string_view name, std::string_view text,
+                               std::vector<std::string>& files) {
+  if (name == "sqlite3") return sqlite_runs(text, files);
+  if (name == "psql") return psql_runs(text, files);
+  return mysql_runs(text);
+}
+
+}  // namespace lilith::rules::shell
