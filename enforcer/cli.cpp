@@ -282,9 +282,9 @@ class CommandLine {
   void add_mcp() {
     auto* added = command(
         app_, "mcp",
-        "Runs an MCP server (stdio) and decides what passes between it and its client: put it "
-        "before the server's command in the agent's settings. Exit code: the server's; 2 when it "
-        "could not be started. docs/mcp.md",
+        "Runs an MCP server (stdio), or speaks to one over HTTP (--url), and decides what passes "
+        "between it and its client: put it before the server's command in the agent's settings. "
+        "Exit code: the server's; 2 when it could not be started. docs/mcp.md",
         [this] { return mcp::mcp_main(mcp_); });
     added->add_option("--server", mcp_.server, "the server's name in policies and events")
         ->required();
@@ -296,8 +296,20 @@ class CommandLine {
                      "a tool whose description or schema changed since it was first seen: record "
                      "it (record), withhold it as well (deny), or don't look (off)")
         ->check(CLI::IsMember({"off", "record", "deny"}));
+    auto* url = added->add_option("--url", mcp_.upstream.url,
+                                  "a server over Streamable HTTP; its host is decided as egress");
+    added
+        ->add_option("--header", mcp_.upstream.headers,
+                     "'Name: value' of each request, ${NAME} taken from the environment; or @FILE "
+                     "with such lines; may stand several times")
+        ->needs(url)
+        ->allow_extra_args(false);
+    added->add_option("--ca", mcp_.upstream.ca, "certificates to trust instead of the system's")
+        ->needs(url);
+    added->add_option("--proxy", mcp_.upstream.proxy, "URL of a forward proxy to the server")
+        ->needs(url);
     added->add_option("CMD", mcp_.command, "-- and the server's program with its arguments")
-        ->required();
+        ->excludes(url);
   }
   void add_proxy() {
     auto* added = command(

@@ -5,6 +5,7 @@
 #include "enforcer/recording.hpp"
 
 #include <chrono>
+#include <iterator>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ Gate::Gate(GateOptions options, const Clock& clock, const rules::FileSystem& fil
       cwd_(std::move(cwd)),
       host_(host_name()) {
   const Stamps before = stamps();
-  settle(find_policy(places_, options_.policy, file_system_));
+  settle(find_policy(places_, options_.policy, file_system_, options_.engine));
   stamps_ = before;
 }
 
@@ -63,6 +64,7 @@ void Gate::settle(FoundPolicy found) {
     const std::lock_guard lock(mutex_);
     policy_ = found.load.policy;
     announced_ = false;
+    compiled_ignored_ = found.compiled_ignored;
     unusable_code_ = code;
     unusable_why_ = why;
   }
@@ -90,13 +92,13 @@ void Gate::refresh() {
   if (options_.keeps_policy) {
     if (auto ignored = reload(); !ignored) return;  // recorded
   } else {
-    settle(find_policy(places_, options_.policy, file_system_));
+    settle(find_policy(places_, options_.policy, file_system_, options_.engine));
   }
 }
 
 Result<void> Gate::reload() {
   const Stamps seen = stamps();
-  FoundPolicy found = find_policy(places_, options_.policy, file_system_);
+  FoundPolicy found = find_policy(places_, options_.policy, file_system_, options_.engine);
   {
     const std::lock_guard lock(mutex_);
     stamps_ = seen;
@@ -141,6 +143,10 @@ audit::Event Gate::blank_event(audit::EventType type) const {
   }
   event.facts.uid = user_.uid;
   event.facts.user = user_.name;
+  const std::lock_guard lock(mutex_);
+  if (!compiled_ignored_.empty()) {
+    event.detail.emplace_back("compiled_policy_ignored", compiled_ignored_);
+  }
   return event;
 }
 
@@ -170,7 +176,8 @@ audit::Event Gate::event_about(GateCall& call) const {
   event.tool = std::move(call.tool);
   event.server = std::move(call.server);
   event.call = std::move(call.call);
-  event.detail = std::move(call.detail);
+  event.detail.insert(event.detail.end(), std::make_move_iterator(call.detail.begin()),
+                      std::make_move_iterator(call.detail.end()));
   return event;
 }
 

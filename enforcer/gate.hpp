@@ -97,6 +97,7 @@ class Gate {
   mutable bool announced_ = false;  // whether the log was told of policy_; only once, since hooks
                                     // may have loaded a newer one by the next event
   std::string unusable_code_, unusable_why_;
+  std::string compiled_ignored_;  // why a compiled form of the policy that is there is not used
   Stamps stamps_{};
 };
 

@@ -65,6 +65,23 @@ inline constexpr std::size_t kMcpPinsMax = 4096;
 inline constexpr std::size_t kMcpPinsBytesMax = std::size_t{4} * 1024 * 1024;
 // Between end of input, SIGTERM and SIGKILL for a server that stays.
 inline constexpr std::chrono::milliseconds kMcpExitGrace{5000};
+// MCP over HTTP. A message from the server is held up to this, and streams through when longer.
+inline constexpr std::size_t kMcpHttpHeldBytesMax = std::size_t{256} * 1024;
+inline constexpr std::size_t kMcpSseValueBytesMax = 1024;  // of an event's id, type, retry
+inline constexpr std::size_t kMcpHttpSessionIdBytesMax = 1024;
+inline constexpr std::size_t kMcpHttpHeadersMax = 64;  // of --header
+inline constexpr std::size_t kMcpHttpHeaderBytesMax = std::size_t{64} * 1024;
+// Requests that wait for their answers; one more is answered with an error.
+inline constexpr std::size_t kMcpHttpRequestsMax = 64;
+inline constexpr std::chrono::milliseconds kMcpHttpConnectDeadline{15'000};
+// A notification or an answer is only acknowledged; a request may take as long as the client waits.
+inline constexpr std::chrono::milliseconds kMcpHttpNoticeDeadline{30'000};
+inline constexpr std::chrono::milliseconds kMcpHttpGoodbyeDeadline{2000};
+// Between two tries to take up a stream again: what the server asks for, within these.
+inline constexpr std::chrono::milliseconds kMcpHttpRetryMin{50};
+inline constexpr std::chrono::milliseconds kMcpHttpRetryDefault{1000};
+inline constexpr std::chrono::milliseconds kMcpHttpRetryMax{30'000};
+inline constexpr int kMcpHttpResumesMax = 5;  // in a row without a stream
 
 // Egress proxy.
 inline constexpr std::size_t kProxyHeadBytesMax = std::size_t{16} * 1024;

@@ -26,6 +26,7 @@ void EnvelopeScanner::end_of_key() {
   expects_key_ = false;
   if (depth_ == 1) {
     key_ = key;
+    has_method_ = has_method_ || key == "method";
   } else if (key == "tools") {
     has_tools_ = true;
   }

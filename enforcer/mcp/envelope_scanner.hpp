@@ -21,6 +21,8 @@ class EnvelopeScanner {
   // The envelope's "result" has a member "tools": an answer to tools/list. Keys are compared as
   // readers do that ignore case.
   [[nodiscard]] bool has_tools() const { return has_tools_; }
+  // The envelope has a "method": no answer.
+  [[nodiscard]] bool has_method() const { return has_method_; }
 
  private:
   void end_of_key();
@@ -33,7 +35,7 @@ class EnvelopeScanner {
   bool in_string_ = false, escaped_ = false, is_array_ = false;
   bool expects_key_ = false;  // at depth 1, or at depth 2 within "result"
   bool in_result_ = false;    // the value of "result" is open
-  bool has_tools_ = false;
+  bool has_tools_ = false, has_method_ = false;
   Keeps keeps_ = Keeps::kNothing;
   std::string kept_;
   std::string key_;  // folded, of depth 1

@@ -30,6 +30,10 @@ bool is_server_name(std::string_view name) {
 }  // namespace
 
 int mcp_main(const McpArguments& arguments) {
+  if (arguments.command.empty() == arguments.upstream.url.empty()) {
+    return complain(
+        "either --url URL or -- and the server's command is needed; see lilith mcp --help");
+  }
   if (!is_server_name(arguments.server)) {
     return complain(
         "--server " + printable(arguments.server) +
@@ -58,8 +62,16 @@ int mcp_main(const McpArguments& arguments) {
   const PinMode pin = arguments.pin == "off"    ? PinMode::kOff
                       : arguments.pin == "deny" ? PinMode::kDeny
                                                 : PinMode::kRecord;
-  Session session(gate, pins, {arguments.server, pin});
-  const auto code = run_proxy({arguments.command}, session);
+  SessionOptions options{arguments.server, pin, {}};
+  std::vector<std::string> command = arguments.command;
+  if (!arguments.upstream.url.empty()) {
+    auto judged = judge_upstream(gate, arguments.server, arguments.upstream);
+    if (!judged) return complain(judged.error().message);
+    command = std::move(judged->command);
+    options.url = std::move(judged->url);
+  }
+  Session session(gate, pins, std::move(options));
+  const auto code = run_proxy({std::move(command)}, session);
   return code ? *code : complain(code.error().message);
 }
 

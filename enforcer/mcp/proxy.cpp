@@ -139,6 +139,7 @@ class Proxy {
   void to_client();
   void to_server();
   void client_is_gone();
+  void end_broken();
   void signal_group(int number) const { ::kill(-child_.pid, number); }
   // The server shall end now; when it does not, the next signal follows.
   void end_server(int number);
@@ -233,7 +234,7 @@ void Proxy::read_client() {
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (got > 0) {
     session_.from_client(std::string_view(buffer_).substr(0, static_cast<std::size_t>(got)));
-    return;
+    return end_broken();
   }
   session_.end_of_client();
   client_open_ = false;
@@ -252,6 +253,10 @@ void Proxy::read_server() {
   if (ending_ == Ending::kInputEnded) {
     deadline_ = system_clock().monotonic() + limits::kMcpExitGrace;
   }
+  end_broken();
+}
+
+void Proxy::end_broken() {
   if (!session_.broken()) return;
   flush();
   child_.out.reset();

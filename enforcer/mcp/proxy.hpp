@@ -1,8 +1,9 @@
 #pragma once
-// `lilith mcp`: an MCP server over stdio as a child of ours, every message between it and the
-// client through a Session.
+// `lilith mcp`: an MCP server over stdio as a child of ours (for one over HTTP: the program that
+// speaks to it), every message between it and the client through a Session.
 
 #include "enforcer/mcp/session.hpp"
+#include "enforcer/mcp/upstream.hpp"
 
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct McpArguments {
   std::string server, policy, recorder, agent;
   std::string pin = "record";  // off, record, deny
   std::vector<std::string> command;
+  Upstream upstream;  // instead of a command
   std::string engine;
 };
 // The command line's work; returns the exit code (docs/exit-codes.md).

@@ -42,7 +42,7 @@ bool Session::congested() const {
 // ---- client to server
 
 void Session::from_client(std::string_view bytes) {
-  while (!bytes.empty()) {
+  while (!bytes.empty() && !broken_) {
     const std::size_t end = bytes.find('\n');
     const std::string_view piece = bytes.substr(0, end);
     if (client_line_too_long_) {
@@ -72,8 +72,31 @@ void Session::end_of_client() {
   client_line_ = {};
 }
 
+// Where the server is over HTTP, a policy that has changed is asked about its host again. Without a
+// usable policy every call is denied by itself.
+bool Session::still_allows_server() {
+  if (options_.url.empty()) return true;
+  auto now = gate_.policy();
+  if (now == nullptr || now == policy_) return true;
+  GateCall call;
+  call.tool = "connect";
+  call.server = options_.server;
+  call.hook = "policy";
+  call.call.kind = audit::OperationKind::kEgress;
+  call.call.urls.push_back(options_.url);
+  if (gate_.ask(call).action != audit::Action::kDenied) {
+    policy_ = std::move(now);
+    return true;
+  }
+  const Outcome outcome = gate_.decide(std::move(call));
+  complain("the session is ended: " + outcome.reason);
+  broken_ = true;
+  return false;
+}
+
 void Session::client_line(std::string_view line, bool ended) {
   gate_.refresh();
+  if (!still_allows_server()) return;
   if (client_line_too_long_) {
     client_line_too_long_ = false;
     return refused(

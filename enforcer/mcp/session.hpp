@@ -8,6 +8,7 @@
 #include "enforcer/mcp/pins.hpp"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,12 +23,13 @@ enum class PinMode { kOff, kRecord, kDeny };
 struct SessionOptions {
   std::string server;  // --server
   PinMode pin = PinMode::kRecord;
+  std::string url;  // scheme, host and port of a server over HTTP, which was allowed at the start
 };
 
 class Session {
  public:
   Session(Gate& gate, Pins& pins, SessionOptions options)
-      : gate_(gate), pins_(pins), options_(std::move(options)) {}
+      : gate_(gate), pins_(pins), options_(std::move(options)), policy_(gate.policy()) {}
 
   // Bytes as they come; lines may be in pieces.
   void from_client(std::string_view bytes);
@@ -41,12 +43,13 @@ class Session {
 
   // The client is ahead of its answers: don't read from it now.
   [[nodiscard]] bool congested() const;
-  // The server tried to slip in a list of tools unseen; the line was not ended, and the session
-  // must.
+  // The session must end: the server tried to slip in a list of tools unseen, and the line was not
+  // ended; or a changed policy does not allow the server's host any more.
   [[nodiscard]] bool broken() const { return broken_; }
 
  private:
   void client_line(std::string_view line, bool ended);
+  [[nodiscard]] bool still_allows_server();
   void refused(const Refusal& refusal, std::string_view line, bool ended);
   // The answer for the client, or nullopt when the message may pass.
   struct Denial {
@@ -75,6 +78,7 @@ class Session {
   Pins& pins_;
   SessionOptions options_;
 
+  std::shared_ptr<const rules::Policy> policy_;  // under which the server's host was allowed
   FrameReader reader_;
   std::string client_line_;
   bool client_line_too_long_ = false;

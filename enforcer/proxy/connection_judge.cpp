@@ -128,15 +128,34 @@ Judgement ConnectionJudge::judge(const RequestHead& head, const std::string& pee
   judgement.protocol = head.is_connect ? protocol_of_tunnel(head) : "http";
   judgement.url = head.is_connect ? url_of(judgement.protocol, head.host, head.port) : head.url;
   GateCall call = gate_call(judgement, head, peer);
+  return settle(std::move(judgement), std::move(call), head.host);
+}
+
+Judgement ConnectionJudge::judge_destination(const rules::Destination& to, GateCall call,
+                                             bool looks_up) {
+  gate_.refresh();
+  Judgement judgement;
+  judgement.host = to.host.text;
+  judgement.port = to.port;
+  judgement.protocol = to.protocol;
+  judgement.url = url_of(to.protocol, to.host, to.port);
+  call.call.kind = audit::OperationKind::kEgress;
+  call.call.urls = {judgement.url};
+  if (looks_up) return settle(std::move(judgement), std::move(call), to.host);
+  judgement.outcome = gate_.decide(std::move(call));
+  return judgement;
+}
+
+Judgement ConnectionJudge::settle(Judgement judgement, GateCall call, const CanonicalHost& host) {
   // A name that is denied is not even looked up: a look-up is a message to somebody, too.
   if (gate_.policy() == nullptr || gate_.ask(call).action == audit::Action::kDenied) {
     judgement.outcome = gate_.decide(std::move(call));
     return judgement;
   }
   std::vector<CanonicalHost> all;
-  if (head.host.is_address) {
-    all.push_back(head.host);
-  } else if (auto found = resolver_.resolve(head.host.text)) {
+  if (host.is_address) {
+    all.push_back(host);
+  } else if (auto found = resolver_.resolve(host.text)) {
     all = std::move(*found);
     if (all.empty()) judgement.resolve_error = "host '" + judgement.host + "' has no address";
   } else {
@@ -155,7 +174,7 @@ Judgement ConnectionJudge::judge(const RequestHead& head, const std::string& pee
   for (const CanonicalHost& address : judgement.addresses) {
     dialled += (dialled.empty() ? "" : " ") + address.text;
   }
-  if (!dialled.empty() && !head.host.is_address) call.detail.emplace_back("addresses", dialled);
+  if (!dialled.empty() && !host.is_address) call.detail.emplace_back("addresses", dialled);
   if (!judgement.resolve_error.empty()) {
     call.detail.emplace_back("unresolved", judgement.resolve_error);
   }

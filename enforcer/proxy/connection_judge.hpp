@@ -42,6 +42,10 @@ class ConnectionJudge {
 
   // `peer`: the client's address, for the event.
   [[nodiscard]] Judgement judge(const RequestHead& head, const std::string& peer);
+  // For a connection of our own to scheme, host and port of `to`; `call` names who asks. Without
+  // `looks_up` somebody else finds the addresses, and the name alone is decided.
+  [[nodiscard]] Judgement judge_destination(const rules::Destination& to, GateCall call,
+                                            bool looks_up);
   // Records what was no request; it is never passed on.
   [[nodiscard]] Judgement judge_bad_request(const BadRequest& bad, const std::string& peer);
   // The first bytes of a tunnel against what was decided; allowed without an event when they agree.
@@ -49,6 +53,9 @@ class ConnectionJudge {
                                     const std::string& peer);
 
  private:
+  // Everything after the name of what is asked for is known.
+  [[nodiscard]] Judgement settle(Judgement judgement, GateCall call,
+                                 const rules::CanonicalHost& host);
   [[nodiscard]] std::string protocol_of_tunnel(const RequestHead& head) const;
   // Why this address must not be dialled for the call, as a change of the call; false when it may.
   [[nodiscard]] bool closes(const rules::CanonicalHost& address, Judgement& judgement,

@@ -8,7 +8,7 @@ import unittest
 
 import house
 
-PROGRAMS = ["lilith", "lilith-policy", "lilith-ship", "lilith-replay", "lilith-wazuh"]
+PROGRAMS = ["lilith", "lilith-mcp-http", "lilith-policy", "lilith-ship", "lilith-replay", "lilith-wazuh"]
 RELEASE = os.environ.get("LILITH_BUILD_TYPE") == "Release" and not os.environ.get("LILITH_SANITIZE")
 
 

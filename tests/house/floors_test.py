@@ -40,7 +40,8 @@ THIRD_PARTY = [
     (r"boost/math/", r"replay/statistics\.cpp"),
     (r"xxhash\.h", r"replay/hash\.cpp"),
     (r"fmt/", r".*"),
-    (r"librdkafka/|openssl/|curl/", r"shipper/"),
+    (r"curl/", r"shipper/|enforcer/mcp/http_client\.cpp"),
+    (r"librdkafka/|openssl/", r"shipper/"),
     (r"systemd/", r"shipper/main\.cpp"),
     (r"microhttpd\.h", r"shipper/http_listener\.cpp"),
 ]

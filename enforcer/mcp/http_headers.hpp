@@ -1,0 +1,27 @@
+#pragma once
+// Headers for an MCP server over HTTP: what the user adds, and what the protocol asks for.
+
+#include "audit/base/result.hpp"
+#include "enforcer/mcp/message.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lilith::enforcer::mcp {
+
+using Variable = std::function<std::optional<std::string>(const std::string& name)>;
+
+// Each option is "Name: value" or "@FILE" with one such line per header; ${NAME} is replaced by the
+// variable. Errors name the header and never its value. Returns "Name: value".
+[[nodiscard]] Result<std::vector<std::string>> read_headers(const std::vector<std::string>& options,
+                                                            const Variable& variable);
+
+// The version that the message states for itself (2026-07-28 and later); empty: none.
+[[nodiscard]] std::string stated_version(const Message& message);
+// Mcp-Method and Mcp-Name, which versions from 2026-07-28 on require (SEP-2243).
+[[nodiscard]] std::vector<std::string> standard_headers(const Message& message);
+
+}  // namespace lilith::enforcer::mcp
