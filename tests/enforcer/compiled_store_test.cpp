@@ -3,6 +3,7 @@
 #include "enforcer/compiled_store.hpp"
 
 #include "audit/base/sha256.hpp"
+#include "enforcer/gate.hpp"
 #include "enforcer/policy_place.hpp"
 #include "rules/path.hpp"
 #include "tests/support/support.hpp"
@@ -138,6 +139,21 @@ TEST_F(CompiledStore, OfAnotherVersionIsIgnored) {
   const FoundPolicy found = find("9.8");
   ASSERT_TRUE(found.load.policy);
   EXPECT_THAT(found.compiled_ignored, HasSubstr("another version"));
+}
+
+// Proxies load a policy as the hook does.
+TEST_F(CompiledStore, IsWhatAGateLoadsToo) {
+  const auto ignored = [this](const char* engine) {
+    GateOptions options;
+    options.policy = folder_.file("policy.yaml");
+    options.engine = engine;
+    const Gate gate(options, system_clock(), rules::real_file_system(), {}, places_, {}, "/");
+    EXPECT_NE(gate.policy(), nullptr);
+    const auto detail = gate.blank_event(audit::EventType::kDecision).detail;
+    return detail.empty() ? std::string() : detail.front().first + ": " + detail.front().second;
+  };
+  EXPECT_EQ(ignored("9.9"), "");
+  EXPECT_THAT(ignored("9.8"), HasSubstr("compiled_policy_ignored: "));
 }
 
 TEST_F(CompiledStore, TakesNoPolicyWithErrors) {

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CreateMessageRequestSchema, ListRootsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { Client as LaterClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as LaterTransport } from "@modelcontextprotocol/client/stdio";
@@ -22,7 +23,7 @@ async function connected(command) {
   client.setRequestHandler(CreateMessageRequestSchema, async (request) => ({
     model: "m", role: "assistant", content: { type: "text", text: "sampled " + request.params.maxTokens } }));
   client.setRequestHandler(ListRootsRequestSchema, async () => ({ roots: [{ uri: "file://" + folder, name: "work" }] }));
-  await client.connect(transport(command));
+  await client.connect(typeof command === "function" ? command() : transport(command));
   return client;
 }
 
@@ -32,6 +33,12 @@ async function refused(promise) {
   } catch (error) {
     return { code: error.code, message: error.message };
   }
+}
+
+// Over HTTP to the server itself, or over standard input and output to the proxy.
+async function http() {
+  const url = new URL(proxy[proxy.indexOf("--url") + 1]);
+  return { direct: await tour(() => new StreamableHTTPClientTransport(url)), through: await tour(proxy) };
 }
 
 async function tour(command) {
@@ -53,6 +60,19 @@ async function tour(command) {
   seen.progress = progress;
   await client.close();
   return seen;
+}
+
+async function later(command) {
+  const client = new LaterClient({ name: "later", version: "1" }, { versionNegotiation: { mode: { pin: "2026-07-28" } } });
+  await client.connect(transport(command, LaterTransport));
+  const answer = {
+    negotiated: client.getNegotiatedProtocolVersion?.(),
+    tools: (await client.listTools()).tools.map((tool) => tool.name),
+    allowed: await client.callTool({ name: "echo", arguments: { message: "x" } }),
+    denied: await client.callTool({ name: "big", arguments: { bytes: 1 } }),
+  };
+  await client.close();
+  return answer;
 }
 
 const cases = {
@@ -79,18 +99,9 @@ const cases = {
     await client.close();
     return answer;
   },
-  async later_version() {
-    const client = new LaterClient({ name: "later", version: "1" }, { versionNegotiation: { mode: { pin: "2026-07-28" } } });
-    await client.connect(transport([...proxy, ...own], LaterTransport));
-    const answer = {
-      negotiated: client.getNegotiatedProtocolVersion?.(),
-      tools: (await client.listTools()).tools.map((tool) => tool.name),
-      allowed: await client.callTool({ name: "echo", arguments: { message: "x" } }),
-      denied: await client.callTool({ name: "big", arguments: { bytes: 1 } }),
-    };
-    await client.close();
-    return answer;
-  },
+  later_version: () => later([...proxy, ...own]),
+  http,
+  http_later: () => later(proxy),
   // A server that is told to end, by the client's own way of closing.
   async closing() {
     const client = await connected([...proxy, ...own]);

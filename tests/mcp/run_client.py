@@ -3,14 +3,17 @@
 Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed)."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 SKIPPED = 77
 SECONDS = 100
@@ -18,6 +21,9 @@ SECONDS = 100
 PEAK_KIB_MAX = 48 * 1024
 
 POLICY = """version: "1"
+egress:
+  default_action: deny
+  allowed_destinations: [{{host: 127.0.0.1, ports: [{port}], protocols: [http]}}]
 tool_invocations:
   default_action: deny
   allowed_tools:
@@ -37,6 +43,13 @@ TOOLS = {
     "later_version": ["echo"],
     "streaming": ["big"],
     "closing": ["pid"],
+    "http": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
+    "http_later": ["echo"],
+}
+# Servers over HTTP: program and arguments below the clients' folder; their first line with a digit names the port.
+HTTP_SERVERS = {
+    "http": ["node_modules/@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp"],
+    "http_later": ["server.mjs", "http"],
 }
 
 
@@ -76,6 +89,48 @@ def check_later_version(answer, folder, decisions):
     expect(answer["allowed"]["content"][0]["text"] == "x", answer)
     expect(answer["denied"]["isError"] is True, answer)
     expect([one["action"] for one in decisions] == ["allowed", "denied"], decisions)
+
+
+def without_egress(decisions):
+    """Each start of the proxy decides on the server's host; a client may start it more than once."""
+    egress = [one["action"] for one in decisions if one["category"] == "egress"]
+    expect(egress and set(egress) == {"allowed"}, decisions)
+    return [one for one in decisions if one["category"] != "egress"]
+
+
+def check_http(answer, folder, decisions):
+    check_everything(answer, folder, without_egress(decisions))
+
+
+def check_http_later(answer, folder, decisions):
+    check_later_version(answer, folder, without_egress(decisions))
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class HttpServer:
+    """A real server over HTTP, for the time of one case."""
+
+    def __init__(self, node, clients, case):
+        self.port = free_port()
+        program, *arguments = HTTP_SERVERS[case]
+        self.process = subprocess.Popen([node, clients / program, *arguments], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, env={**os.environ, "PORT": str(self.port)})
+        # It says so when it listens.
+        expect(str(self.port).encode() in self.process.stderr.readline(), "the server over HTTP did not start")
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.port}/mcp"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
 
 
 def stream(command, environment):
@@ -129,14 +184,17 @@ def main():
         temporary = options.clients / f"{name}.{os.getpid()}"
         shutil.copy(here / name, temporary)
         temporary.rename(options.clients / name)
-    with tempfile.TemporaryDirectory() as root:
+    clients = options.clients.resolve()
+    over_http = HttpServer(node, clients, options.case) if options.case in HTTP_SERVERS else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory() as root, over_http as server:
         folder = pathlib.Path(root).resolve()
         (folder / "note.txt").write_text("a note\n")
         tools = "\n".join(f"    - name: mcp__demo__{tool}" for tool in TOOLS[options.case])
         policy = folder / "policy.yaml"
-        policy.write_text(POLICY.format(tools=tools, folder=folder))
+        policy.write_text(POLICY.format(tools=tools, folder=folder, port=server.port if server else 1))
         lilith = str(options.lilith.resolve())
-        proxy = [lilith, "mcp", "--server", "demo", "--policy", str(policy), "--pin", "deny", "--"]
+        proxy = [lilith, "mcp", "--server", "demo", "--policy", str(policy), "--pin", "deny",
+                 *(["--url", server.url] if server else ["--"])]
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
         if options.case == "streaming":
             answer = stream([*proxy, node, str(options.clients.resolve() / "server.mjs")], environment)
