@@ -211,4 +211,5 @@ def main():
         globals()[f"check_{options.case}"](answer, folder, decisions)
 
 
-main()
+if __name__ == "__main__":
+    main()
