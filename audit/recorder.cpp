@@ -96,7 +96,9 @@ Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds t
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return fail_errno("cannot make a socket");
   if (auto set = set_timeout(socket.get(), timeout); !set) return pass_error(set);
-  if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
+  // EISCONN: in the fence of `lilith run` a socket comes connected to its recorder, and no other
+  // can be had.
+  if (::connect(socket.get(), generic(*address), sizeof *address) != 0 && errno != EISCONN) {
     auto failure = fail_errno("no recorder answers at " + path);
     failure.error().code = ErrorCode::kUnavailable;
     return failure;

@@ -39,9 +39,7 @@ milliseconds time_left(const RecordingOptions& options) {
 }
 
 std::string recorder_of(const RecordingOptions& options) {
-  if (!options.recorder.empty()) return options.recorder;
-  if (is_socket(options.places.system_recorder)) return options.places.system_recorder;
-  return options.places.environment_recorder;
+  return recorder_socket(options.places, options.recorder);
 }
 
 audit::PolicyInForce in_force(const RecordingOptions& options) {
@@ -107,6 +105,12 @@ Result<void> append_to_log(const RecordingOptions& options, audit::Event& event)
 }
 
 }  // namespace
+
+std::string recorder_socket(const Places& places, const std::string& option) {
+  if (!option.empty()) return option;
+  if (is_socket(places.system_recorder)) return places.system_recorder;
+  return places.environment_recorder;
+}
 
 std::string host_name() {
   std::array<char, kHostNameBytesMax> name{};

@@ -34,6 +34,9 @@ struct RecordingOptions {
   // The policy was loaded just now: a change of it is recorded in front of the event.
   bool announces = true;
 };
+// The socket of the recorder that events go to, `option` being --recorder; empty: none, and events
+// go into the log itself.
+[[nodiscard]] std::string recorder_socket(const Places& places, const std::string& option);
 // Removes secrets unless the policy says otherwise, then appends; after a value is returned the
 // event is on disk.
 [[nodiscard]] Result<void> record(const RecordingOptions& options, audit::Event& event);

@@ -17,11 +17,13 @@
 #include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <string_view>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -187,8 +189,8 @@ Result<void> drop_capabilities() {
   return {};
 }
 
-// What holds for the program and for the probe alike.
-Result<void> restrict_process() {
+// What holds for the program and for the probe alike; returns install_filter()'s descriptor.
+Result<UniqueFd> restrict_process(bool asks) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -198,8 +200,8 @@ Result<void> restrict_process() {
   if (::syscall(SYS_close_range, kFirstOther, ~0U, kCloseOnExec) != 0) {
     return fail_errno("cannot close what was inherited");
   }
-  if (auto dropped = drop_capabilities(); !dropped) return dropped;
-  return install_filter();
+  if (auto dropped = drop_capabilities(); !dropped) return pass_error(dropped);
+  return install_filter(asks);
 }
 
 // ---- inside, as the first process of the namespaces
@@ -213,14 +215,16 @@ class Inside {
  private:
   [[nodiscard]] Result<std::vector<UniqueFd>> prepare() const;
   void prove(int host_port) const;
-  [[nodiscard]] pid_t start_program() const;
-  [[noreturn]] void become_program() const;
-  [[noreturn]] void look_after(pid_t program) const;
+  [[nodiscard]] pid_t start_program();
+  [[noreturn]] void become_program(int parent) const;
+  [[noreturn]] void look_after(pid_t program);
+  [[nodiscard]] bool asks() const { return options_.recorder != nullptr; }
 
   const FenceOptions& options_;
   int control_;
   uid_t uid_;
   gid_t gid_;
+  UniqueFd asking_;  // programs that want the recorder wait here
 };
 
 Result<std::vector<UniqueFd>> Inside::prepare() const {
@@ -243,7 +247,8 @@ void Inside::prove(int host_port) const {
   const pid_t pid = ::fork();
   if (pid == 0) {
     std::string found;
-    if (auto done = restrict_process(); !done) found = done.error().message;
+    // Nobody answers the probe: the descriptor is closed at once.
+    if (auto done = restrict_process(asks()); !done) found = done.error().message;
     if (found.empty()) found = leaks({host_port, options_.proxy_port});
     tell(control_, found.empty() ? kGood : kError, found);
     ::_exit(0);
@@ -254,34 +259,51 @@ void Inside::prove(int host_port) const {
   }
 }
 
-void Inside::become_program() const {
+void Inside::become_program(int parent) const {
   std::vector<char*> argv;
   for (const std::string& word : options_.command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   for (const std::string& name : options_.remove_from_environment) ::unsetenv(name.c_str());
   for (const auto& [name, value] : options_.environment) ::setenv(name.c_str(), value.c_str(), 1);
-  if (auto done = restrict_process(); !done) {
-    tell(control_, kError, done.error().message);
+  auto asking = restrict_process(asks());
+  if (!asking) {
+    tell(control_, kError, asking.error().message);
     ::_exit(kCannotRun);
+  }
+  if (asks()) {
+    std::vector<UniqueFd> handed;
+    handed.push_back(std::move(*asking));
+    if (!hand_out(parent, handed)) ::_exit(kCannotRun);
   }
   ::execvp(argv[0], argv.data());
   tell(control_, kError, "cannot start " + options_.command.front() + ": " + std::strerror(errno));
   ::_exit(kCannotRun);
 }
 
-pid_t Inside::start_program() const {
+pid_t Inside::start_program() {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return -1;
+  const UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
   const pid_t pid = ::fork();
-  if (pid == 0) become_program();
+  if (pid == 0) become_program(theirs.get());
+  theirs.reset();
+  std::vector<UniqueFd> handed;
+  if (asks() && !hear(ours.get(), &handed).empty() && handed.size() == 1) {
+    asking_ = std::move(handed.front());
+  }
   return pid;
 }
 
 // Until the program ends; with this process the kernel ends all others of the namespace.
-void Inside::look_after(pid_t program) const {
+void Inside::look_after(pid_t program) {
   sigset_t wanted;
   ::sigemptyset(&wanted);
   for (const int number : {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) {
     ::sigaddset(&wanted, number);
   }
+  const UniqueFd signals(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals.valid()) ::_exit(kCannotRun);
   while (true) {
     int status = 0;
     pid_t ended = 0;
@@ -289,10 +311,18 @@ void Inside::look_after(pid_t program) const {
       if (ended != program) continue;
       ::_exit(WIFSIGNALED(status) ? kSignalExit + WTERMSIG(status) : WEXITSTATUS(status));
     }
-    siginfo_t info{};
-    const int number = ::sigwaitinfo(&wanted, &info);
+    std::array<pollfd, 2> wait{{{signals.get(), POLLIN, 0}, {asking_.get(), POLLIN, 0}}};
+    if (::poll(wait.data(), wait.size(), -1) < 0) continue;
+    if ((wait[1].revents & POLLIN) != 0) {
+      hand_recorder(asking_.get(), options_.recorder);
+    } else if (wait[1].revents != 0) {
+      asking_.reset();  // nobody is left who could ask
+    }
+    signalfd_siginfo info{};
+    if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+    const int number = static_cast<int>(info.ssi_signo);
     // What the terminal sent, the program has got itself.
-    if (number > 0 && number != SIGCHLD && info.si_code <= 0) ::kill(program, number);
+    if (number != SIGCHLD && info.ssi_code <= 0) ::kill(program, number);
   }
 }
 

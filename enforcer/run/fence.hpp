@@ -6,6 +6,7 @@
 #include "audit/base/result.hpp"
 #include "audit/base/unique_fd.hpp"
 
+#include <functional>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -20,6 +21,9 @@ struct FenceOptions {
   std::vector<int> local_ports;        // --allow-local: listened on inside as well
   std::vector<std::string> read_only;  // files and directories that it must not change
   int proxy_port = 3128;               // inside
+  // Where the recorder of the moment listens, or empty. It is the one unix socket that programs
+  // inside get connected to; unset: they get none.
+  std::function<std::string()> recorder;
 };
 
 class Fence {

@@ -88,7 +88,8 @@ std::string leaks(const Canaries& canaries) {
   check(connects(address6(kOutside6, 443), AF_INET6, SOCK_STREAM), "IPv6 has a route");
   check(connects(address4(kOutside4, 53), AF_INET, SOCK_DGRAM), "UDP has a route");
   check(connects(address6(kOutside6, 53), AF_INET6, SOCK_DGRAM), "UDP over IPv6 has a route");
-  check(opens(AF_UNIX, SOCK_STREAM), "unix sockets can be opened");
+  check(opens(AF_UNIX, SOCK_STREAM) || opens(AF_UNIX, SOCK_DGRAM), "unix sockets can be opened");
+  check(opens(AF_UNIX, SOCK_SEQPACKET), "unix sockets of packets can be opened");
   check(opens(AF_NETLINK, SOCK_RAW), "netlink sockets can be opened");
   check(opens(AF_VSOCK, SOCK_STREAM), "sockets to a virtual machine's host can be opened");
   check(opens(AF_PACKET, SOCK_RAW), "packet sockets can be opened");

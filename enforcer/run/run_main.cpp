@@ -5,6 +5,7 @@
 #include "audit/base/text.hpp"
 #include "enforcer/proxy/proxy_main.hpp"
 #include "enforcer/proxy/server.hpp"
+#include "enforcer/recording.hpp"
 #include "enforcer/run/fence.hpp"
 #include "rules/agents/agents.hpp"
 
@@ -55,6 +56,9 @@ FenceOptions fence_options(const RunArguments& arguments, const Places& places,
   for (const std::string& path : {self, policy, places.system_policy, places.user_policy}) {
     if (!path.empty()) options.read_only.push_back(path);
   }
+  options.recorder = [places, option = arguments.recorder] {
+    return recorder_socket(places, option);
+  };
   return options;
 }
 

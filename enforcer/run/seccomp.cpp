@@ -4,13 +4,16 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
+#include <tuple>
+#include <unistd.h>
 #include <vector>
 
 namespace lilith::enforcer::run {
@@ -51,6 +54,7 @@ class Program {
   void unless_bit_skip(std::uint32_t bit, std::uint8_t skip) {
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, 0, skip));
   }
+  void keep_bits(std::uint32_t bits) { code_.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits)); }
   void answer(std::uint32_t action) { code_.push_back(BPF_STMT(BPF_RET | BPF_K, action)); }
   [[nodiscard]] std::vector<sock_filter>& code() { return code_; }
 
@@ -58,6 +62,7 @@ class Program {
   std::vector<sock_filter> code_;
 };
 
+constexpr std::uint32_t kSocketType = 0xF;  // the rest of socket()'s second argument are flags
 constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
 constexpr std::size_t kNumber = offsetof(seccomp_data, nr);
 constexpr std::size_t kArch = offsetof(seccomp_data, arch);
@@ -66,7 +71,7 @@ constexpr std::size_t argument(std::size_t index) {
   return offsetof(seccomp_data, args) + index * sizeof(std::uint64_t);
 }
 
-std::vector<sock_filter> filter() {
+std::vector<sock_filter> filter(bool asks) {
   Program program;
   program.load(kArch);
   program.if_equal_skip(kArchitecture, 1);
@@ -82,10 +87,17 @@ std::vector<sock_filter> filter() {
   }
   // socket(): IPv4 and IPv6, which have no way out of the namespace but the proxy. No unix sockets
   // of the host, no virtual machine's, no kernel's.
-  program.unless_equal_skip(SYS_socket, 5);
+  program.unless_equal_skip(SYS_socket, asks ? 10 : 5);
   program.load(argument(0));
-  program.if_equal_skip(AF_INET, 2);
-  program.if_equal_skip(AF_INET6, 1);
+  program.if_equal_skip(AF_INET, asks ? 7 : 2);
+  program.if_equal_skip(AF_INET6, asks ? 6 : 1);
+  if (asks) {
+    program.unless_equal_skip(AF_UNIX, 4);
+    program.load(argument(1));
+    program.keep_bits(kSocketType);
+    program.unless_equal_skip(SOCK_SEQPACKET, 1);
+    program.answer(SECCOMP_RET_USER_NOTIF);
+  }
   program.answer(kEperm);
   program.answer(SECCOMP_RET_ALLOW);
   // ioctl(): typing into the terminal that the agent was started from.
@@ -99,15 +111,60 @@ std::vector<sock_filter> filter() {
   return program.code();
 }
 
+// Without waiting: who asks can come again, and others ask meanwhile.
+Result<UniqueFd> connect_to_recorder(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return fail(ErrorCode::kUnavailable, "there is no recorder", EPERM);
+  }
+  path.copy(address.sun_path, path.size());
+  const auto* to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // With a name of its own (unix(7), autobind) it can't be given another.
+  if (!socket.valid() || ::bind(socket.get(), to, sizeof address.sun_family) != 0 ||
+      ::connect(socket.get(), to, sizeof address) != 0) {
+    return fail_errno("no recorder answers at " + path);
+  }
+  return socket;
+}
+
 }  // namespace
 
-Result<void> install_filter() {
-  std::vector<sock_filter> code = filter();
+Result<UniqueFd> install_filter(bool asks) {
+  std::vector<sock_filter> code = filter(asks);
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    return fail_errno("cannot install the filter of system calls");
+  const unsigned long flags = asks ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+  const long done = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+  if (done < 0) return fail_errno("cannot install the filter of system calls");
+  return asks ? UniqueFd(static_cast<int>(done)) : UniqueFd();
+}
+
+void hand_recorder(int asking, const std::function<std::string()>& path) {
+  // A kernel that knows more members writes more.
+  struct {
+    seccomp_notif request;
+    std::array<char, 256> more;
+  } asked{};
+  if (::ioctl(asking, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0) return;
+  seccomp_notif_resp answer{};
+  answer.id = asked.request.id;
+  const auto socket = connect_to_recorder(path());
+  if (socket) {
+    const auto type = static_cast<unsigned>(asked.request.data.args[1]);
+    if ((type & SOCK_NONBLOCK) == 0) ::fcntl(socket->get(), F_SETFL, 0);
+    seccomp_notif_addfd put{};
+    put.id = asked.request.id;
+    put.srcfd = static_cast<std::uint32_t>(socket->get());
+    put.newfd_flags = (type & SOCK_CLOEXEC) != 0 ? O_CLOEXEC : 0;
+    const int theirs = ::ioctl(asking, SECCOMP_IOCTL_NOTIF_ADDFD, &put);
+    answer.val = theirs;
+    answer.error = theirs < 0 ? -errno : 0;
+  } else {
+    answer.error = -socket.error().os_errno;
   }
-  return {};
+  // Who asked may have been killed meanwhile.
+  std::ignore = ::ioctl(asking, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 }  // namespace lilith::enforcer::run

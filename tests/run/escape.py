@@ -107,6 +107,7 @@ WAYS = {
     "udp6": lambda: send(socket.AF_INET6, (OUTSIDE6, 53)),
     "dns": dns,
     "unix": lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, UNIX_PATH),
+    "unix_packets": lambda: connect(socket.AF_UNIX, socket.SOCK_SEQPACKET, UNIX_PATH + ".packets"),
     "abstract": lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, "\0" + ABSTRACT),
     "netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
     "vsock": lambda: socket.socket(40, socket.SOCK_STREAM, 0),
@@ -126,8 +127,8 @@ WAYS = {
     "policy": lambda: open(os.environ["LILITH_POLICY_FILE"], "r+b").close(),
 }
 
-HARMLESS_BARE = {"host_loopback", "host_loopback_mapped", "unix", "abstract", "without_proxy_variables", "host_process",
-                 "inherited", "policy"}
+HARMLESS_BARE = {"host_loopback", "host_loopback_mapped", "unix", "unix_packets", "abstract", "without_proxy_variables",
+                 "host_process", "inherited", "policy"}
 BARE = sys.argv[6] == "bare"
 HOST_NAMESPACES = json.loads(os.environ["HOST_NAMESPACES"])
 

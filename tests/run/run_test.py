@@ -20,8 +20,8 @@ import threading
 SKIPPED = 77
 SECONDS = 100
 # Ways that a process of this user has on any machine without a fence, so that the test can fail.
-OPEN_WITHOUT_FENCE = {"host_loopback", "host_loopback_mapped", "unix", "abstract", "without_proxy_variables",
-                      "host_process", "inherited", "policy"}
+OPEN_WITHOUT_FENCE = {"host_loopback", "host_loopback_mapped", "unix", "unix_packets", "abstract",
+                      "without_proxy_variables", "host_process", "inherited", "policy"}
 
 POLICY = """version: "1"
 egress:
@@ -111,8 +111,9 @@ def case_escape(world):
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(web_server(folder))
         name = f"lilith-run-test-{os.getpid()}"
-        for address in (str(folder / "host.sock"), "\0" + name):
-            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        for address, kind in ((str(folder / "host.sock"), socket.SOCK_STREAM), ("\0" + name, socket.SOCK_STREAM),
+                              (str(folder / "host.sock.packets"), socket.SOCK_SEQPACKET)):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
             listener.bind(address)
             listener.listen()
         connected = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
@@ -220,6 +221,98 @@ def case_program(world):
     expect(process.stdout.readline() == b"ready\n", "the program did not start")
     process.send_signal(signal.SIGTERM)
     expect(process.wait(SECONDS) == 9, "the signal did not reach the program")
+
+
+@contextlib.contextmanager
+def recorder(world, socket_path, log):
+    process = subprocess.Popen([world.lilith, "recorder", "--socket", str(socket_path), "--log", str(log)],
+                               env=world.environment, cwd=world.folder)
+    try:
+        for _ in range(SECONDS * 20):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+                if one.connect_ex(str(socket_path)) == 0:
+                    break
+            expect(process.poll() is None, "the recorder did not start")
+            threading.Event().wait(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+# Inside the fence: what a program can do with the one unix socket that it gets.
+RECORDER_ONLY = """
+import errno, os, socket, sys
+host, recorder = sys.argv[1:]
+one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+assert one.getpeername() == recorder, one.getpeername()
+def refused(what, *wanted):
+    try:
+        what()
+    except OSError as why:
+        assert why.errno in wanted, why
+    else:
+        raise AssertionError(what)
+refused(lambda: one.connect(host), errno.EISCONN)
+refused(lambda: one.bind(host + ".mine"), errno.EINVAL)
+refused(lambda: one.listen(), errno.EINVAL)
+refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), errno.EPERM)
+refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), errno.EPERM)
+one.send(b"no event")
+assert one.recv(1000).startswith(b"error "), "the recorder takes anything"
+assert os.get_inheritable(one.fileno()) is False
+"""
+CALL = {"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": "true"}}
+
+
+def case_recorder(world):
+    """Hooks inside the fence report to the recorder outside, and nothing else is reached by that way."""
+    folder = world.folder
+    world.policy.write_text(world.policy.read_text() + """tool_invocations:
+  default_action: deny
+  allowed_tools: [{name: run_command, command_allowlist: ["git"]}]
+""")
+    at, log = folder / "recorder.sock", folder / "recorded.log"
+    call = json.dumps({**CALL, "cwd": str(folder)})
+    hook = [world.lilith, "hook", "--agent", "claude_code", "--policy", str(world.policy), "--recorder", str(at)]
+    many = f"for i in $(seq 20); do printf '%s' \"$CALL\" | {' '.join(hook)} >out.$i & done; wait; cat out.*"
+    world.environment["CALL"] = call
+
+    def recorded():
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        return [one for one in events if one["lilith"]["event"] == "decision"]
+
+    with recorder(world, at, log):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as host:
+            host.bind(str(folder / "host.sock"))
+            host.listen()
+            done = world.run([sys.executable, "-c", RECORDER_ONLY, str(folder / "host.sock"), str(at)],
+                             ["--recorder", str(at)])
+            expect(done.returncode == 0, done)
+        done = world.run(hook, ["--recorder", str(at)], input=call)
+        expect(done.returncode == 0 and done.stdout == "", done)  # what is allowed needs no words
+        expect([one["lilith"]["via"] for one in recorded()] == ["recorder"], recorded())
+        done = world.run(["/bin/sh", "-c", many], ["--recorder", str(at)])
+        expect(done.stdout == "" and len(recorded()) == 21, done)
+        # Without the recorder's socket there is none to be had: the hook denies, as outside.
+        done = world.run(hook, ["--recorder", str(folder / "none.sock")], input=call)
+        expect('"deny"' in done.stdout and len(recorded()) == 21, done)
+    # The recorder is started anew while the fence stands.
+    once = " ".join(hook) + " <call"
+    waits = f"{once}; touch first; while [ ! -e again ]; do sleep 0.05; done; {once}"
+    (folder / "call").write_text(call)
+    with recorder(world, at, log):
+        process = subprocess.Popen([world.lilith, "run", "--policy", str(world.policy), "--recorder", str(at), "--",
+                                    "/bin/sh", "-c", waits], env=world.environment, cwd=folder, stdout=subprocess.PIPE)
+        while not (folder / "first").exists():
+            expect(process.poll() is None, "the first hook did not come to its end")
+            threading.Event().wait(0.05)
+    at.unlink(missing_ok=True)
+    with recorder(world, at, log):
+        (folder / "again").touch()
+        out = process.communicate(timeout=SECONDS)[0].decode()
+    expect(out == "" and len(recorded()) == 23, out)
+    expect({one["action"] for one in recorded()} == {"allowed"}, recorded())
 
 
 def case_refusals(world):
