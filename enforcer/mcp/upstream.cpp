@@ -5,6 +5,7 @@
 #include "rules/host.hpp"
 
 #include <filesystem>
+#include <unistd.h>
 
 namespace lilith::enforcer::mcp {
 namespace {
@@ -27,6 +28,11 @@ Result<JudgedUpstream> judge_upstream(Gate& gate, const std::string& server,
   if (to->protocol != "http" && to->protocol != "https") {
     return fail(ErrorCode::kInvalidInput, "--url must begin with https:// or http://");
   }
+  const std::string program = program_path();
+  if (::access(program.c_str(), X_OK) != 0) {
+    return fail(ErrorCode::kNotFound,
+                "--url needs the program " + program + " (Debian package lilith-shipper)");
+  }
   GateCall call;
   call.tool = "connect";
   call.server = server;
@@ -43,7 +49,7 @@ Result<JudgedUpstream> judge_upstream(Gate& gate, const std::string& server,
   }
   JudgedUpstream out;
   out.url = judgement.url;
-  out.command = {program_path(), "--url", to->url};
+  out.command = {program, "--url", to->url};
   if (upstream.proxy.empty() && !to->host.is_address) {
     std::string addresses;
     for (const rules::CanonicalHost& address : judgement.addresses) {

@@ -22,7 +22,7 @@ struct JudgedUpstream {
 };
 
 // Decides, as egress, and records. kInvalidInput: the URL is none; denied: the message is the
-// reason. kUnavailable: the name has no address.
+// reason. kUnavailable: the name has no address. kNotFound: the program is not installed.
 [[nodiscard]] Result<JudgedUpstream> judge_upstream(Gate& gate, const std::string& server,
                                                     const Upstream& upstream);
 
