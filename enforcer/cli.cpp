@@ -341,6 +341,14 @@ class CommandLine {
                      "a port of this machine's loopback that it may reach; may stand several times")
         ->check(CLI::Range(1, 65535))
         ->allow_extra_args(false);
+    added->add_flag("--confine-writes", run_.confine_writes,
+                    "files can be written only where the policy allows write_file, and in the "
+                    "places for temporary files (Landlock)");
+    added
+        ->add_option("--writable", run_.writable,
+                     "with --confine-writes, which it implies: a directory that may be written as "
+                     "well; may stand several times")
+        ->allow_extra_args(false);
     added->add_option("CMD", run_.command, "-- and the program with its arguments")->required();
   }
   void add_place(CLI::App& command) {

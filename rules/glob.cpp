@@ -162,6 +162,24 @@ std::vector<PathPattern::Key> PathPattern::keys() const {
   return out;
 }
 
+std::string PathPattern::fixed_directory(const PatternUser& user) const {
+  std::string out;
+  if (from_home_) {
+    if (!user.home.starts_with('/')) return "/";
+    out = user.home;
+    while (out.ends_with('/')) out.pop_back();
+  }
+  std::size_t taken = 0;
+  for (const Segment& segment : segments_) {
+    const bool known = segment.literal || (segment.text == kUser && usable_user(user.name));
+    if (!known) break;
+    ++taken;
+  }
+  if (taken > 0 && taken == segments_.size()) --taken;
+  for (std::size_t i = 0; i < taken; ++i) out += "/" + expanded(segments_[i], user);
+  return out.empty() ? "/" : out;
+}
+
 // $USER filled in; a user that is not known is `*` in a block list.
 std::string PathPattern::expanded(const Segment& segment, const PatternUser& user) const {
   const std::string name = !usable_user(user.name) ? "*"

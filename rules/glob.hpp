@@ -51,6 +51,9 @@ class PathPattern {
     std::string_view text;
   };
   [[nodiscard]] std::vector<Key> keys() const;
+  // The directory below which every matching path lies: what stands before the first wildcard, and
+  // without its last component where there is none; "/" when nothing is known.
+  [[nodiscard]] std::string fixed_directory(const PatternUser& user) const;
 
  private:
   struct Segment {

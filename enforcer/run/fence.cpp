@@ -190,7 +190,7 @@ Result<void> drop_capabilities() {
 }
 
 // What holds for the program and for the probe alike; returns install_filter()'s descriptor.
-Result<UniqueFd> restrict_process(bool asks) {
+Result<UniqueFd> restrict_process(const FenceOptions& options) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -201,7 +201,10 @@ Result<UniqueFd> restrict_process(bool asks) {
     return fail_errno("cannot close what was inherited");
   }
   if (auto dropped = drop_capabilities(); !dropped) return pass_error(dropped);
-  return install_filter(asks);
+  if (options.writable) {
+    if (auto confined = confine_writes(*options.writable); !confined) return pass_error(confined);
+  }
+  return install_filter(options.recorder != nullptr);
 }
 
 // ---- inside, as the first process of the namespaces
@@ -248,7 +251,7 @@ void Inside::prove(int host_port) const {
   if (pid == 0) {
     std::string found;
     // Nobody answers the probe: the descriptor is closed at once.
-    if (auto done = restrict_process(asks()); !done) found = done.error().message;
+    if (auto done = restrict_process(options_); !done) found = done.error().message;
     if (found.empty()) found = leaks({host_port, options_.proxy_port});
     tell(control_, found.empty() ? kGood : kError, found);
     ::_exit(0);
@@ -265,7 +268,7 @@ void Inside::become_program(int parent) const {
   argv.push_back(nullptr);
   for (const std::string& name : options_.remove_from_environment) ::unsetenv(name.c_str());
   for (const auto& [name, value] : options_.environment) ::setenv(name.c_str(), value.c_str(), 1);
-  auto asking = restrict_process(asks());
+  auto asking = restrict_process(options_);
   if (!asking) {
     tell(control_, kError, asking.error().message);
     ::_exit(kCannotRun);

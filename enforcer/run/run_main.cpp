@@ -8,9 +8,11 @@
 #include "enforcer/recording.hpp"
 #include "enforcer/run/fence.hpp"
 #include "rules/agents/agents.hpp"
+#include "rules/write_directories.hpp"
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <poll.h>
@@ -18,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 
 namespace lilith::enforcer::run {
@@ -60,6 +63,42 @@ FenceOptions fence_options(const RunArguments& arguments, const Places& places,
     return recorder_socket(places, option);
   };
   return options;
+}
+
+// Where the policy allows write_file, and what programs can't do without: devices, their own /proc,
+// temporary files, and the log of direct mode.
+Result<WritablePlaces> writable_places(const RunArguments& arguments, const rules::Policy& policy,
+                                       const rules::UserRecord& user, const Places& places) {
+  WritablePlaces out;
+  out.files_only = {"/dev", "/proc"};
+  const auto allowed = rules::write_directories(policy, user.name, user.home);
+  if (!allowed) {
+    return fail(ErrorCode::kInvalidInput,
+                "--confine-writes: the policy does not keep write_file to certain places (it only "
+                "records, or allows by default)");
+  }
+  out.directories = *allowed;
+  out.directories.insert(out.directories.end(), arguments.writable.begin(),
+                         arguments.writable.end());
+  for (const std::string& path : out.directories) {
+    if (::access(path.c_str(), F_OK) != 0) {
+      return fail(ErrorCode::kNotFound,
+                  "--confine-writes: " + path + " is not there; make it first");
+    }
+  }
+  const char* temporary = std::getenv("TMPDIR");
+  const std::string log = policy.audit().log_path;
+  // What a hook's first event would make, and could not make inside.
+  for (const std::string& path : {log.substr(0, log.rfind('/')), places.user_state}) {
+    if (!path.empty()) std::ignore = make_directories(path, 0700);
+  }
+  for (const std::string& path :
+       {std::string("/tmp"), std::string("/var/tmp"), std::string("/dev/shm"),
+        std::string(temporary == nullptr ? "" : temporary), log.substr(0, log.rfind('/')),
+        places.user_state}) {
+    if (!path.empty() && ::access(path.c_str(), W_OK) == 0) out.directories.push_back(path);
+  }
+  return out;
 }
 
 // The servers of a fence in threads of their own, until the end of the scope.
@@ -152,7 +191,13 @@ int run_main(const RunArguments& arguments) {
   if (policy == nullptr) return refuse("there is no usable policy; see lilith policy check");
   const auto canary = proxy::listen_at("127.0.0.1:0");
   if (!canary) return refuse(canary.error().message);
-  auto fence = Fence::make(fence_options(arguments, places, policy->file_name()));
+  FenceOptions wanted_fence = fence_options(arguments, places, policy->file_name());
+  if (arguments.confine_writes || !arguments.writable.empty()) {
+    auto writable = writable_places(arguments, *policy, user, places);
+    if (!writable) return refuse(writable.error().message);
+    wanted_fence.writable = std::move(*writable);
+  }
+  auto fence = Fence::make(std::move(wanted_fence));
   if (!fence) return refuse("no fence: " + fence.error().message);
   const Servers servers(*fence, arguments.local_ports, gate);
   if (auto proven = fence->prove(port_of(*canary)); !proven) {

@@ -9,6 +9,8 @@ namespace lilith::enforcer::run {
 struct RunArguments {
   std::string policy, recorder, agent;
   std::vector<int> local_ports;
+  bool confine_writes = false;        // to where the policy allows write_file
+  std::vector<std::string> writable;  // and to these
   std::vector<std::string> command;
   std::string engine;
 };

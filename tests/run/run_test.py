@@ -4,6 +4,7 @@ run_test.py --lilith PROGRAM --case CASE. Exit codes: 0 passed, 1 failed, 77 ski
 
 import argparse
 import contextlib
+import ctypes
 import http.server
 import json
 import os
@@ -18,6 +19,8 @@ import tempfile
 import threading
 
 SKIPPED = 77
+# landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)
+LANDLOCK = max(ctypes.CDLL(None).syscall(444, None, 0, 1), 0)
 SECONDS = 100
 # Ways that a process of this user has on any machine without a fence, so that the test can fail.
 OPEN_WITHOUT_FENCE = {"host_loopback", "host_loopback_mapped", "unix", "unix_packets", "abstract",
@@ -313,6 +316,68 @@ def case_recorder(world):
         out = process.communicate(timeout=SECONDS)[0].decode()
     expect(out == "" and len(recorded()) == 23, out)
     expect({one["action"] for one in recorded()} == {"allowed"}, recorded())
+
+
+# Prints what a program could change: one letter each.
+WRITES = """
+mkdir -p work/new && echo x >work/new/file && mv work/new/file work/moved && ln -s "$OUTSIDE" work/link && printf a
+rm work/moved && printf b
+sh -c 'echo x >work/link/kept' 2>/dev/null && printf C
+echo x 2>/dev/null >"$OUTSIDE/new" && printf D
+sh -c ': >"$OUTSIDE/kept"' 2>/dev/null && printf E
+truncate -s 0 "$OUTSIDE/kept" 2>/dev/null && printf F
+mv "$OUTSIDE/kept" work/ 2>/dev/null && printf G
+ln "$OUTSIDE/kept" work/hard 2>/dev/null && printf H
+rm -f "$OUTSIDE/kept" 2>/dev/null && printf I
+mkdir "$OUTSIDE/directory" 2>/dev/null && printf J
+grep -q kept "$OUTSIDE/kept" && printf k
+echo x >/dev/null && : >"$(mktemp)" && printf l
+git -C work init -q && git -C work -c user.name=t -c user.email=t@t commit -q --allow-empty -m m && printf m
+"""
+
+
+def case_writes(world):
+    """--confine-writes: files are written where the policy allows write_file, whatever program writes them."""
+    with tempfile.TemporaryDirectory(dir=os.getcwd()) as root:  # not below /tmp, which stays writable
+        folder = pathlib.Path(root).resolve()
+        outside = folder / "outside"
+        world.environment["OUTSIDE"] = str(outside)
+
+        def run(*options):
+            shutil.rmtree(folder, ignore_errors=True)
+            for name in (outside, folder / "work"):
+                name.mkdir(parents=True)
+            (outside / "kept").write_text("kept\n")
+            return subprocess.run([world.lilith, "run", "--policy", str(world.policy), *options, "--", "/bin/sh", "-c",
+                                   WRITES], env=world.environment, cwd=folder, capture_output=True, text=True,
+                                  timeout=SECONDS)
+
+        enforcing = world.policy.read_text()
+        world.policy.write_text(enforcing.replace("egress:", "mode: audit\negress:", 1))
+        done = run("--confine-writes")
+        expect(done.returncode == 2 and "only records" in done.stderr and not done.stdout, done)
+        world.policy.write_text(enforcing + f"""tool_invocations:
+  default_action: deny
+  allowed_tools: [{{name: write_file, path_allowlist: ["{folder}/work/**"]}}]
+""")
+        if LANDLOCK < 2:
+            skip(f"the kernel's Landlock has version {LANDLOCK}")
+        done = run()
+        expect(set(done.stdout) >= set("abCDEJlm"), f"without the option everything can be written: {done}")
+        done = run("--confine-writes")
+        late = "F" if LANDLOCK < 3 else ""
+        expect(done.stdout.replace(late, "") == "abklm", done)
+        done = run("--writable", str(outside))
+        expect("D" in done.stdout and "J" in done.stdout, done)
+        done = run("--confine-writes", "--writable", str(folder / "none"))
+        expect(done.returncode == 2 and "make it first" in done.stderr, done)
+        # A hook of direct mode inside still has its log.
+        (folder / "call").write_text(json.dumps({**CALL, "cwd": str(folder)}))
+        before = len(world.decisions())
+        done = subprocess.run([world.lilith, "run", "--policy", str(world.policy), "--confine-writes", "--", "/bin/sh",
+                               "-c", f"{world.lilith} hook --agent claude_code --policy {world.policy} <call"],
+                              env=world.environment, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+        expect(len(world.decisions()) == before + 1, done)
 
 
 def case_refusals(world):
