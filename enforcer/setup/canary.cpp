@@ -108,13 +108,10 @@ std::optional<audit::Event> find_in_log(const std::vector<std::string>& logs,
 
 std::string why_not_run(std::string_view line, const std::string& own_folder, bool trusted_only) {
   constexpr std::string_view kExpands = "$`;&<>(){}*?[]\n#!";
-  std::string_view plain = line;
-  for (const std::string_view ending : {" || exit 2", " || exit 0"}) {
-    if (plain.ends_with(ending)) plain.remove_suffix(ending.size());
-  }
+  const std::string plain = plain_line(line);
   const auto found = read_hook_line(plain);
-  if (!found || plain.find_first_of(kExpands) != std::string_view::npos ||
-      plain.find('|') != std::string_view::npos ||
+  if (!found || plain.find_first_of(kExpands) != std::string::npos ||
+      plain.find('|') != std::string::npos ||
       !plain.starts_with(shell_word(found->program) + " ")) {
     return "the line is not of the form that lilith install writes, so it was not tried";
   }

@@ -132,8 +132,9 @@ class HookCheck {
   }
 
   // The word behind --policy, so that the doctor asks the policy that the line asks.
-  [[nodiscard]] std::string policy_option(const std::string& line) const {
+  [[nodiscard]] std::string policy_option(const std::string& given) const {
     constexpr std::string_view kOption = " --policy ";
+    const std::string line = plain_line(given);
     const std::size_t at = line.find(kOption);
     if (at == std::string::npos) return context_.policy;
     std::string word = line.substr(at + kOption.size());

@@ -34,6 +34,20 @@ std::vector<std::string> words_of(std::string_view line) {
   return out;
 }
 
+constexpr std::string_view kClosed = " || exit 2";
+// For agents that take an exit with 2 and nothing on standard error, or one before they had written
+// the whole event, for a failure of the hook, and then run the tool.
+constexpr std::string_view kClosedAloud =
+    " || { c=$?; cat >/dev/null; [ $c = 2 ] || echo \"the hook of lilith did not run\" >&2; exit "
+    "2; }";
+constexpr std::string_view kOpen = " --on-error allow || exit 0";
+
+// Codex starts the line with the user's own $SHELL, which need not be a POSIX shell; Gemini CLI
+// denies only where there is something on standard error.
+bool needs_to_say_it(agents::Agent agent) {
+  return agent == agents::Agent::kCodex || agent == agents::Agent::kGeminiCli;
+}
+
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -55,11 +69,28 @@ std::string to_shell(const HookLine& line) {
   if (line.agent == agents::Agent::kGhCopilotCli) out += " --event preToolUse";
   if (!line.policy.empty()) out += " --policy " + shell_word(line.policy);
   if (!line.recorder.empty()) out += " --recorder " + shell_word(line.recorder);
-  return out + (line.rollout ? " --on-error allow || exit 0" : " || exit 2");
+  if (line.rollout) return out.append(kOpen);
+  if (!needs_to_say_it(line.agent)) return out.append(kClosed);
+  return "/bin/sh -c " + shell_word(out.append(kClosedAloud));
+}
+
+std::string plain_line(std::string_view line) {
+  std::string out(line);
+  const std::vector<std::string> words = words_of(line);
+  if (words.size() == 3 && words[0] == "/bin/sh" && words[1] == "-c") out = words[2];
+  for (const std::string_view ending : {kClosed, kClosedAloud, std::string_view(" || exit 0")}) {
+    if (!out.ends_with(ending)) continue;
+    out.resize(out.size() - ending.size());
+    break;
+  }
+  return out;
 }
 
 std::optional<FoundLine> read_hook_line(std::string_view line) {
   const std::vector<std::string> words = words_of(line);
+  if (words.size() == 3 && base_name(words[0]) == "sh" && words[1] == "-c" && words[2] != line) {
+    return read_hook_line(words[2]);
+  }
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view base = base_name(words[i]);
     const bool front_door = base == "lilith" && i + 1 < words.size() && words[i + 1] == "hook";
@@ -77,9 +108,7 @@ std::optional<FoundLine> read_hook_line(std::string_view line) {
       named = true;
     }
     if (!named) continue;
-    const std::size_t count = words.size();
-    found.fails_closed = count >= 3 && words[count - 3] == "||" && words[count - 2] == "exit" &&
-                         words[count - 1] == "2";
+    found.fails_closed = line.ends_with(kClosed) || line.ends_with(kClosedAloud);
     return found;
   }
   return std::nullopt;

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <ostream>
 #include <random>
 
@@ -371,6 +372,33 @@ TEST(HookLine, IsRecognisedWhereverItCameFrom) {
   }
 }
 
+// What stands around the program, run by a real shell, with a program in its place.
+TEST(HookLine, DeniesAndSaysSoWhateverBecomesOfTheProgram) {
+  struct Row {
+    const char* program;  // a script
+    int exit_code;
+    const char* said;
+  };
+  const test::TempDir folder;
+  const std::string program = folder.file("it's a/lilith-hook");
+  const std::string input(300'000, 'x');  // more than a pipe holds
+  for (const Agent agent : {Agent::kCodex, Agent::kGeminiCli}) {
+    for (const Row& row : {Row{"cat >/dev/null; exit 0", 0, ""},
+                           Row{"echo lilith: no >&2; exit 2", 2, "lilith: no\n"},
+                           Row{"exit 1", 2, "the hook of lilith did not run\n"},
+                           Row{"kill -KILL $$", 2, "the hook of lilith did not run\n"}}) {
+      test::write_text(program, "#!/bin/sh\n" + std::string(row.program) + "\n");
+      std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+      test::ProcessOptions options;
+      options.input = input;
+      const auto ran = test::run({"/bin/sh", "-c", line_for(agent, program)}, options);
+      EXPECT_EQ(ran.exit_code, row.exit_code) << row.program;
+      EXPECT_TRUE(ran.err.ends_with(row.said)) << ran.err;
+      EXPECT_EQ(ran.err.empty(), row.exit_code == 0) << ran.err;
+    }
+  }
+}
+
 TEST(HookLine, OfAnyProgramIsReadBack) {
   for (const std::string program :
        {"/a b/lilith", "/it's/lilith-hook", "/$(x)/lilith", "/\xC3\xA9/lilith"}) {
@@ -381,6 +409,9 @@ TEST(HookLine, OfAnyProgramIsReadBack) {
         EXPECT_EQ(found->program, program);
         EXPECT_EQ(found->agent, agent);
         EXPECT_EQ(found->fails_closed, !rollout);
+        const std::string plain = plain_line(to_shell({program, agent, {}, {}, rollout}));
+        EXPECT_TRUE(plain.starts_with(shell_word(program) + " ")) << plain;
+        EXPECT_EQ(plain.find("||"), std::string::npos) << plain;
       }
     }
   }

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import pathlib
-import shlex
+import re
 import shutil
 import socket
 import struct
@@ -48,6 +48,14 @@ CASES = {
     "hook_killed": Case(runs=False, action=None, program="killed"),
 }
 
+# The tool with which each client's model runs a command, and the key of the command in its arguments.
+CLIENTS = {
+    "claude_code": ("Bash", "command"),
+    "gh_copilot_cli": ("bash", "command"),
+    "gemini_cli": ("run_shell_command", "command"),
+    "codex": ("exec_command", "cmd"),
+}
+
 POLICY = """version: "1"
 mode: {mode}
 tool_invocations:
@@ -58,6 +66,15 @@ tool_invocations:
 audit:
   enabled: true
   log_path: "{log}"
+"""
+
+CODEX_CONFIG = """model = "scripted"
+model_provider = "scripted"
+[model_providers.scripted]
+name = "scripted"
+base_url = "http://127.0.0.1:{port}/v1"
+wire_api = "responses"
+env_key = "SCRIPTED_KEY"
 """
 
 # Starts the hook, kills it while it waits for its input, and ends as it did.
@@ -81,7 +98,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--clients", type=pathlib.Path, required=True)
     parser.add_argument("--lilith", type=pathlib.Path, required=True)
-    parser.add_argument("--client", choices=("claude_code", "gh_copilot_cli"), required=True)
+    parser.add_argument("--client", choices=CLIENTS, required=True)
     parser.add_argument("--case", choices=CASES, required=True)
     parser.add_argument("--inside", action="store_true")
     return parser.parse_args()
@@ -133,35 +150,40 @@ def write_policy(case, work):
     return policy
 
 
-def hook_line(options, case, work, policy):
-    """Of a program that lilith install would not take, as docs/agents.md has it."""
-    program = options.lilith if case.program != "missing" else work / "no-such-lilith"
-    words = [program, "hook", "--agent", options.client, "--policy", policy]
-    if case.program == "killed":
-        killer = work / "killer"
-        killer.write_text(KILLER)
-        killer.chmod(0o755)
-        words.insert(0, killer)
-    return shlex.join(map(str, words)) + " || exit 2"
+def broken_line(options, case, work):
+    """Makes of the line that lilith install wrote one whose program can't answer."""
+    killer = work / "killer"
+    killer.write_text(KILLER)
+    killer.chmod(0o755)
+    program = re.compile(rf"{re.escape(str(options.lilith))}(-hook)?")
+    by = str(work / "no-such-lilith") if case.program == "missing" else rf"{killer} \g<0>"
+    return lambda line: program.sub(lambda found: found.expand(by), line, count=1)
 
 
 def install(options, home, policy):
     """With everything in the file that lilith install puts there: the client must take it."""
-    home.mkdir(exist_ok=True)
     subprocess.run([options.lilith, "install", options.client, "--home", home, "--policy", policy], check=True,
                    capture_output=True)
 
 
-def configure(client, home, line):
-    if client == "claude_code":
-        hook = {"type": "command", "command": line, "timeout": 10}
-        settings = {"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}
-        path = home / ".claude" / "settings.json"
-    else:
-        settings = {"version": 1, "hooks": {"preToolUse": [{"type": "command", "bash": line, "timeoutSec": 10}]}}
-        path = home / ".copilot" / "hooks" / "lilith.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(settings))
+def configure(options, home, policy, change):
+    """What lilith install writes, with another line in it."""
+    install(options, home, policy)
+    key = "bash" if options.client == "gh_copilot_cli" else "command"
+    lines = re.compile(rf'(?<="{key}": )"/(?:[^"\\]|\\.)*"')
+    for path in home.glob(".*/**/*.json"):
+        path.write_text(lines.sub(lambda found: json.dumps(change(json.loads(found[0]))), path.read_text()))
+
+
+def prepare_home(client, home, port):
+    """What a client needs besides a hook."""
+    home.mkdir(exist_ok=True)
+    if client == "gemini_cli":
+        (home / ".gemini").mkdir()
+        (home / ".gemini/settings.json").write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}\n')
+    if client == "codex":
+        (home / ".codex").mkdir()
+        (home / ".codex/config.toml").write_text(CODEX_CONFIG.format(port=port))
 
 
 def client_command(options, port):
@@ -172,6 +194,13 @@ def client_command(options, port):
                        "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "IS_SANDBOX": "1"}
         return [programs / "claude", "-p", "hello", "--permission-mode", "bypassPermissions", "--output-format",
                 "stream-json", "--verbose"], environment
+    if options.client == "gemini_cli":
+        environment = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": url,
+                       "GEMINI_CLI_TRUST_WORKSPACE": "true"}
+        return [programs / "gemini", "-p", "hello", "--yolo", "-m", "gemini-2.5-flash"], environment
+    if options.client == "codex":
+        return [programs / "codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox",
+                "--dangerously-bypass-hook-trust", "hello"], {"SCRIPTED_KEY": "dummy"}
     environment = {"COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_BASE_URL": url,
                    "COPILOT_PROVIDER_API_KEY": "dummy", "COPILOT_MODEL": "claude-sonnet-4.5"}
     native = next((options.clients / "node_modules" / "@github").glob("copilot-linux*/copilot"), programs / "copilot")
@@ -193,14 +222,16 @@ def run_case(options, case, work):
     project.mkdir()
     make_storage(case, work / "log")
     policy = write_policy(case, work)
+    tool, key = CLIENTS[options.client]
+    model = Model((tool, {key: case.command, "description": "Does one thing"}))
+    prepare_home(options.client, home, model.port)
     if case.program in ("missing", "killed"):
-        configure(options.client, home, hook_line(options, case, work, policy))
+        configure(options, home, policy, broken_line(options, case, work))
     else:
         install(options, home, policy)
-    tool = {"claude_code": "Bash", "gh_copilot_cli": "bash"}[options.client]
-    model = Model((tool, {"command": case.command, "description": "Does one thing"}))
     command, environment = client_command(options, model.port)
-    environment |= {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(work / "state"),
+    node = pathlib.Path(shutil.which("node") or "/usr/bin/node").resolve().parent
+    environment |= {"HOME": str(home), "PATH": f"{node}:/usr/local/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(work / "state"),
                     "TMPDIR": str(work)}
     try:
         done = subprocess.run(list(map(str, command)), cwd=project, env=environment, stdin=subprocess.DEVNULL,

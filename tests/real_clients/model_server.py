@@ -1,5 +1,5 @@
-"""A model on loopback that speaks as much of the Messages API as the two clients use: it asks for one tool call, then
-says that it is done."""
+"""A model on loopback that speaks as much of the clients' interfaces as they use (Anthropic's Messages, Google's
+generateContent, OpenAI's Responses): it asks for one tool call, then says that it is done."""
 
 import http.server
 import json
@@ -22,15 +22,24 @@ class Model:
         self.server.shutdown()
         self.server.server_close()
 
-    def answer_to(self, request):
-        offered = [tool.get("name") for tool in request.get("tools", [])]
-        results = [block for message in request.get("messages", []) if isinstance(message.get("content"), list)
-                   for block in message["content"] if block.get("type") == "tool_result"]
-        self.results += [text_of(block.get("content")) for block in results]
+    def next_call(self, offered, results):
+        """The call to put now, or None when it is time to say "done"."""
+        self.results += results
         if results or self.tool[0] not in offered:
-            return {"type": "text", "text": "done"}
+            return None
         self.asked = True
-        return {"type": "tool_use", "id": "toolu_01scripted", "name": self.tool[0], "input": self.tool[1]}
+        return self.tool
+
+    def answer_to(self, path, request):
+        """(the answer whole, the events of a stream)."""
+        if "generateContent" in path or "GenerateContent" in path:
+            answer = generated(self.next_call(*read_generate(request)))
+            return answer, [answer]
+        if path.endswith("/responses"):
+            return {}, list(response_events(self.next_call(*read_responses(request))))
+        block = message_block(self.next_call(*read_messages(request)))
+        name = request.get("model", "scripted")
+        return message(block, name), list(message_events(block, name))
 
     def handler(model):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,18 +49,19 @@ class Model:
                 pass
 
             def do_GET(self):
-                self.reply({"data": [], "has_more": False})
+                self.reply({"data": [], "models": [], "has_more": False})
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
                 if self.path.split("?")[0].endswith("count_tokens"):
                     self.reply({"input_tokens": 1})
                     return
-                block = model.answer_to(body)
-                if body.get("stream"):
-                    self.stream(block, body.get("model", "scripted"))
+                path = self.path.split("?")[0]
+                whole, events = model.answer_to(path, body)
+                if body.get("stream") or "stream" in path:
+                    self.stream(events)
                 else:
-                    self.reply(message(block, body.get("model", "scripted")))
+                    self.reply(whole)
 
             def reply(self, value):
                 data = json.dumps(value).encode()
@@ -61,22 +71,39 @@ class Model:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def stream(self, block, name):
+            def stream(self, events):
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("connection", "close")
                 self.end_headers()
-                for event in events(block, name):
-                    self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                for event in events:
+                    head = f"event: {event['type']}\n" if "type" in event else ""
+                    self.wfile.write(f"{head}data: {json.dumps(event)}\n\n".encode())
                 self.close_connection = True
 
         return Handler
+
+
+# ---- Anthropic, Messages
 
 
 def text_of(content):
     if isinstance(content, str):
         return content
     return "\n".join(block.get("text", "") for block in content or [])
+
+
+def read_messages(request):
+    offered = [tool.get("name") for tool in request.get("tools", [])]
+    results = [block for turn in request.get("messages", []) if isinstance(turn.get("content"), list)
+               for block in turn["content"] if block.get("type") == "tool_result"]
+    return offered, [text_of(block.get("content")) for block in results]
+
+
+def message_block(call):
+    if not call:
+        return {"type": "text", "text": "done"}
+    return {"type": "tool_use", "id": "toolu_01scripted", "name": call[0], "input": call[1]}
 
 
 def stop_reason(block):
@@ -89,7 +116,7 @@ def message(block, name):
             "usage": {"input_tokens": 1, "output_tokens": 1}}
 
 
-def events(block, name):
+def message_events(block, name):
     opening = message(block, name) | {"content": [], "stop_reason": None}
     yield {"type": "message_start", "message": opening}
     if block["type"] == "tool_use":
@@ -103,3 +130,42 @@ def events(block, name):
     yield {"type": "message_delta", "delta": {"stop_reason": stop_reason(block), "stop_sequence": None},
            "usage": {"output_tokens": 1}}
     yield {"type": "message_stop"}
+
+
+# ---- Google, generateContent
+
+
+def read_generate(request):
+    offered = [function["name"] for tool in request.get("tools", [])
+               for function in tool.get("functionDeclarations", [])]
+    results = [part["functionResponse"]["response"] for turn in request.get("contents", [])
+               for part in turn.get("parts", []) if "functionResponse" in part]
+    return offered, [json.dumps(result) for result in results]
+
+
+def generated(call):
+    part = {"functionCall": {"name": call[0], "args": call[1]}} if call else {"text": "done"}
+    return {"candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+            "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}}
+
+
+# ---- OpenAI, Responses
+
+
+def read_responses(request):
+    offered = [tool.get("name") for tool in request.get("tools", [])]
+    results = [item.get("output") for item in request.get("input", []) if item.get("type") == "function_call_output"]
+    return offered, [result if isinstance(result, str) else json.dumps(result) for result in results]
+
+
+def response_events(call):
+    if call:
+        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": call[0],
+                "arguments": json.dumps(call[1])}
+    else:
+        item = {"type": "message", "role": "assistant", "id": "msg_1",
+                "content": [{"type": "output_text", "text": "done"}]}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    yield {"type": "response.created", "response": {"id": "resp_1"}}
+    yield {"type": "response.output_item.done", "item": item}
+    yield {"type": "response.completed", "response": {"id": "resp_1", "usage": usage}}
