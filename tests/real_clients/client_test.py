@@ -231,8 +231,8 @@ def run_case(options, case, work):
         install(options, home, policy)
     command, environment = client_command(options, model.port)
     node = pathlib.Path(shutil.which("node") or "/usr/bin/node").resolve().parent
-    environment |= {"HOME": str(home), "PATH": f"{node}:/usr/local/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(work / "state"),
-                    "TMPDIR": str(work)}
+    environment |= {"HOME": str(home), "PATH": f"{node}:/usr/local/bin:/usr/bin:/bin",
+                    "XDG_STATE_HOME": str(work / "state"), "TMPDIR": str(work)}
     try:
         done = subprocess.run(list(map(str, command)), cwd=project, env=environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=CLIENT_SECONDS)
