@@ -21,6 +21,10 @@ lilith_static_archive(zstd zstd.h libzstd.a)
 lilith_static_archive(zlib zlib.h libz.a)
 lilith_static_archive(pugixml pugixml.hpp libpugixml.a)
 lilith_static_archive(xxhash xxhash.h libxxhash.a)
+# The screen of `lilith replay review`.
+lilith_static_archive(ncurses curses.h libncursesw.a)
+find_library(TINFO_ARCHIVE NAMES libtinfo.a REQUIRED)
+target_link_libraries(ncurses INTERFACE ${TINFO_ARCHIVE})
 # Used by `lilith policy` alone, never by a hook.
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 add_library(thirdparty::psl ALIAS PkgConfig::PSL)

@@ -88,6 +88,18 @@ void Arguments::seed(std::uint64_t& seed) {
   option("--seed", &seed, "of the resampling (default 1)");
 }
 
+void Arguments::support(std::size_t& min_hosts, std::size_t& min_days,
+                        std::vector<std::string>& accepted_risks) {
+  option("--min-hosts", &min_hosts, "workstations that must have used a thing (default 2) ...")
+      .positive();
+  option("--min-days", &min_days, "... or days on which it was used (default 3)").positive();
+  option("--accept-risk", &accepted_risks,
+         "suggest what is held back for this: R1 multi-tenant host, R5 interpreter, R7 after a "
+         "blocked attempt, R10 address or unusual port; may be repeated")
+      .one_of({"R1", "R5", "R7", "R10"})
+      .one_value_each();
+}
+
 std::optional<int> Arguments::parse(int argc, char** argv) {
   try {
     parser_->app.parse(argc, argv);

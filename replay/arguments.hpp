@@ -52,6 +52,9 @@ class Arguments {
   void threads(std::size_t& threads);
   void utc_offset(std::int32_t& minutes);
   void seed(std::uint64_t& seed);
+  // What `suggest` and `review` ask of a suggestion.
+  void support(std::size_t& min_hosts, std::size_t& min_days,
+               std::vector<std::string>& accepted_risks);
 
   // Nothing when the command is to run, else the exit code: help or an error was printed.
   [[nodiscard]] std::optional<int> parse(int argc, char** argv);

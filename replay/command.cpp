@@ -32,6 +32,13 @@ std::vector<std::shared_ptr<const rules::Policy>> load_policies(
   return out;
 }
 
+Result<void> read_recording(const std::vector<std::string>& logs, Recording& recording,
+                            InputReport& input) {
+  auto files = files_of(logs);
+  if (!files) return pass_error(files);
+  return each_event(*files, input, [&](const audit::Event& event) { recording.add(event); });
+}
+
 int exit_code(const Summary& summary) {
   if (incomplete(summary)) return kInputIncomplete;
   const auto tallies = summary.tally(0);

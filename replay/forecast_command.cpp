@@ -43,15 +43,10 @@ Result<CandidateForecast> forecast_of(const Recording& recording, const rules::P
 int run(const Options& options) {
   auto policies = load_policies(options.policies);
   if (policies.empty()) return complain("no candidate policy could be used");
-  auto files = files_of(options.logs);
-  if (!files) return complain(files.error().message);
   Recording recording(options.utc_offset_minutes);
   ForecastReport report;
-  if (auto read = each_event(*files, report.input,
-                             [&](const audit::Event& event) { recording.add(event); });
-      !read) {
+  if (auto read = read_recording(options.logs, recording, report.input); !read)
     return complain(read.error().message);
-  }
   report.quality = recording.quality();
   report.seed = options.seed;
   report.utc_offset_minutes = options.utc_offset_minutes;

@@ -51,15 +51,10 @@ int run(const Options& options) {
     if (!read) return complain(read.error().message);
     teams = std::move(*read);
   }
-  auto files = files_of(options.logs);
-  if (!files) return complain(files.error().message);
   Recording recording(options.utc_offset_minutes);
   InputReport input;
-  if (auto read =
-          each_event(*files, input, [&](const audit::Event& event) { recording.add(event); });
-      !read) {
+  if (auto read = read_recording(options.logs, recording, input); !read)
     return complain(read.error().message);
-  }
   auto evidence = evidence_for(recording, options.policy, options.learned_until);
   if (!evidence) return complain(evidence.error().message);
   auto report =

@@ -21,6 +21,7 @@ constexpr Command kCommands[] = {
     {"gate", lilith::replay::gate_command},
     {"suggest", lilith::replay::suggest_command},
     {"report", lilith::replay::report_command},
+    {"review", lilith::replay::review_command},
 };
 
 }  // namespace

@@ -408,6 +408,7 @@ void Learner::hosts() {
 void Learner::decide_on(Suggestion& one) const {
   for (const std::string& risk : one.risks) {
     if (in(kHeldBack, risk) && !options_.accepted_risks.contains(risk)) {
+      one.held = Held::kRisk;
       one.why_not = fmt::format("{} ({}); --accept-risk {} takes it", risk, risk_text(risk), risk);
       return;
     }
@@ -418,6 +419,7 @@ void Learner::decide_on(Suggestion& one) const {
     return;
   if (one.support.hosts.size() < options_.min_hosts &&
       one.support.days.size() < options_.min_days) {
+    one.held = Held::kSupport;
     one.why_not = fmt::format("seen on fewer than {} workstations and {} days", options_.min_hosts,
                               options_.min_days);
   }
@@ -430,10 +432,7 @@ Result<std::string> Learner::extended() const {
   for (const Suggestion& one : out_.suggestions) {
     if (one.accepted()) accepted.push_back(&one);
   }
-  const std::string header = fmt::format(
-      "# learned_from: {} to {}\n# by lilith replay suggest, from a policy with sha256\n# {}\n",
-      format_day(options_.days.first), format_day(options_.days.last), base_.sha256());
-  return extend_policy(base_yaml_, accepted, header);
+  return extend_policy(base_yaml_, accepted, provenance_header(options_.days, base_.sha256()));
 }
 
 Result<void> Learner::drop_probed() {
@@ -450,21 +449,12 @@ Result<void> Learner::drop_probed() {
       return fail(ErrorCode::kInvalidInput, why);
     }
     for (Suggestion& one : out_.suggestions) {
-      const bool path =
-          one.kind == SuggestionKind::kReadPath || one.kind == SuggestionKind::kWritePath;
-      if (!path || !one.accepted() || !one.value.ends_with("/**")) continue;
-      const std::string directory = one.value.substr(0, one.value.size() - 3);
-      for (const std::string_view probe : kProbes) {
-        // A moving project's pattern is asked in a folder that it stands for.
-        std::string target = directory + std::string(probe);
-        for (std::size_t at; (at = target.find("[!.]*")) != std::string::npos;)
-          target.replace(at, 5, "folder");
-        const audit::Call call = path_call(one.kind, target);
-        if (base_allows(call) || !allows(*load.policy, call)) continue;
-        one.why_not = "would open " + target;
-        again = true;
-        break;
-      }
+      if (!one.accepted()) continue;
+      const std::string secret = opened_secret(one, base_, *load.policy);
+      if (secret.empty()) continue;
+      one.held = Held::kProbe;
+      one.why_not = "would open " + secret;
+      again = true;
     }
   }
   return {};
@@ -486,6 +476,36 @@ std::string_view name(SuggestionKind kind) {
       break;
   }
   return "host";
+}
+
+std::string provenance_header(DayRange days, std::string_view base_sha256) {
+  return fmt::format(
+      "# learned_from: {} to {}\n# by lilith replay suggest, from a policy with sha256\n# {}\n",
+      format_day(days.first), format_day(days.last), base_sha256);
+}
+
+std::string opened_secret(const Suggestion& one, const rules::Policy& base,
+                          const rules::Policy& extended) {
+  const bool path = one.kind == SuggestionKind::kReadPath || one.kind == SuggestionKind::kWritePath;
+  if (!path || !one.value.ends_with("/**")) return {};
+  const std::string directory = one.value.substr(0, one.value.size() - 3);
+  for (const std::string_view probe : kProbes) {
+    // A moving project's pattern is asked in a folder that it stands for.
+    std::string target = directory + std::string(probe);
+    for (std::size_t at; (at = target.find("[!.]*")) != std::string::npos;)
+      target.replace(at, 5, "folder");
+    const audit::Call call = path_call(one.kind, target);
+    if (!allows(base, call) && allows(extended, call)) return target;
+  }
+  return {};
+}
+
+std::string label_of(const Suggestion& one) {
+  std::string kind(name(one.kind));
+  std::ranges::replace(kind, '_', ' ');
+  std::string value = one.value;
+  if (one.kind == SuggestionKind::kHost) value += fmt::format(":{} {}", one.port, one.protocol);
+  return fmt::format("{:<11} {}", kind, printable(value));
 }
 
 std::string_view risk_text(std::string_view code) {

@@ -23,6 +23,14 @@ enum class SuggestionKind { kTool, kReadPath, kWritePath, kCommand, kHost };
 // R7 first used after a blocked attempt of the same session
 // R8 used by a rare agent only               R9 what is written there is run from there
 // R10 an address or an unusual port
+// Why a suggestion is left to a person.
+enum class Held {
+  kNo,
+  kRisk,     // one of R1, R5, R7, R10, which nobody accepted by name
+  kSupport,  // too few workstations and days
+  kProbe,    // it would open a secret: nobody can accept it
+};
+
 struct Suggestion {
   SuggestionKind kind = SuggestionKind::kTool;
   std::string value;     // a tool, a pattern, a program, a host or *.DOMAIN
@@ -32,9 +40,10 @@ struct Suggestion {
   std::size_t explains = 0;  // distinct paths or hosts
   std::vector<std::string> risks;
   std::map<std::string, std::uint64_t>
-      sub_commands;     // programs; the grammar can't allow them apart
-  std::string why_not;  // empty: in the suggested policy; else for a person to decide
-  [[nodiscard]] bool accepted() const { return why_not.empty(); }
+      sub_commands;  // programs; the grammar can't allow them apart
+  Held held = Held::kNo;
+  std::string why_not;  // in words
+  [[nodiscard]] bool accepted() const { return held == Held::kNo; }
 };
 
 struct SuggestOptions {
@@ -61,6 +70,14 @@ struct SuggestedPolicy {
                                                 const std::vector<const Suggestion*>& entries,
                                                 std::string_view header);
 
+// The comment lines that begin a suggested policy: what it was learned from.
+[[nodiscard]] std::string provenance_header(DayRange days, std::string_view base_sha256);
+// The first secret that a path suggestion opens in `extended` and that `base` did not; empty: none.
+[[nodiscard]] std::string opened_secret(const Suggestion& suggestion, const rules::Policy& base,
+                                        const rules::Policy& extended);
+
+// "read path   ~/work/app/**": a suggestion in one line.
+[[nodiscard]] std::string label_of(const Suggestion& suggestion);
 // "12 calls, 3 sessions, 2 workstations, 2 days; R2 growing directory"
 [[nodiscard]] std::string evidence_of(const Suggestion& suggestion);
 [[nodiscard]] std::string_view risk_text(std::string_view code);

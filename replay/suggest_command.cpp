@@ -55,15 +55,10 @@ int run(Options& options) {
   if (policies.empty()) return complain("the policy could not be used");
   auto yaml = read_file(options.policy, limits::kPolicyBytesMax);
   if (!yaml) return complain(yaml.error().message);
-  auto files = files_of(options.logs);
-  if (!files) return complain(files.error().message);
   Recording recording(options.utc_offset_minutes);
   InputReport input;
-  if (auto read =
-          each_event(*files, input, [&](const audit::Event& event) { recording.add(event); });
-      !read) {
+  if (auto read = read_recording(options.logs, recording, input); !read)
     return complain(read.error().message);
-  }
   const std::vector<std::int32_t> days = recording.active_days();
   if (days.size() < 2) {
     complain("calls of fewer than two days: nothing could be held out to judge suggestions by");
@@ -99,19 +94,7 @@ void add_options(Arguments& arguments, Options& options) {
       "--train-until", &options.train_until,
       "last day (2026-01-31) of the days that the judged suggestions are learned on; the "
       "others are held out (default: half of the active days)");
-  arguments
-      .option("--min-hosts", &options.suggest.min_hosts,
-              "workstations that must have used a thing (default 2) ...")
-      .positive();
-  arguments
-      .option("--min-days", &options.suggest.min_days,
-              "... or days on which it was used (default 3)")
-      .positive();
-  arguments
-      .option("--accept-risk", &options.accepted_risks,
-              "suggest what is held back for this: R1 multi-tenant host, R5 interpreter, R7 "
-              "after a blocked attempt, R10 address or unusual port; may be repeated")
-      .one_of({"R1", "R5", "R7", "R10"});
+  arguments.support(options.suggest.min_hosts, options.suggest.min_days, options.accepted_risks);
   arguments.utc_offset(options.utc_offset_minutes);
   arguments.seed(options.seed);
   arguments.option("--top", &options.top, "entries shown (default 20)");

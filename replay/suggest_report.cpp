@@ -72,21 +72,13 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
                                   100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-std::string label(const Suggestion& one) {
-  std::string kind(name(one.kind));
-  std::ranges::replace(kind, '_', ' ');
-  std::string value = one.value;
-  if (one.kind == SuggestionKind::kHost) value += fmt::format(":{} {}", one.port, one.protocol);
-  return fmt::format("{:<11} {}", kind, printable(value));
-}
-
 void append_list(std::string& out, const SuggestedPolicy& policy, bool accepted, std::size_t top) {
   std::size_t shown = 0, all = 0;
   for (const Suggestion& one : policy.suggestions) {
     if (one.accepted() != accepted) continue;
     if (++all > top) continue;
     ++shown;
-    out += "  " + label(one) + "\n      " + evidence_of(one) + "\n";
+    out += "  " + label_of(one) + "\n      " + evidence_of(one) + "\n";
     if (!accepted) out += "      not suggested: " + printable(one.why_not) + "\n";
   }
   if (all > shown) out += fmt::format("  ... and {} more (--top N)\n", all - shown);

@@ -39,6 +39,7 @@ THIRD_PARTY = [
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
     (r"boost/math/", r"replay/statistics\.cpp"),
     (r"xxhash\.h", r"replay/hash\.cpp"),
+    (r"curses\.h", r"replay/review_screen\.cpp"),
     (r"fmt/", r".*"),
     (r"curl/", r"shipper/|enforcer/mcp/http_client\.cpp"),
     (r"librdkafka/|openssl/", r"shipper/"),
