@@ -117,7 +117,11 @@ struct Dynamic {
 struct Line {
   LineValues values;
   std::vector<Dynamic> dynamic;
-  std::vector<std::pair<std::string, Word>> links;  // of ln: the name, and what it leads to
+  struct Link {
+    Word name;
+    Word target;
+  };
+  std::vector<Link> links;    // of ln
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
 };
 
@@ -1813,6 +1817,14 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
       here_docs_[input_.here_doc].client = use.name;
     }
   }
+  // git add --pathspec-from-file=-
+  const bool lists = std::any_of(argv.begin(), argv.end(), [](const Argument& one) {
+    return one.text.starts_with("--pathspec-from");
+  });
+  if (lists && input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+    here_docs_[input_.here_doc].names = true;
+    here_docs_[input_.here_doc].directories = directories_;
+  }
   const ScriptSource source = script_source(argv);
   const auto hazard = [&](std::string_view what) {
     use.hazards.push_back(
@@ -1856,7 +1868,7 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
 // Words that name what the program writes.
 void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args) {
   if (args[0].text == "ln" && argv.size() > 2) {
-    line_.links.emplace_back(argv[argv.size() - 1].text, argv[argv.size() - 2]);
+    line_.links.push_back({argv[argv.size() - 1], argv[argv.size() - 2]});
   }
   for (const WriteOperand& one : write_operands(args)) {
     const Word& word = argv[one.argument];
@@ -2444,16 +2456,20 @@ Word word_of_value(const Word& from, std::string text) {
   return word;
 }
 
-// Through a link that the line itself makes: ln -s / r; cat r/etc/x.
+// Through a link that the line itself makes: ln -s / r; cat r/etc/x; ln -s ~/.bashrc x; echo > x.
 void Reader::finish_links() {
   const std::size_t paths = out_.paths.size();
   for (const auto& [name, target] : line_.links) {
     for (std::size_t i = 0; i < paths; ++i) {
       step();
       const std::string text = out_.paths[i].text;
-      if (name.empty() || !text.starts_with(name + "/")) continue;
+      if (name.text.empty() || out_.paths[i].offset <= name.offset) continue;
+      if (text != name.text && !text.starts_with(name.text + "/")) continue;
+      const bool writes = out_.paths[i].access == PathAccess::kWrite ||
+                          out_.paths[i].access == PathAccess::kWriteArgument;
       directories_ = {Directory{}};
-      add_path(target, target.text + text.substr(name.size()), PathAccess::kArgument);
+      add_path(target, target.text + text.substr(name.text.size()),
+               writes ? PathAccess::kWriteArgument : PathAccess::kArgument);
     }
   }
 }

@@ -98,6 +98,53 @@ INSTANTIATE_TEST_SUITE_P(
                     UrlCase{"empty", "", nullptr, 0}, UrlCase{"no_host", "https://", nullptr, 0}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
+// An independent set: WHATWG URL 3.3 and 4.4, UTS 46 4, CVE-2024-22259 and its like (userinfo), the
+// SOCKS differential of sandbox-runtime.
+INSTANTIATE_TEST_SUITE_P(
+    Tricks, Url,
+    testing::Values(
+        UrlCase{"apex_of_userinfo", "https://api.github.com:443@evil.example/", nullptr, 0},
+        UrlCase{"hash_userinfo", "https://evil.example#@api.github.com/", "evil.example", 443},
+        UrlCase{"query_userinfo", "https://evil.example?@api.github.com/", "evil.example", 443},
+        UrlCase{"backslash_dot", "https://api.github.com\\.evil.example/", nullptr, 0},
+        UrlCase{"percent_dot", "https://api.github.com%2eevil.example/",
+                "api.github.com.evil.example", 443},
+        UrlCase{"percent_nul", "https://api.github.com%00.evil.example/", nullptr, 0},
+        UrlCase{"percent_hash", "https://api.github.com%23.evil.example/", nullptr, 0},
+        UrlCase{"tab_inside", "https://api.github.com\t.evil.example/", nullptr, 0},
+        UrlCase{"carriage_return", "https://api.github.com\r.evil.example/", nullptr, 0},
+        UrlCase{"leading_space", " https://evil.example/", "evil.example", 443},
+        UrlCase{"three_slashes", "https:///evil.example/", "evil.example", 443},
+        UrlCase{"one_slash", "https:/evil.example", "evil.example", 443},
+        UrlCase{"no_scheme", "evil.example", nullptr, 0},
+        UrlCase{"empty_label", "https://a..openai.com/", nullptr, 0},
+        UrlCase{"leading_dot", "https://.openai.com/", nullptr, 0},
+        UrlCase{"full_width_port", "https://api.github.com:\xEF\xBC\x94\xEF\xBC\x94\xEF\xBC\x93/",
+                nullptr, 0},
+        UrlCase{"port_zero_padded", "https://api.github.com:0443/", "api.github.com", 443},
+        UrlCase{"port_too_large", "https://api.github.com:65536/", nullptr, 0},
+        UrlCase{"port_with_sign", "https://api.github.com:+443/", nullptr, 0},
+        UrlCase{"comma", "https://api.github.com,evil.example/", nullptr, 0},
+        UrlCase{"semicolon", "https://api.github.com;evil.example/", "api.github.com;evil.example",
+                443},
+        UrlCase{"pipe", "https://api.github.com|evil.example/", nullptr, 0},
+        UrlCase{"brackets", "https://[api.github.com]/", nullptr, 0},
+        UrlCase{"zone", "https://[fe80::1%25eth0]/", nullptr, 0},
+        UrlCase{"octal", "https://017700000001/", "127.0.0.1", 443},
+        UrlCase{"metadata_hexadecimal", "https://0xa9fea9fe/", "169.254.169.254", 443},
+        UrlCase{"metadata_circled", "https://\xE2\x91\xAF\xE2\x91\xA8.254.169.254/",
+                "169.254.169.254", 443},
+        UrlCase{"mapped", "https://[::ffff:7f00:1]/", "127.0.0.1", 443},
+        UrlCase{"full_width_slash", "https://api.github.com\xEF\xBC\x8F.evil.example/", nullptr, 0},
+        UrlCase{"full_width_hash", "https://evil.example\xEF\xBC\x83.openai.com/", nullptr, 0},
+        UrlCase{"full_width_question", "https://evil.example\xEF\xBC\x9F.openai.com/", nullptr, 0},
+        UrlCase{"account_of", "https://evil.example\xE2\x84\x80.openai.com/", nullptr, 0},
+        UrlCase{"cyrillic", "https://\xD0\xB0pi.github.com/", "xn--pi-6kc.github.com", 443},
+        UrlCase{"percent_letters", "https://%61pi.github.com/", "api.github.com", 443},
+        UrlCase{"blob", "blob:https://api.github.com/x", nullptr, 0},
+        UrlCase{"gopher", "gopher://api.github.com:443/", nullptr, 0}),
+    [](const auto& case_info) { return std::string(case_info.param.name); });
+
 // Whatever comes in: what goes out is canonical already, holds no byte that another reader could
 // take for the end of the host, and is the same host in a URL.
 TEST(Host, StaysWhatItBecame) {

@@ -275,6 +275,54 @@ TEST_F(RealPaths, ResolveAsTheKernelDoes) {
             root_ + "/app/id_rsa");
 }
 
+// An independent set: links in every place of a path, with what a write would reach; and spellings
+// that name no file of this machine for certain (CVE-2025-53109, CVE-2026-25724, facts 1.4).
+TEST_F(RealPaths, TricksLeadWhereTheKernelGoesOrNowhere) {
+  namespace fs = std::filesystem;
+  fs::create_directories(root_ + "/app/a/b");
+  fs::create_directory_symlink("../keys", root_ + "/app/out");
+  fs::create_directory_symlink("out", root_ + "/app/chain");
+  fs::create_directory_symlink("../../..", root_ + "/app/a/b/top");
+  fs::create_symlink(root_ + "/keys/new", root_ + "/app/dangling");
+  fs::create_symlink("sub/new", root_ + "/app/inside");
+  fs::create_directory_symlink("/proc/self/root", root_ + "/app/magic");
+  fs::create_symlink("loop2", root_ + "/app/loop1");
+  fs::create_symlink("loop1", root_ + "/app/loop2");
+  struct Row {
+    const char* trick;
+    std::string given;
+    std::string reached;  // below the root; "refused": none
+  };
+  const std::vector<Row> rows{
+      {"directory link", "app/out/id_rsa", "/keys/id_rsa"},
+      {"chain of links", "app/chain/id_rsa", "/keys/id_rsa"},
+      {"missing behind a link", "app/chain/new", "/keys/new"},
+      {"dangling link is created where it leads", "app/dangling", "/keys/new"},
+      {"dangling link that stays", "app/inside", "/app/sub/new"},
+      {"out of a link by ..", "app/out/../keys/id_rsa", "/keys/id_rsa"},
+      {"up by a link and down again", "app/a/b/top/keys/id_rsa", "/keys/id_rsa"},
+      {"up and back", "app/a/b/top/app/file", "/app/file"},
+      {"two slashes", "app//out//id_rsa", "/keys/id_rsa"},
+      {"dots", "app/./out/./id_rsa", "/keys/id_rsa"},
+      {"three dots are a name", "app/.../x", "/app/.../x"},
+      {"two links that loop", "app/loop1", "refused"},
+      {"below a loop", "app/loop1/x", "refused"},
+      {".. behind what is missing", "app/none/../../keys/id_rsa", "refused"},
+      {"a link to a magic link", "app/magic/etc/passwd", "refused"},
+  };
+  for (const Row& row : rows) {
+    const ResolvedPath path = resolve_path(root_ + "/" + row.given, "", real_file_system());
+    EXPECT_EQ(path.resolved, row.reached == "refused" ? "" : root_ + row.reached)
+        << row.trick << ": " << path.reason;
+  }
+  for (const char* given :
+       {"/proc/self/root/etc/passwd", "/proc/1/root/x", "/proc/self/cwd/x", "/proc/self/fd/3",
+        "/proc/thread-self/root/x", "/proc/self/task/1/root/x", "/dev/fd/0", "~/x", "~root/x",
+        "file:///etc/passwd", "FILE:///etc/passwd", "file:/etc/passwd", ""}) {
+    EXPECT_EQ(resolve_path(given, root_, real_file_system()).resolved, "") << given;
+  }
+}
+
 // A program reached through a link counts as root's own only when the whole way behind it does.
 TEST_F(RealPaths, RootsProgramsAreRootsAllTheWay) {
   EXPECT_TRUE(real_file_system().root_owned("/usr/bin/env"));

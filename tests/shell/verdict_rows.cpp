@@ -1035,6 +1035,12 @@ constexpr VerdictRow kRows[] = {
     VerdictRow{"exec option", "protoc manual", "protoc --plugin ./evil --x_out=. a.proto", "command.exec_option"},
     VerdictRow{"write operand", "protoc manual", "protoc --cpp_out=/etc a.proto", "path.not_listed"},
     VerdictRow{"write operand", "protoc manual", "protoc -o /etc/x a.proto", "path.not_listed"},
+    VerdictRow{"write operand", "facts 1.4, links", "ln -s ~/.bashrc x; echo y > x", "path.agent_config"},
+    VerdictRow{"blocked path", "git-add(1)", "git add --pathspec-from-file=- <<E\nserver.key\nE", "path.blocked"},
+    VerdictRow{"blocked path", "git-add(1)", "echo secrets/x | git add --pathspec-from-file=-", "path.blocked"},
+    VerdictRow{"blocked path", "git-add(1)", "printf server.key | git add --pathspec-from-file=-", "path.blocked"},
+    VerdictRow{"blocked path", "git-add(1)", "git add --pathspec-from-file=/home/dev/.ssh/id_rsa", "path.blocked"},
+    VerdictRow{"blocked path", "git-add(1)", "git add --pathspec-from-file=list.txt", ""},
 };
 // clang-format on
 }  // namespace
