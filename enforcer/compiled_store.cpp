@@ -6,6 +6,7 @@
 #include "audit/base/text.hpp"
 #include "rules/policy_compiled.hpp"
 
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,6 +49,35 @@ Result<uid_t> owner_of(const std::string& directory) {
   return owner;
 }
 
+// Who owns what is there of `directory`: its nearest parent that exists.
+Result<uid_t> owner_of_existing(std::string directory) {
+  for (;;) {
+    auto owner = owner_of(directory);
+    const std::size_t slash = directory.rfind('/');
+    if (owner || owner.error().code != ErrorCode::kNotFound || slash == 0) return owner;
+    directory.resize(slash);
+  }
+}
+
+// Root becomes that user for as long as this lives: what it makes in the user's directory is the
+// user's, and no link there leads it to a file of root's.
+class AsUser {
+ public:
+  explicit AsUser(uid_t user) : changed_(user != 0 && ::geteuid() == 0) {
+    if (changed_) good_ = ::seteuid(user) == 0;
+  }
+  ~AsUser() {
+    if (changed_ && ::seteuid(0) != 0) std::abort();
+  }
+  AsUser(const AsUser&) = delete;
+  AsUser& operator=(const AsUser&) = delete;
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  bool changed_;
+  bool good_ = true;
+};
+
 }  // namespace
 
 Result<std::string> read_compiled(const std::string& directory, std::string_view sha256) {
@@ -82,6 +112,11 @@ Result<std::string> write_compiled(const std::string& directory, std::string_vie
                                    std::string_view engine) {
   auto compiled = rules::compile_policy(yaml, engine);
   if (!compiled) return pass_error(compiled);
+  const auto parent = owner_of_existing(directory);
+  if (!parent) return fail(ErrorCode::kIo, "hooks would not believe it: " + parent.error().message);
+  const AsUser as_owner(*parent);
+  if (!as_owner.good())
+    return fail(ErrorCode::kIo, "cannot act as the owner of " + directory, errno);
   if (auto made = make_directories(directory, kDirectoryMode); !made) return pass_error(made);
   const auto owner = owner_of(directory);
   if (!owner) return fail(ErrorCode::kIo, "hooks would not believe it: " + owner.error().message);

@@ -162,6 +162,21 @@ TEST_F(CompiledStore, TakesNoPolicyWithErrors) {
   EXPECT_EQ(written.error().code, ErrorCode::kInvalidInput);
 }
 
+TEST_F(CompiledStore, ThatRootMakesInTheRecordersDirectoryIsTheRecorders) {
+  const std::string state = folder_.file("recorder");
+  std::filesystem::create_directories(state);
+  ASSERT_EQ(::chown(state.c_str(), kOther, kOther), 0);
+  const auto written = write_compiled(state + "/compiled", kYaml, "9.9");
+  ASSERT_TRUE(written) << written.error().message;
+  struct stat info{};
+  ASSERT_EQ(::stat(written->c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, kOther);
+  EXPECT_EQ(::geteuid(), 0U);
+  const auto believed = read_compiled(state + "/compiled", sha256_hex(kYaml));
+  ASSERT_TRUE(believed) << believed.error().message;
+  EXPECT_FALSE(believed->empty());
+}
+
 TEST_F(CompiledStore, IsNotWrittenWhereHooksWouldNotBelieveIt) {
   const std::string open = folder_.file("open");
   std::filesystem::create_directories(open);
