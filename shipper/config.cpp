@@ -2,6 +2,7 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
+#include "audit/event.hpp"
 #include "audit/yaml/tree.hpp"
 
 #include <algorithm>
@@ -42,7 +43,10 @@ constexpr std::array<std::string_view, 3> kSaslKeys{"mechanism", "username", "pa
 constexpr std::array<std::string_view, 5> kCompressions{"none", "lz4", "zstd", "gzip", "snappy"};
 constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
 
-// Which keys a sink of which type has, besides name, type and form.
+constexpr std::array<std::string_view, 3> kMatchKeys{"category", "action", "agent"};
+constexpr std::uint64_t kSampleMax = 1'000'000;
+
+// Which keys a sink of which type has, besides those that all have.
 struct SinkKey {
   std::string_view key;
   std::string_view types;  // their words, with a blank around each
@@ -123,6 +127,8 @@ class Loader {
   void secret(const Node& node, std::string_view what, Secret& into);
   void tls(const Node& node, TlsConfig& into);
   void sasl(const Node& node, SinkConfig& sink);
+  void match(const Node& node, const std::string& what, Match& into);
+  void sample(const Node& node, std::uint64_t& allowed_one_in);
   void sink(const Node& node);
   void sink_key(const std::string& key, const Node& value, SinkConfig& sink);
   bool network_key(const std::string& key, const Node& value, SinkConfig& sink);
@@ -421,6 +427,40 @@ bool Loader::network_key(const std::string& key, const Node& value, SinkConfig& 
   return true;
 }
 
+// {category: [...], action: [...], agent: [...]}, at least one of them.
+void Loader::match(const Node& node, const std::string& what, Match& into) {
+  if (node.kind == Kind::kMap && node.members.empty())
+    error(node, what + " needs at least one of category, action and agent");
+  members(node, what, kMatchKeys, [&](const std::string& key, const Node& value) {
+    if (value.kind != Kind::kSequence || value.items.empty())
+      return error(value, what + "." + key + " must be a list of words");
+    std::vector<std::string>& words = key == "category" ? into.category
+                                      : key == "action" ? into.action
+                                                        : into.agent;
+    for (const Node& item : value.items) {
+      std::string word;
+      if (!text(item, key, word)) continue;
+      if ((key == "category" && !audit::category(word)) ||
+          (key == "action" && !audit::action(word)))
+        error(item, "no event has the " + key + " '" + printable(word) + "' (docs/event.md)");
+      words.push_back(std::move(word));
+    }
+  });
+}
+
+void Loader::sample(const Node& node, std::uint64_t& allowed_one_in) {
+  if (node.kind != Kind::kMap) return error(node, "sample_one_in must be {allowed: N}");
+  for (const auto& [key, value] : node.members) {
+    if (key.scalar != audit::name(audit::Action::kAllowed)) {
+      error(key, "only allowed decisions can be sampled, '" + printable(key.scalar) +
+                     "' cannot: each denial is evidence");
+      continue;
+    }
+    if (number(value, "sample_one_in.allowed", kSampleMax, allowed_one_in) && allowed_one_in == 0)
+      error(value, "sample_one_in.allowed must be at least 1; to send none, use except");
+  }
+}
+
 void Loader::sink_key(const std::string& key, const Node& value, SinkConfig& sink) {
   if (network_key(key, value, sink)) return;
   if (key == "name") {
@@ -429,6 +469,12 @@ void Loader::sink_key(const std::string& key, const Node& value, SinkConfig& sin
     choice(value, key, kTypes, sink.type);
   } else if (key == "form") {
     choice(value, key, kForms, sink.form);
+  } else if (key == "only") {
+    match(value, key, sink.route.only);
+  } else if (key == "except") {
+    match(value, key, sink.route.except);
+  } else if (key == "sample_one_in") {
+    sample(value, sink.route.allowed_one_in);
   } else if (key == "path") {
     text(value, key, sink.path);
   } else if (key == "app_name") {
@@ -449,7 +495,7 @@ void Loader::sink_key(const std::string& key, const Node& value, SinkConfig& sin
 void Loader::sink(const Node& node) {
   SinkConfig sink;
   std::set<std::string> given;
-  std::vector<std::string_view> keys{"name", "type", "form"};
+  std::vector<std::string_view> keys{"name", "type", "form", "only", "except", "sample_one_in"};
   for (const SinkKey& one : kSinkKeys) keys.push_back(one.key);
   members(node, "a sink", keys, [&](const std::string& key, const Node& value) {
     given.insert(key);
@@ -547,6 +593,18 @@ std::string describe_syslog(const SinkConfig& sink) {
   return out + ", facility " + std::to_string(sink.facility);
 }
 
+std::string describe_match(std::string_view what, const Match& match) {
+  std::string out;
+  const auto list = [&](std::string_view key, const std::vector<std::string>& words) {
+    for (std::size_t i = 0; i < words.size(); ++i)
+      out += (i > 0 ? "|" : " " + std::string(key) + " ") + words[i];
+  };
+  list("category", match.category);
+  list("action", match.action);
+  list("agent", match.agent);
+  return out.empty() ? out : ", " + std::string(what) + out;
+}
+
 std::string describe_rest(const SinkConfig& sink) {
   std::string out;
   if (sink.tls.on) {
@@ -558,6 +616,9 @@ std::string describe_rest(const SinkConfig& sink) {
     out += ", user " + sink.username + " (password from " + sink.password.origin + ")";
   if (!sink.token.value.empty()) out += ", token from " + sink.token.origin;
   if (sink.form != Form::kNative) out += ", as " + std::string(word_of(kForms, sink.form));
+  out += describe_match("only", sink.route.only) + describe_match("except", sink.route.except);
+  if (sink.route.allowed_one_in > 1)
+    out += ", one in " + std::to_string(sink.route.allowed_one_in) + " of the allowed";
   return out;
 }
 

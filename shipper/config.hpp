@@ -2,6 +2,8 @@
 // The shipper's configuration file (docs/shipping.md is its reference). Plain values with their
 // defaults.
 
+#include "shipper/route.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -42,6 +44,7 @@ struct SinkConfig {
   std::string name;
   SinkType type = SinkType::kStdout;
   Form form = Form::kNative;
+  Route route;
   std::string path;   // file, wazuh (its queue socket)
   bool fsync = true;  // file: fdatasync before a batch counts as delivered
   std::string host;   // syslog

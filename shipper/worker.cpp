@@ -210,6 +210,10 @@ void Worker::sort_lines(Batch& batch) {
       dead_letter(line, *why, batch.lines.file);
       continue;
     }
+    if (!config_.route.takes_all() && !sends(config_.route, line)) {
+      ++counters_.withheld_events;
+      continue;
+    }
     if (config_.form != Form::kNative) {
       batch.bodies.emplace_back();
       if (auto made = forms_.append(batch.bodies.back(), line); !made) {

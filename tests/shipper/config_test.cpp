@@ -30,6 +30,19 @@ TEST(ShipConfig, ReadsEverySetting) {
               testing::HasSubstr("soc: syslog tcp ::1:6514 wazuh, newline framing, facility 16"));
 }
 
+TEST(ShipConfig, SaysWhatASinkGets) {
+  std::string text = kGood;
+  text.replace(text.find("fsync: false"), 12,
+               "only: {category: [egress, tool_invocation], agent: [cursor]}, "
+               "except: {action: [recorded]}, sample_one_in: {allowed: 100}");
+  const ConfigLoad load = load_config(text);
+  ASSERT_TRUE(load.problems.empty()) << load.problems[0].message;
+  EXPECT_THAT(describe(load.config),
+              testing::HasSubstr("fsync, only category egress|tool_invocation agent cursor, "
+                                 "except action recorded, one in 100 of the allowed\n"));
+  EXPECT_TRUE(load.config.sinks[0].route.takes_all());
+}
+
 TEST(ShipConfig, ListensOnLoopbackUnlessTold) {
   const auto listen = [](const std::string& value) {
     const ConfigLoad load = load_config(kGood + "listen: " + value + "\n");
@@ -93,6 +106,23 @@ INSTANTIATE_TEST_SUITE_P(
                   "listen needs a port"},
         BadConfig{"listen_port_out_of_range", "state_dir:", "listen: 99999\nstate_dir:", 3,
                   "listen: the port must be 1-65535"},
+        BadConfig{
+            "sampled_denials", "fsync: false", "sample_one_in: {denied: 10}", 6,
+            "only allowed decisions can be sampled, 'denied' cannot: each denial is evidence"},
+        BadConfig{"sampled_would_deny", "fsync: false", "sample_one_in: {would_deny: 2}", 6,
+                  "only allowed decisions can be sampled"},
+        BadConfig{"sampled_away", "fsync: false", "sample_one_in: {allowed: 0}", 6,
+                  "must be at least 1; to send none, use except"},
+        BadConfig{"sample_is_a_share", "fsync: false", "sample_one_in: 0.1", 6,
+                  "sample_one_in must be {allowed: N}"},
+        BadConfig{"route_of_unknown_action", "fsync: false", "only: {action: [deny]}", 6,
+                  "no event has the action 'deny'"},
+        BadConfig{"route_of_unknown_category", "fsync: false", "except: {category: [network]}", 6,
+                  "no event has the category 'network'"},
+        BadConfig{"route_by_unknown_key", "fsync: false", "only: {agents: [cursor]}", 6,
+                  "did you mean 'agent'?"},
+        BadConfig{"route_of_nothing", "fsync: false", "only: {}", 6, "needs at least one of"},
+        BadConfig{"route_no_list", "fsync: false", "only: {agent: cursor}", 6, "must be a list"},
         BadConfig{"not_yaml", "sinks:", "sinks: [", 5, ""},
         BadConfig{"tab", "  - {name: soc", "\t- {name: soc", 5, ""}),
     [](const auto& case_info) { return std::string(case_info.param.name); });

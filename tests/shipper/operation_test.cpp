@@ -298,6 +298,26 @@ TEST_F(Operation, TheServiceManagerHearsOfItWhileAllIsWell) {
   EXPECT_TRUE(notified().starts_with("READY=1"));
 }
 
+// A route that keeps everything of an agent back: it is counted, and the checkpoint moves on.
+TEST_F(Operation, WhatARouteWithholdsIsCountedAndDone) {
+  append_events(log_options(log()), 40);
+  SinkConfig some = file_sink("some", dir_.file("some"));
+  some.route.except.action = {"allowed", "denied", "would_deny"};
+  config_.sinks = {some, file_sink("all", dir_.file("all"))};
+  start();
+  EXPECT_TRUE(eventually([&] {
+    const auto live = status(config_);
+    return live && live->running && live->sinks.at(0).withheld_events == 40 &&
+           live->sinks.at(0).lag.events == 0U && live->sinks.at(1).delivered_events == 41;
+  }));
+  stop();
+  EXPECT_EQ(lines_in(dir_.file("some")).size(), 1U);  // log_opened
+  EXPECT_EQ(lines_in(dir_.file("all")).size(), 41U);
+  const auto after = status(config_);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(after->sinks.at(0).sources.at(0).position.seq, 41U);
+}
+
 // What curl would print.
 std::string get(int port, const std::string& path) {
   const auto result = test::run(
