@@ -271,6 +271,14 @@ Result<void> Shipping::replace(const Config& next, std::vector<std::unique_ptr<S
     one->thread.request_stop();
   }
   for (const auto& one : ending) await_end(*one);
+  for (const auto& one : ending) {
+    const std::string& name = one->worker->config().name;
+    const auto same = [&](const SinkConfig& sink) { return sink.name == name; };
+    if (std::none_of(next.sinks.begin(), next.sinks.end(), same))
+      shared_.say("sink " + name + " is gone from the configuration; its checkpoint stays in " +
+                  config_.state_dir +
+                  " and holds back what rotation may delete until it is removed");
+  }
   ending.clear();
   const std::vector<std::string> sources = all_sources(next);
   watcher_.watch(sources);

@@ -54,6 +54,23 @@ TEST(SystemdUnits, SystemdAnalyzeNoticesAWrongKey) {
   EXPECT_THAT(result.out + result.err, testing::HasSubstr("ProtectHomes"));
 }
 
+// systemd's own judgement, from 0.0 (nothing can be reached) to 10.0; what keeps the shipper above
+// 1 is that it needs the network.
+TEST(SystemdUnits, AreLittleExposedAsSystemdCountsIt) {
+  const std::string analyze = "/usr/bin/systemd-analyze";
+  if (::access(analyze.c_str(), X_OK) != 0) GTEST_SKIP() << analyze << " is not installed here";
+  for (const auto& [name, tenths] :
+       {std::pair{"lilith-recorder.service", "10"}, std::pair{"lilith-ship.service", "15"}}) {
+    TempDir folder;
+    write_text(folder.file(name), with_program(read_text(kUnits + name)));
+    const auto result = run({analyze, "security", "--offline=true", "--no-pager",
+                             std::string("--threshold=") + tenths, folder.file(name)});
+    if (result.err.find("unrecognized option") != std::string::npos)
+      GTEST_SKIP() << "systemd-analyze security --offline needs systemd 250";
+    EXPECT_EQ(result.exit_code, 0) << name << ": " << result.out << result.err;
+  }
+}
+
 TEST(SystemdUnits, GiveNoPrivilegeAway) {
   for (const char* name : {"lilith-recorder.service", "lilith-ship.service"}) {
     const std::string text = read_text(kUnits + name);
