@@ -79,6 +79,7 @@ class HttpBridge::Exchange final : public HttpExchange, private SseReader::Handl
   // A body that is one message is whole.
   void finish() { whole(); }
   [[nodiscard]] bool discard() { return message_.discard(); }
+  [[nodiscard]] bool is_out_in_part() const { return message_.is_out_in_part(); }
   void forget(const std::string& id) { std::erase(said.ids, id); }
   [[nodiscard]] const HttpHead& head() const { return head_; }
   [[nodiscard]] const SseReader& events() const { return events_; }
@@ -167,6 +168,7 @@ void HttpBridge::end_of_client() {
 void HttpBridge::end_idle_streams() {
   std::erase_if(exchanges_, [this](const auto& one) {
     const bool listens = one->said.purpose == Purpose::kListen;
+    if (one->is_out_in_part()) return false;  // its message is heard to the end
     if (!listens && (!one->is_stream() || !one->said.ids.empty())) return false;
     client_.cancel(*one);
     return true;
@@ -483,6 +485,7 @@ void HttpBridge::session_expired(Exchange& exchange) {
     // The old session's stream; the new one gets its own.
     const bool old = (*at)->said.purpose == Purpose::kListen;
     if (old) client_.cancel(**at);
+    if (old && !(*at)->discard()) return give_up("the session ended within a message");
     at = old ? exchanges_.erase(at) : at + 1;
   }
   std::erase_if(resumptions_, [](const auto& one) { return one.purpose == Purpose::kListen; });

@@ -42,6 +42,8 @@ class IncomingMessage {
   };
   // Ends the line. A blank message is none.
   [[nodiscard]] Whole finish();
+  // Part of the message is out: whatever ends its stream now leaves half a line.
+  [[nodiscard]] bool is_out_in_part() const { return streams_; }
   // What has come of the message is dropped. False: part of it is out, and nothing may follow it.
   bool discard();
 

@@ -8,6 +8,8 @@ import os
 import pathlib
 import queue
 import re
+import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ LILITH = None
 POLICY = """version: "1"
 egress:
   default_action: {egress}
-  allowed_destinations: [{{host: "{host}", ports: [{port}], protocols: [http]}}]
+  allowed_destinations: [{{host: "{host}", ports: [{port}], protocols: [http, https]}}]
 tool_invocations:
   default_action: deny
   allowed_tools: [{{name: mcp__demo__echo}}]
@@ -99,7 +101,7 @@ class Exchange:
 class Server:
     """Greets, takes notifications, has no stream of its own; `script` answers the rest."""
 
-    def __init__(self, script):
+    def __init__(self, script, certificate=None):
         self.seen, self.lock = [], threading.Lock()
         outer = self
 
@@ -127,6 +129,10 @@ class Server:
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.http.handle_error = lambda *_: None  # clients that go away are part of the tests
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         self.port = self.http.server_port
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
@@ -375,6 +381,29 @@ class HttpTest(unittest.TestCase):
         self.assertLess(peak, PEAK_KIB_MAX)
         self.assertEqual(proxy.end(), 0)
 
+    def test_a_long_message_of_the_servers_own_is_heard_to_its_end_when_the_client_closes(self):
+        note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "x" * 1_000_000}}
+        half, rest = threading.Event(), threading.Event()
+
+        def script(one):
+            if one.method != "GET":
+                return None
+            text = event(note)
+            one.events(text[:600_000])
+            half.set()
+            rest.wait(SECONDS)
+            one.write(text[600_000:])
+            rest.wait(SECONDS)
+            return True
+
+        _, proxy = self.start(script)
+        proxy.shake_hands()
+        self.assertTrue(half.wait(SECONDS))
+        proxy.process.stdin.close()
+        rest.set()
+        self.assertEqual(proxy.hear(), note)
+        self.assertEqual(proxy.end(), 0)
+
     # ---- what is refused or goes wrong
 
     def test_what_is_no_answer_is_told_to_the_client(self):
@@ -446,6 +475,56 @@ class HttpTest(unittest.TestCase):
         self.assertIn("the session is ended", proxy.errors[0])
         self.assertNotIn("tools/call", [one.message.get("method") for one in server.seen])
         self.assertEqual(proxy.decisions()[-1]["action"], "denied")
+
+    # ---- the way to the server
+
+    def certificate(self, name):
+        key, chain = self.folder / f"{name}.key", self.folder / f"{name}.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", chain,
+                        "-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{name}", "-days", "1"], check=True,
+                       capture_output=True)
+        return chain, key
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_a_certificate_must_be_trusted_and_of_that_host(self):
+        mine, other = self.certificate("127.0.0.1"), self.certificate("127.0.0.9")
+        cases = [(mine, ["--ca", str(mine[0])], None), (mine, [], "certificate"),
+                 (mine, ["--ca", str(other[0])], "certificate"),
+                 (other, ["--ca", str(other[0])], "127.0.0.1"), (None, ["--ca", str(mine[0])], "SSL")]
+        for certificate, options, expected in cases:
+            with self.subTest(certificate=certificate, options=options):
+                server = Server(lambda one: None, certificate)
+                self.addCleanup(server.close)
+                proxy = Proxy(self.folder, server.port, *options, url=f"https://127.0.0.1:{server.port}/mcp")
+                self.addCleanup(proxy.process.kill)
+                proxy.say(INITIALIZE)
+                answer = proxy.hear()
+                if expected is None:
+                    self.assertIn("result", answer)
+                else:
+                    self.assertIn(expected, answer["error"]["message"])
+                    self.assertEqual(server.seen, [])
+                self.assertEqual(proxy.end(), 0)
+
+    def test_a_forward_proxy_looks_the_name_up(self):
+        """The name alone is decided here, the address by lilith proxy: as it is inside of lilith run."""
+        server = Server(lambda one: None)
+        self.addCleanup(server.close)
+        policy = self.folder / "forward.yaml"
+        policy.write_text(POLICY.format(host="localhost", port=server.port, folder=self.folder / "forward",
+                                        egress="deny").replace("destinations: [", "destinations: ["
+                          f'{{host: 127.0.0.1, ports: [{server.port}], protocols: [http]}}, '))
+        forward = subprocess.Popen([LILITH, "proxy", "--listen", "127.0.0.1:0", "--policy", policy],
+                                   stdout=subprocess.PIPE, env={"HOME": str(self.folder)})
+        self.addCleanup(forward.stdout.close)
+        self.addCleanup(forward.wait)
+        self.addCleanup(forward.terminate)
+        at = forward.stdout.readline().decode().split()[-1]
+        proxy = Proxy(self.folder, server.port, "--proxy", f"http://{at}", host="localhost")
+        self.addCleanup(proxy.process.kill)
+        self.assertIn("result", proxy.shake_hands())
+        self.assertEqual(proxy.end(), 0)
+        self.assertEqual(server.requests("POST")[0].headers["host"], f"localhost:{server.port}")
 
     # ---- headers
 
