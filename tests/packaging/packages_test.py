@@ -27,8 +27,8 @@ class PackagesTest(unittest.TestCase):
         cls.folder.cleanup()
 
     def test_lintian_finds_nothing(self):
-        done = subprocess.run(["lintian", "--tag-display-limit", "0", "--fail-on", "error,warning", *self.made.values()],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(["lintian", "--tag-display-limit", "0", "--fail-on", "error,warning",
+                               *self.made.values()], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
 
     def test_workstations_need_no_kafka_tls_or_http_library(self):

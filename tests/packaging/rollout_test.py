@@ -155,7 +155,8 @@ class PuppetModule(Rollout, unittest.TestCase):
             (modules / "lilith").symlink_to("/srv/packaging/puppet")
         values = "".join(f", {key} => '{value}'" for key, value in settings.items())
         self.machine.write("/srv/site.pp", f"class {{ 'lilith': policy_source => '/srv/team.yaml'{values} }}\n")
-        done = self.machine.run("puppet", "apply", "--detailed-exitcodes", "--modulepath", "/srv/modules", "/srv/site.pp")
+        done = self.machine.run("puppet", "apply", "--detailed-exitcodes", "--modulepath", "/srv/modules",
+                                "/srv/site.pp")
         # 0: nothing to do, 2: changed, 4 and 6: failures.
         return done.returncode in (0, 2), done.returncode in (2, 6), done.stdout + done.stderr
 
