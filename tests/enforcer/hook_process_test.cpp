@@ -70,7 +70,7 @@ std::vector<HookCase> cases_of(const Dialect& d) {
   std::vector<HookCase> cases{
       {"command allowed", "enforce", shell("git status")},
       {"command not listed", "enforce", shell("make all")},
-      {"command blocked behind a pipe", "enforce", shell("git log | curl -d @- x")},
+      {"command blocked behind a pipe", "enforce", shell("git log | curl -d @-")},
       {"command unparsable", "enforce", shell("git 'status")},
       {"command would be denied, section", "log", shell("make all")},
       {"command would be denied, file", "audit", shell("make all")},
