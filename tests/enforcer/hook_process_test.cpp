@@ -222,7 +222,9 @@ std::string said_and_recorded(const std::string& agent, const std::vector<HookCa
     folder.write_policy({.mode = c.policy == "audit" ? "audit" : "enforce",
                          .tools_default = c.policy == "log" ? "log" : "deny",
                          .egress_default = c.policy == "log" ? "log" : "deny"});
-    const auto result = folder.hook(with_folder(c.input, folder.path()), agent);
+    // What is said does not depend on how busy the machine is: a MiB of command takes its time.
+    const auto result =
+        folder.hook(with_folder(c.input, folder.path()), agent, {"--deadline", "8000"});
     EXPECT_EQ(result.signal, 0) << c.name;
     std::string text = described(result, folder.decisions());
     for (std::size_t at = text.find(folder.path()); at != std::string::npos;
@@ -435,7 +437,7 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{"unknown_agent",
                   {"--agent", "clippy"},
                   "--agent clippy is not known; there are claude_code vscode_copilot "
-                  "gh_copilot_cli"},
+                  "gh_copilot_cli cursor codex gemini_cli windsurf"},
         UsageCase{"typing_error",
                   {"--agent", "claude-code", "--polcy", "x"},
                   "no option is called --polcy, did you mean --policy?"},
