@@ -144,8 +144,8 @@ void check_sink(json::View row, Findings& out) {
       static_cast<std::uint64_t>(bytes) > limits::kRotateBytesDefault || seconds > kShipLagSeconds;
   add(out, behind ? Severity::kError : Severity::kOk, behind ? "ship.behind" : "ship",
       std::string(row.text("sink")),
-      std::to_string(bytes) + " bytes of " + printable(row.text("source")) +
-          " are not delivered yet, the oldest for " + std::to_string(seconds) + " s",
+      std::to_string(bytes) + " bytes are not delivered yet, the oldest for " +
+          std::to_string(seconds) + " s",
       behind ? "look at the sink and at journalctl -u lilith-ship" : "");
 }
 
@@ -157,19 +157,25 @@ void check_shipper(const DoctorContext& context, Findings& out) {
                "packaging/lilith-ship.example.yaml");
   }
   const auto ran =
-      run_child({context.ship_program, "--config", context.ship_config, "--status", "--json"}, {},
+      run_child({context.ship_program, "status", "--config", context.ship_config, "--json"}, {},
                 kShipDeadline);
   json::Document document;
-  const auto rows = ran && ran->exit_code == 0 ? document.parse(ran->out)
-                                               : fail(ErrorCode::kUnavailable, "no status");
-  if (!rows || !rows->is_array()) {
+  const auto status = ran && ran->exit_code == 0 ? document.parse(ran->out)
+                                                 : fail(ErrorCode::kUnavailable, "no status");
+  const auto sinks = status ? status->find("sinks") : std::nullopt;
+  if (!sinks) {
     const std::string why = ran ? printable(utf8_prefix(ran->err, 300)) : ran.error().message;
     return add(out, Severity::kError, "ship.status", context.ship_config,
                "the shipper's state can't be read: " + why,
                "lilith ship --config " + printable(context.ship_config) + " --check");
   }
-  rows->each_element([&out](json::View row) {
-    check_sink(row, out);
+  const auto running = status->find("running");
+  if (!running || !running->boolean().value_or(false)) {
+    add(out, Severity::kWarning, "ship.stopped", context.ship_config,
+        "no shipper with this configuration runs", "systemctl start lilith-ship");
+  }
+  sinks->each_element([&out](json::View sink) {
+    check_sink(sink, out);
     return true;
   });
 }

@@ -37,23 +37,26 @@ class CompiledStore : public testing::Test {
  protected:
   void SetUp() override {
     if (::getuid() != 0) GTEST_SKIP() << "only root can make files of root and of others";
-    test::write_text(folder_.file("policy.yaml"), kYaml);
+    test::write_text(folder_.file("policy.yaml"), yaml_);
     ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
     places_.system_policy = folder_.file("none");
     places_.compiled_policies = directory();
-    const auto written = write_compiled(directory(), kYaml, "9.9");
+    const auto written = write_compiled(directory(), yaml_, "9.9");
     ASSERT_TRUE(written) << written.error().message;
     file_ = *written;
   }
   [[nodiscard]] std::string directory() const { return folder_.file("state/compiled"); }
   [[nodiscard]] Result<std::string> read() const {
-    return read_compiled(directory(), sha256_hex(kYaml));
+    return read_compiled(directory(), sha256_hex(yaml_));
   }
   [[nodiscard]] FoundPolicy find(std::string_view engine = "9.9") const {
     return find_policy(places_, folder_.file("policy.yaml"), rules::real_file_system(), engine);
   }
 
   TempDir folder_;
+  // Its log is not that of the machine.
+  const std::string yaml_ =
+      std::string(kYaml) + "audit:\n  log_path: \"" + folder_.file("audit.log") + "\"\n";
   Places places_;
   std::string file_;
 };
@@ -65,12 +68,12 @@ TEST_F(CompiledStore, OfRootIsBelieved) {
   const FoundPolicy found = find();
   ASSERT_TRUE(found.load.policy);
   EXPECT_EQ(found.compiled_ignored, "");
-  EXPECT_EQ(found.load.policy->sha256(), sha256_hex(kYaml));
+  EXPECT_EQ(found.load.policy->sha256(), sha256_hex(yaml_));
 }
 
 TEST_F(CompiledStore, IsNamedByThePolicysBytes) {
   EXPECT_EQ(*read_compiled(directory(), sha256_hex("other")), "");
-  EXPECT_EQ(file_, directory() + "/" + sha256_hex(kYaml) + ".policy");
+  EXPECT_EQ(file_, directory() + "/" + sha256_hex(yaml_) + ".policy");
 }
 
 TEST_F(CompiledStore, OfTheUserToWhomRootGaveTheDirectoryIsBelieved) {
@@ -166,13 +169,13 @@ TEST_F(CompiledStore, ThatRootMakesInTheRecordersDirectoryIsTheRecorders) {
   const std::string state = folder_.file("recorder");
   std::filesystem::create_directories(state);
   ASSERT_EQ(::chown(state.c_str(), kOther, kOther), 0);
-  const auto written = write_compiled(state + "/compiled", kYaml, "9.9");
+  const auto written = write_compiled(state + "/compiled", yaml_, "9.9");
   ASSERT_TRUE(written) << written.error().message;
   struct stat info{};
   ASSERT_EQ(::stat(written->c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, kOther);
   EXPECT_EQ(::geteuid(), 0U);
-  const auto believed = read_compiled(state + "/compiled", sha256_hex(kYaml));
+  const auto believed = read_compiled(state + "/compiled", sha256_hex(yaml_));
   ASSERT_TRUE(believed) << believed.error().message;
   EXPECT_FALSE(believed->empty());
 }
@@ -181,7 +184,7 @@ TEST_F(CompiledStore, IsNotWrittenWhereHooksWouldNotBelieveIt) {
   const std::string open = folder_.file("open");
   std::filesystem::create_directories(open);
   mode(open, 0777);
-  const auto written = write_compiled(open, kYaml, "9.9");
+  const auto written = write_compiled(open, yaml_, "9.9");
   ASSERT_FALSE(written);
   EXPECT_THAT(written.error().message, HasSubstr("can be written by others"));
 }
