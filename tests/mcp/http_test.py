@@ -378,7 +378,8 @@ class HttpTest(unittest.TestCase):
         self.assertEqual(len(answer["result"]["content"][0]["text"]), size)
         peak = proxy.bridge_peak_kib()
         print(f"peak memory of the HTTP side: {peak} KiB for an event of 32 MB")
-        self.assertLess(peak, PEAK_KIB_MAX)
+        if not os.environ.get("LILITH_SANITIZE"):  # whose shadow memory is none of the program's
+            self.assertLess(peak, PEAK_KIB_MAX)
         self.assertEqual(proxy.end(), 0)
 
     def test_a_long_message_of_the_servers_own_is_heard_to_its_end_when_the_client_closes(self):
