@@ -29,10 +29,6 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT LILITH_SANITIZE)
 endif()
 target_link_options(lilith_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
 
-if(LILITH_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 takes the buffer of a temporary string for too small: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105329.
-  target_compile_options(lilith_flags INTERFACE -Wno-array-bounds -Wno-restrict)
-endif()
 if(LILITH_SANITIZE)
   target_compile_options(lilith_flags INTERFACE -fsanitize=${LILITH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(lilith_flags INTERFACE -fsanitize=${LILITH_SANITIZE})
