@@ -397,6 +397,11 @@ class Reader {
                  Enum& into);
   template <class Body>
   Status nested(value v, std::string_view path, Body body);
+  // An object whose members `visit` reads one by one.
+  template <class Visit>
+  Status part(value v, std::string_view path, Visit visit) {
+    return nested(v, path, [&](object inner) { return members(inner, path, visit); });
+  }
   static std::unexpected<Error> wrong(std::string_view path, std::string_view why) {
     return fail(ErrorCode::kInvalidInput, std::string(path) + ": " + std::string(why));
   }
@@ -595,79 +600,55 @@ Result<void> Reader::chain(object from) {
 // The object members of `lilith`; its scalars are in lilith_member.
 Result<void> Reader::lilith(object from) {
   return members(from, "lilith", [&](std::string_view key, value v, bool& known) -> Status {
-    if (key == "process") {
-      return nested(v, "lilith.process", [&](object inner) {
-        return members(inner, "lilith.process",
-                       [&](std::string_view k, value x, bool& is_known) -> Status {
-                         if (k == "key") return text(x, "lilith.process.key", e_.process_key);
-                         if (k == "pid") return number(x, "lilith.process.pid", e_.process_pid);
-                         if (k == "exe") return text(x, "lilith.process.exe", e_.process_exe);
-                         is_known = false;
-                         return {};
-                       });
+    if (key == "process")
+      return part(v, "lilith.process", [&](std::string_view k, value x, bool& is_known) -> Status {
+        if (k == "key") return text(x, "lilith.process.key", e_.process_key);
+        if (k == "pid") return number(x, "lilith.process.pid", e_.process_pid);
+        if (k == "exe") return text(x, "lilith.process.exe", e_.process_exe);
+        is_known = false;
+        return {};
       });
-    }
-    if (key == "policy") {
-      return nested(v, "lilith.policy", [&](object inner) {
-        return members(inner, "lilith.policy",
-                       [&](std::string_view k, value x, bool& is_known) -> Status {
-                         if (k == "sha256")
-                           return text(x, "lilith.policy.sha256", e_.policy_sha256);
-                         if (k == "line") {
-                           std::int64_t line = 0;
-                           auto status = number(x, "lilith.policy.line", line);
-                           e_.policy_line = static_cast<int>(line);
-                           return status;
-                         }
-                         is_known = false;
-                         return {};
-                       });
+    if (key == "policy")
+      return part(v, "lilith.policy", [&](std::string_view k, value x, bool& is_known) -> Status {
+        if (k == "sha256") return text(x, "lilith.policy.sha256", e_.policy_sha256);
+        if (k == "line") {
+          std::int64_t line = 0;
+          auto status = number(x, "lilith.policy.line", line);
+          e_.policy_line = static_cast<int>(line);
+          return status;
+        }
+        is_known = false;
+        return {};
       });
-    }
-    if (key == "agent") {
-      return nested(v, "lilith.agent", [&](object inner) {
-        return members(inner, "lilith.agent",
-                       [&](std::string_view k, value x, bool& is_known) -> Status {
-                         if (k == "name") return text(x, "lilith.agent.name", e_.agent);
-                         if (k == "session") return text(x, "lilith.agent.session", e_.session);
-                         if (k == "hook") return text(x, "lilith.agent.hook", e_.hook);
-                         if (k == "call") return text(x, "lilith.agent.call", e_.call_id);
-                         if (k == "child") return text(x, "lilith.agent.child", e_.child);
-                         is_known = false;
-                         return {};
-                       });
+    if (key == "agent")
+      return part(v, "lilith.agent", [&](std::string_view k, value x, bool& is_known) -> Status {
+        if (k == "name") return text(x, "lilith.agent.name", e_.agent);
+        if (k == "session") return text(x, "lilith.agent.session", e_.session);
+        if (k == "hook") return text(x, "lilith.agent.hook", e_.hook);
+        if (k == "call") return text(x, "lilith.agent.call", e_.call_id);
+        if (k == "child") return text(x, "lilith.agent.child", e_.child);
+        is_known = false;
+        return {};
       });
-    }
-    if (key == "tool") {
-      return nested(v, "lilith.tool", [&](object inner) {
-        return members(inner, "lilith.tool",
-                       [&](std::string_view k, value x, bool& is_known) -> Status {
-                         if (k == "name") return text(x, "lilith.tool.name", e_.tool);
-                         if (k == "server") return text(x, "lilith.tool.server", e_.server);
-                         is_known = false;
-                         return {};
-                       });
+    if (key == "tool")
+      return part(v, "lilith.tool", [&](std::string_view k, value x, bool& is_known) -> Status {
+        if (k == "name") return text(x, "lilith.tool.name", e_.tool);
+        if (k == "server") return text(x, "lilith.tool.server", e_.server);
+        is_known = false;
+        return {};
       });
-    }
-    if (key == "peer") {
-      return nested(v, "lilith.peer", [&](object inner) {
-        return members(inner, "lilith.peer",
-                       [&](std::string_view k, value x, bool& is_known) -> Status {
-                         if (k == "pid") return number(x, "lilith.peer.pid", e_.peer_pid);
-                         if (k == "uid") return number(x, "lilith.peer.uid", e_.peer_uid);
-                         is_known = false;
-                         return {};
-                       });
+    if (key == "peer")
+      return part(v, "lilith.peer", [&](std::string_view k, value x, bool& is_known) -> Status {
+        if (k == "pid") return number(x, "lilith.peer.pid", e_.peer_pid);
+        if (k == "uid") return number(x, "lilith.peer.uid", e_.peer_uid);
+        is_known = false;
+        return {};
       });
-    }
-    if (key == "detail") {
-      return nested(v, "lilith.detail", [&](object inner) {
-        return members(inner, "lilith.detail", [&](std::string_view k, value x, bool&) -> Status {
-          auto& entry = e_.detail.emplace_back(std::string(k), std::string());
-          return text(x, "lilith.detail", entry.second);
-        });
+    if (key == "detail")
+      return part(v, "lilith.detail", [&](std::string_view k, value x, bool&) -> Status {
+        auto& entry = e_.detail.emplace_back(std::string(k), std::string());
+        return text(x, "lilith.detail", entry.second);
       });
-    }
     if (key == "operation") {
       return nested(v, "lilith.operation", [&](object inner) { return operation(inner); });
     }

@@ -63,7 +63,8 @@ constexpr std::array kCommands{
     CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
     CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
                nullptr},
-    CommandRow{"ship", "follow a log and deliver it to syslog or files", "lilith-ship"},
+    CommandRow{"ship", "follow a log and deliver it to a SIEM: files, syslog, Kafka, HTTP, Wazuh",
+               "lilith-ship"},
     CommandRow{"replay", "decide recorded events again under candidate policies", "lilith-replay"},
     CommandRow{"wazuh", "test: which Wazuh rule fires on which event", "lilith-wazuh"},
     CommandRow{"import", "make events of the history that agents keep", "lilith-replay"},
@@ -240,7 +241,9 @@ class CommandLine {
   }
   void add_verify() {
     auto* added =
-        command(app_, "verify", "0 the chain is whole, 1 findings, 3 some input could not be read",
+        command(app_, "verify",
+                "Is the chain of audit logs whole: nothing missing, changed, twice or forked. "
+                "0 whole, 1 findings, 3 some input could not be read",
                 [this] { return verify(logs_, from_start_, json_); });
     added->add_option("LOG", logs_, "logs or directories")->required();
     added->add_flag("--from-start", from_start_, "the first event must be seq 1");

@@ -183,7 +183,7 @@ void add(Node& root, const Suggestion& one) {
   }
 }
 
-std::string quote(std::string_view text) {
+std::string yaml_quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -203,7 +203,7 @@ std::string scalar_text(const Node& node) {
   const bool word = !node.scalar.empty() && std::ranges::all_of(node.scalar, [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
   }) && node.scalar.front() != '-';
-  return node.quoted || !word ? quote(node.scalar) : node.scalar;
+  return node.quoted || !word ? yaml_quote(node.scalar) : node.scalar;
 }
 
 void write(const Node& node, std::size_t indent, std::string& out);

@@ -1,6 +1,7 @@
 #include "replay/import.hpp"
 
 #include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/reader.hpp"
 #include "audit/read/reader.hpp"
@@ -172,7 +173,7 @@ Result<void> Importer::file(const std::string& path) {
   }
   ++report_.files;
   if (path.ends_with(".json")) {
-    auto whole = read_file(path, kHistoryFileBytesMax);
+    auto whole = read_file(path, limits::kHistoryFileBytesMax);
     if (!whole) return pass_error(whole);
     ++report_.lines;
     text(*whole, forms, path);

@@ -18,9 +18,6 @@ namespace lilith::replay {
 // Names of the forms, as `lilith import FORM` takes them; "auto" is any of them, by line.
 [[nodiscard]] std::vector<std::string> history_form_names();
 
-// A chat that is one JSON object is read whole.
-inline constexpr std::size_t kHistoryFileBytesMax = std::size_t{256} * 1024 * 1024;
-
 struct ImportOptions {
   std::string host;           // for transcripts, which name none
   std::string user;           // where no path tells it

@@ -93,8 +93,6 @@ Step removing(EntryRemoval removal, std::string risk) {
   return step;
 }
 
-std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
-
 // ---- what would let a denied operation through
 
 // RULE is SECTION[.TOOL].LIST["ENTRY"], of a block list.

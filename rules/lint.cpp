@@ -86,7 +86,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kOwnName
      {"fetch_webpage", "egress"}}};
 constexpr std::string_view kExampleUser = "dev", kExampleHome = "/home/dev";
 
-std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
 std::string on_line(int line) { return "line " + std::to_string(line); }
 template <class Range>
 bool contains(const Range& range, std::string_view text) {
@@ -510,8 +509,7 @@ void Linter::tools() {
     if (whole || !open) continue;
     add("block-bypassed",
         Entry{std::string(own), blocked->second.line, false, blocked->second.column},
-        quote(own) +
-            " is what one agent calls it; other agents and other tools of the operation " +
+        quote(own) + " is what one agent calls it; other agents and other tools of the operation " +
             std::string(operation) + " stay open",
         "block " + quote(operation) + " if the operation is meant");
   }

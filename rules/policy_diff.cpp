@@ -27,7 +27,7 @@ constexpr std::size_t kRootsMax = 256;
 enum class Kind { kAllows, kBlocks, kOther };
 using Lines = std::map<std::string, Kind>;
 
-std::string quote(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string double_quote(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 template <class T>
 std::string sorted_list(const std::vector<T>& values, std::string (*text)(const T&)) {
@@ -43,7 +43,7 @@ std::string always(const Entry& entry) { return entry.always_block ? " always_bl
 void host_lines(const HostList& list, bool blocks, Lines& out) {
   for (const HostEntry& entry : list.entries()) {
     std::string line = std::string("egress.") + (blocks ? "blocked" : "allowed") +
-                       "_destinations[" + quote(entry.entry.text) + "]";
+                       "_destinations[" + double_quote(entry.entry.text) + "]";
     if (!entry.ports.empty()) {
       line += " ports " +
               sorted_list<int>(entry.ports, [](const int& port) { return std::to_string(port); });
@@ -59,10 +59,10 @@ void host_lines(const HostList& list, bool blocks, Lines& out) {
 void path_lines(const ToolRule& rule, Lines& out) {
   const std::string start = "tool_invocations." + rule.name;
   for (const Entry& entry : rule.path_allow.entries) {
-    out.emplace(start + ".path_allowlist[" + quote(entry.text) + "]", Kind::kAllows);
+    out.emplace(start + ".path_allowlist[" + double_quote(entry.text) + "]", Kind::kAllows);
   }
   for (const Entry& entry : rule.path_block.entries) {
-    out.emplace(start + ".path_blocklist[" + quote(entry.text) + "]" + always(entry),
+    out.emplace(start + ".path_blocklist[" + double_quote(entry.text) + "]" + always(entry),
                 Kind::kBlocks);
   }
 }
@@ -70,27 +70,28 @@ void path_lines(const ToolRule& rule, Lines& out) {
 void command_lines(const ToolRule& rule, Lines& out) {
   const std::string start = "tool_invocations." + rule.name;
   for (const auto& [name, allowed] : rule.command_allow) {
-    out.emplace(start + ".command_allowlist[" + quote(name) + "]", Kind::kAllows);
+    out.emplace(start + ".command_allowlist[" + double_quote(name) + "]", Kind::kAllows);
     for (const std::string& hazard : allowed.allow_hazards) {
-      out.emplace(start + ".command_allowlist[" + quote(name) + "] allow_hazards " + hazard,
+      out.emplace(start + ".command_allowlist[" + double_quote(name) + "] allow_hazards " + hazard,
                   Kind::kAllows);
     }
   }
   for (const CommandBlockEntry& one : rule.command_block) {
-    out.emplace(start + ".command_blocklist[" + quote(one.entry.text) + "]" + always(one.entry),
-                Kind::kBlocks);
+    out.emplace(
+        start + ".command_blocklist[" + double_quote(one.entry.text) + "]" + always(one.entry),
+        Kind::kBlocks);
   }
 }
 
 // What limits a tool by its servers and arguments is one line: with more of them it may be wider or
 // narrower.
 std::string limits_of(const ToolRule& rule) {
-  const auto text = [](const Entry& entry) { return quote(entry.text); };
+  const auto text = [](const Entry& entry) { return double_quote(entry.text); };
   std::string out;
   if (rule.has_servers) out += " servers " + sorted_list<Entry>(rule.servers, text);
   std::set<std::string> arguments;
   for (const ArgumentRule& one : rule.arguments) {
-    arguments.insert(quote(one.name) + ":" + sorted_list<Entry>(one.values, text));
+    arguments.insert(double_quote(one.name) + ":" + sorted_list<Entry>(one.values, text));
   }
   for (const std::string& one : arguments) out += " arguments " + one;
   return out;
@@ -98,13 +99,13 @@ std::string limits_of(const ToolRule& rule) {
 
 void tool_lines(const ToolSection& tools, Lines& out) {
   for (const auto& [name, rule] : tools.allowed) {
-    out.emplace("tool_invocations.allowed_tools[" + quote(name) + "]" + limits_of(rule),
+    out.emplace("tool_invocations.allowed_tools[" + double_quote(name) + "]" + limits_of(rule),
                 Kind::kAllows);
     path_lines(rule, out);
     command_lines(rule, out);
   }
   for (const auto& [name, rule] : tools.blocked) {
-    out.emplace("tool_invocations.blocked_tools[" + quote(name) + "]" + limits_of(rule) +
+    out.emplace("tool_invocations.blocked_tools[" + double_quote(name) + "]" + limits_of(rule) +
                     (rule.always_block ? " always_block" : ""),
                 Kind::kBlocks);
   }
@@ -131,7 +132,7 @@ void setting_lines(const PolicyModel& model, Lines& out) {
   if (!model.egress.private_addresses) put("egress.private: false");
   if (model.protect_agent_config) put("protect_agent_config: true");
   for (const auto& [name, kind] : model.aliases) {
-    put("tool_aliases[" + quote(name) + "]: " + std::string(audit::name(kind)));
+    put("tool_aliases[" + double_quote(name) + "]: " + std::string(audit::name(kind)));
   }
 }
 
@@ -249,7 +250,7 @@ void Requests::put_host(const std::string& host) {
 }
 
 bool Requests::changed(std::string_view list, std::string_view entry) const {
-  const std::string start = std::string(list) + "[" + quote(entry) + "]";
+  const std::string start = std::string(list) + "[" + double_quote(entry) + "]";
   for (const Lines* lines : {&changes_.only_a, &changes_.only_b}) {
     const auto at = lines->lower_bound(start);
     if (at != lines->end() && at->first.starts_with(start)) return true;

@@ -105,8 +105,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnNames
      {"WebFetch", "the egress section"},
      {"fetch_webpage", "the egress section"}}};
 
-std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
-
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& known) {
   const std::string_view near = did_you_mean(word, known);
   return near.empty() ? "" : "; did you mean " + quote(near) + "?";

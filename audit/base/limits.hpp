@@ -155,5 +155,14 @@ inline constexpr std::size_t kReplayChunkBytes = std::size_t{1024} * 1024;
 inline constexpr std::chrono::hours kReplaySilentHost{72};
 // A summary file of `lilith replay run --summary`.
 inline constexpr std::size_t kReplaySummaryBytesMax = std::size_t{1024} * 1024 * 1024;
+// An agent's history file that is one JSON document, read whole by `lilith import`.
+inline constexpr std::size_t kHistoryFileBytesMax = std::size_t{256} * 1024 * 1024;
+
+// An agent's own settings file, and what `lilith inventory` names of one machine.
+inline constexpr std::size_t kSettingsBytesMax = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t kInventoryUsersMax = 4096;
+inline constexpr std::size_t kInventoryServersMax = 10'000;
+// How long `lilith doctor` waits for a hook that it tries: the time that agents are told to wait.
+inline constexpr std::chrono::milliseconds kDoctorCanaryDeadline{10'000};
 
 }  // namespace lilith::limits

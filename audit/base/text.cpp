@@ -139,6 +139,8 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string quote(std::string_view text) { return "'" + printable(text) + "'"; }
+
 std::string to_hex(const unsigned char* bytes, std::size_t size) {
   std::string out(size * 2, '0');
   for (std::size_t i = 0; i < size; ++i) {

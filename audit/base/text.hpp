@@ -17,6 +17,8 @@ namespace lilith {
 // For messages: control bytes, DEL, bidi controls and invalid UTF-8 as \xNN, so that outside text
 // can't drive a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
+// 'TEXT', printable: a name in a message.
+[[nodiscard]] std::string quote(std::string_view text);
 [[nodiscard]] std::string to_hex(const unsigned char* bytes, std::size_t size);
 [[nodiscard]] std::string ascii_lower(std::string_view text);
 // The candidate nearest to `word` by edit distance, or empty when none is near enough to be a

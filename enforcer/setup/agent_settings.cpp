@@ -44,15 +44,6 @@ const Row& row_of(Agent agent) {
   return kRows.front();
 }
 
-std::string object(const std::function<void(json::Writer&)>& fill) {
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_object();
-  fill(writer);
-  writer.end_object();
-  return out;
-}
-
 // What is put in under one event, in the agent's own form.
 struct Entry {
   std::string event;

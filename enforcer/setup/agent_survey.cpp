@@ -1,7 +1,7 @@
 #include "enforcer/setup/agent_survey.hpp"
 
 #include "audit/base/file.hpp"
-#include "audit/base/limits_setup.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "enforcer/setup/hook_line.hpp"
 

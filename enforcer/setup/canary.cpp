@@ -5,12 +5,12 @@
 #include "audit/codec.hpp"
 #include "audit/json/writer.hpp"
 #include "enforcer/setup/hook_line.hpp"
+#include "enforcer/setup/json_edit.hpp"
 #include "enforcer/setup/ownership.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
-#include <functional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,15 +22,6 @@ using agents::Agent;
 // A quote that is not closed: no shell runs it, and no policy allows it.
 constexpr std::string_view kCommand = "lilith-doctor 'canary";
 constexpr off_t kTailBytes = off_t{1024} * 1024;
-
-std::string object(const std::function<void(json::Writer&)>& fill) {
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_object();
-  fill(writer);
-  writer.end_object();
-  return out;
-}
 
 // The last part of a log, which holds what was written a moment ago.
 Result<std::string> tail_of(const std::string& path) {

@@ -1,7 +1,7 @@
 // Of `lilith doctor`: agents' settings, versions and hook lines.
 
 #include "audit/base/clock.hpp"
-#include "audit/base/limits_setup.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "enforcer/setup/canary.hpp"
 #include "enforcer/setup/doctor.hpp"

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -190,6 +191,21 @@ std::string diff_of(const Prepared& now, const Edit& edit) {
                       now.file.there ? path : "/dev/null", edit.file.there ? path : "/dev/null");
 }
 
+// Makes the change. The exit code where that was not to be or failed, and everything was said.
+std::optional<int> carry_out(const Prepared& now, const Edit& edit, bool dry_run,
+                             const std::string& unchanged) {
+  if (!edit.changed) {
+    print(unchanged + "; nothing was changed\n");
+    return kGood;
+  }
+  if (dry_run) {
+    print(diff_of(now, edit));
+    return kGood;
+  }
+  if (auto done = apply(now.place, now.file, now.backup, edit); !done) return failed(done.error());
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Edit> plan_uninstall(Agent agent, const SettingsFile& file, const SettingsFile& backup) {
@@ -243,17 +259,9 @@ int install_main(const InstallArguments& arguments) {
   if (!edit) return unusable(now->place, edit.error());
   const std::string agent(agents::name(now->agent));
   const std::string path = printable(now->place.path());
-  if (!edit->changed) {
-    print(agent + ": the hook is installed in " + path + " already; nothing was changed\n");
-    return kGood;
-  }
-  if (arguments.dry_run) {
-    print(diff_of(*now, *edit));
-    return kGood;
-  }
-  if (auto done = apply(now->place, now->file, now->backup, *edit); !done) {
-    return failed(done.error());
-  }
+  const auto ended = carry_out(*now, *edit, arguments.dry_run,
+                               agent + ": the hook is installed in " + path + " already");
+  if (ended) return *ended;
   std::string said =
       agent + ": the hook is installed in " + path + "\n  it runs: " + printable(*line) + "\n";
   if (edit->backup.there) {
@@ -272,17 +280,9 @@ int uninstall_main(const InstallArguments& arguments) {
   if (!edit) return unusable(now->place, edit.error());
   const std::string agent(agents::name(now->agent));
   const std::string path = printable(now->place.path());
-  if (!edit->changed) {
-    print(agent + ": no hook of lilith is in " + path + "; nothing was changed\n");
-    return kGood;
-  }
-  if (arguments.dry_run) {
-    print(diff_of(*now, *edit));
-    return kGood;
-  }
-  if (auto done = apply(now->place, now->file, now->backup, *edit); !done) {
-    return failed(done.error());
-  }
+  const auto ended =
+      carry_out(*now, *edit, arguments.dry_run, agent + ": no hook of lilith is in " + path);
+  if (ended) return *ended;
   if (!edit->exact) {
     print(agent + ": the hook is taken out of " + path +
           "; the file was changed since the installation, so the rest stays as it is\n");

@@ -1,7 +1,7 @@
 #include "enforcer/setup/inventory.hpp"
 
 #include "audit/base/clock.hpp"
-#include "audit/base/limits_setup.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "audit/redact.hpp"

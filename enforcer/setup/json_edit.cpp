@@ -226,6 +226,15 @@ std::string without(std::string_view text, const JsonNode& root,
 
 }  // namespace
 
+std::string object(const std::function<void(json::Writer&)>& fill) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  fill(writer);
+  writer.end_object();
+  return out;
+}
+
 Result<std::string> append_element(std::string_view text, const std::vector<std::string>& path,
                                    std::string_view value) {
   const std::string source = is_blank(text) ? "{}\n" : std::string(text);

@@ -2,6 +2,7 @@
 // Changes of a settings file's text in place: everything that is not put in or taken out keeps its
 // bytes, with comments, indentation and line ends.
 
+#include "audit/json/writer.hpp"
 #include "enforcer/setup/jsonc.hpp"
 
 #include <functional>
@@ -10,6 +11,9 @@
 #include <vector>
 
 namespace lilith::enforcer::setup {
+
+// The JSON text of an object whose members `fill` writes.
+[[nodiscard]] std::string object(const std::function<void(json::Writer&)>& fill);
 
 // `value` (JSON) as the last element of the array at `path` (keys from the root), in the text's own
 // indentation; what is missing on the way is made. An empty text counts as {}. kInvalidInput: the

@@ -1,6 +1,6 @@
 #include "enforcer/setup/mcp_servers.hpp"
 
-#include "audit/base/limits_setup.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 
 #include <algorithm>

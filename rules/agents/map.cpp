@@ -363,7 +363,7 @@ void read_urls_in_text(View input, Call& call) {
   if (call.urls.empty()) cannot(call, "the prompt names no URL");
 }
 
-std::string quote(std::string_view word) {
+std::string shell_quote(std::string_view word) {
   std::string out = "'";
   for (const char c : word) {
     if (c == '\'') {
@@ -382,7 +382,7 @@ void read_command(View input, Call& call, std::string_view key = "command") {
     command->each_element([&call](View word) {
       const auto text = word.string();
       if (!text) cannot(call, "a word of the command is no text");
-      if (text) call.command += (call.command.empty() ? "" : " ") + quote(*text);
+      if (text) call.command += (call.command.empty() ? "" : " ") + shell_quote(*text);
       return true;
     });
   } else if (command) {

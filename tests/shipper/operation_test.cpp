@@ -5,6 +5,7 @@
 #include "audit/read/verify.hpp"
 #include "shipper/ship.hpp"
 #include "tests/shipper/log_writer.hpp"
+#include "tests/shipper/sinks.hpp"
 #include "tests/support/support.hpp"
 
 #include <gmock/gmock.h>
@@ -26,23 +27,6 @@ using test::eventually;
 using test::log_options;
 using test::Receiver;
 using testing::HasSubstr;
-
-SinkConfig file_sink(const std::string& name, const std::string& path) {
-  SinkConfig sink;
-  sink.name = name;
-  sink.type = SinkType::kFile;
-  sink.path = path;
-  return sink;
-}
-
-SinkConfig tcp_sink(const std::string& name, int port) {
-  SinkConfig sink;
-  sink.name = name;
-  sink.type = SinkType::kSyslog;
-  sink.host = "127.0.0.1";
-  sink.port = port;
-  return sink;
-}
 
 std::vector<std::string> lines_in(const std::string& path) {
   return ::access(path.c_str(), R_OK) == 0 ? test::lines_of(test::read_text(path))
@@ -149,7 +133,7 @@ TEST_F(Operation, AHeartbeatOfEachSinkIsShippedLikeEveryOtherEvent) {
   append_events(log_options(log()), 40);
   config_.heartbeat = std::chrono::milliseconds(50);
   config_.sinks = {file_sink("copy", dir_.file("copy")),
-                   tcp_sink("down", Receiver(Receiver::Kind::kTcp).port())};
+                   syslog_sink("down", Receiver(Receiver::Kind::kTcp).port())};
   start();
   const auto complete = [&] {
     auto seen = heartbeats(dir_.file("copy"));
@@ -196,7 +180,7 @@ TEST_F(Operation, LagIsWhatTheCheckpointsSayOfTheLog) {
 
 TEST_F(Operation, T47_AReloadLosesNothingAndLeavesUnchangedSinksAlone) {
   Receiver receiver(Receiver::Kind::kTcp);
-  config_.sinks = {tcp_sink("soc", receiver.port()), file_sink("copy", dir_.file("a"))};
+  config_.sinks = {syslog_sink("soc", receiver.port()), file_sink("copy", dir_.file("a"))};
   append_events(log_options(log()), 100);
   start();
   ASSERT_TRUE(has(dir_.file("a"), all_lines(log()).back()));
@@ -288,7 +272,7 @@ TEST_F(Operation, AReloadCanAddASourceAndTakeOneAway) {
 TEST_F(Operation, TheServiceManagerHearsOfItWhileAllIsWell) {
   watchdog_ = std::chrono::milliseconds(40);
   config_.sinks = {file_sink("copy", dir_.file("copy")),
-                   tcp_sink("down", Receiver(Receiver::Kind::kTcp).port())};
+                   syslog_sink("down", Receiver(Receiver::Kind::kTcp).port())};
   start();
   EXPECT_TRUE(eventually([&] {
     const std::string all = notified();
@@ -330,7 +314,7 @@ TEST_F(Operation, MetricsAndHealthAreServedAndFollowTheConfiguration) {
   const int closed = Receiver(Receiver::Kind::kTcp).port();
   const int first = Receiver(Receiver::Kind::kTcp).port();
   config_.listen = {"127.0.0.1", first};
-  config_.sinks = {file_sink("copy", dir_.file("copy")), tcp_sink("down", closed)};
+  config_.sinks = {file_sink("copy", dir_.file("copy")), syslog_sink("down", closed)};
   start();
   const auto shows = [&](int port, const std::string& path, const std::string& wanted) {
     return eventually([&] { return get(port, path).find(wanted) != std::string::npos; });

@@ -2,6 +2,7 @@
 
 #include "audit/base/unique_fd.hpp"
 #include "tests/shipper/log_writer.hpp"
+#include "tests/shipper/sinks.hpp"
 #include "tests/support/support.hpp"
 
 #include <gmock/gmock.h>
@@ -24,24 +25,6 @@ using test::lines_of;
 using test::log_options;
 using test::Receiver;
 using testing::HasSubstr;
-
-SinkConfig file_sink(const std::string& name, const std::string& path) {
-  SinkConfig sink;
-  sink.name = name;
-  sink.type = SinkType::kFile;
-  sink.path = path;
-  return sink;
-}
-
-SinkConfig syslog_sink(const std::string& name, int port, Transport transport = Transport::kTcp) {
-  SinkConfig sink;
-  sink.name = name;
-  sink.type = SinkType::kSyslog;
-  sink.host = "127.0.0.1";
-  sink.port = port;
-  sink.transport = transport;
-  return sink;
-}
 
 class Ship : public testing::Test {
  protected:
