@@ -33,21 +33,31 @@ class CheckpointFile {
   std::string path_, previous_;
 };
 
-// Saves on a thread of its own, so that delivery does not wait for the disk; of cursors that come
-// faster than they can be written only the last ones are.
-class CheckpointWriter {
+// Where a worker leaves its cursors; of those that come faster than they can be written only the
+// last ones are.
+class Checkpoints {
+ public:
+  virtual ~Checkpoints() = default;
+  [[nodiscard]] virtual CheckpointLoad load() = 0;
+  virtual void post(Cursors cursors) = 0;
+  // Returns when what was posted is on disk, or could not be written.
+  virtual void flush() = 0;
+  // Whether the last cursors could not be written; they should be posted again.
+  [[nodiscard]] virtual bool owes() const = 0;
+};
+
+// Saves on a thread of its own, so that delivery does not wait for the disk.
+class CheckpointWriter final : public Checkpoints {
  public:
   CheckpointWriter(CheckpointFile file, std::function<void(const Error&)> failed);
-  ~CheckpointWriter();
+  ~CheckpointWriter() override;
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
-  [[nodiscard]] const CheckpointFile& file() const { return file_; }
 
-  void post(Cursors cursors);
-  // Returns when what was posted is on disk, or could not be written.
-  void flush();
-  // Whether the last cursors could not be written; they should be posted again.
-  [[nodiscard]] bool owes() const { return owes_.load(); }
+  CheckpointLoad load() override { return file_.load(); }
+  void post(Cursors cursors) override;
+  void flush() override;
+  bool owes() const override { return owes_.load(); }
 
  private:
   void run();

@@ -4,6 +4,7 @@
 #include "audit/base/unique_fd.hpp"
 #include "shipper/heartbeat.hpp"
 #include "shipper/http_listener.hpp"
+#include "shipper/machine.hpp"
 #include "shipper/own_log.hpp"
 #include "shipper/report.hpp"
 #include "shipper/sink.hpp"
@@ -62,7 +63,7 @@ class Shipping {
         options_(options),
         clock_(clock),
         own_log_(own_log_path(config.state_dir), options.host, clock),
-        shared_{config.state_dir, config.stop_deadline, options, clock, own_log_, watcher_},
+        shared_{config.state_dir, config.stop_deadline, options, clock, own_log_, *machine_},
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   Result<void> start();
@@ -95,6 +96,7 @@ class Shipping {
   const Clock& clock_;
   OwnLog own_log_;
   Watcher watcher_;
+  const std::unique_ptr<Machine> machine_ = this_machine(watcher_);
   Shared shared_;
   UniqueFd wake_;  // eventfd(2): a sink ended, or all are to stop
   const WallTime started_ = clock_.now();

@@ -8,9 +8,7 @@
 #include "shipper/line.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,8 +20,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBackoffFirst{500}, kBackoffMax{60'000};
 constexpr milliseconds kCheckpointInterval{
     50};  // at most this much delivery is repeated after kill -9
-// Where the kernel does not tell of changes, and where it does (a change may yet be missed: mmap).
-constexpr milliseconds kPollInterval{1'000}, kSafetyInterval{15'000};
 constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
 constexpr std::size_t kBatchLines = 4096;
 // Read but not yet done. Above it nothing is read: the log is the buffer.
@@ -45,21 +41,22 @@ Worker::Worker(Shared& shared, SinkConfig config, std::unique_ptr<Sink> sink)
       config_(std::move(config)),
       sink_(std::move(sink)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      checkpoint_(CheckpointFile(shared.state_dir, config_.name),
-                  [this](const Error& error) {
-                    shared_.say("sink " + config_.name + ": " + error.message +
-                                "; events will come twice after a restart");
-                  }),
+      checkpoint_(shared.machine.checkpoints(CheckpointFile(shared.state_dir, config_.name),
+                                             [this](const Error& error) {
+                                               shared_.say(
+                                                   "sink " + config_.name + ": " + error.message +
+                                                   "; events will come twice after a restart");
+                                             })),
       forms_(config_.form),
-      random_(std::random_device{}()),
+      random_(shared.machine.random_seed()),
       resend_bytes_max_(sink_->resend_bytes_max()) {
-  shared_.watcher.tell(wake_.get());
+  shared_.machine.tell(wake_.get());
 }
 
-Worker::~Worker() { shared_.watcher.forget(wake_.get()); }
+Worker::~Worker() { shared_.machine.forget(wake_.get()); }
 
 Result<void> Worker::open(const std::vector<std::string>& sources) {
-  CheckpointLoad loaded = checkpoint_.file().load();
+  CheckpointLoad loaded = checkpoint_->load();
   if (!loaded.problem.empty()) {
     shared_.say("sink " + config_.name + ": " + loaded.problem);
     auto noted = shared_.own_log.loss("a checkpoint was damaged; events may come twice",
@@ -83,7 +80,7 @@ Result<void> Worker::open_source(const std::string& path) {
   options.path = path;
   options.batch_bytes_max = kBatchBytes;
   options.batch_lines_max = kBatchLines;
-  auto follower = audit::Follower::open(options, cursors_[path]);
+  auto follower = shared_.machine.follow(options, cursors_[path]);
   if (!follower) return pass_error(follower);
   sources_.push_back({path, std::move(*follower), false});
   return {};
@@ -167,8 +164,8 @@ SinkReport Worker::report() const {
 
 bool Worker::out_of_time() const { return deadline_ && shared_.clock.monotonic() >= *deadline_; }
 
-void Worker::dead_letter(std::string_view line, const std::string& reason,
-                         const std::string& file) {
+void Worker::dead_letter(const Batch& from, std::string_view line, const std::string& reason) {
+  const std::string& file = from.lines.file;
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
@@ -184,14 +181,18 @@ void Worker::dead_letter(std::string_view line, const std::string& reason,
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   const bool kept =
       fd.valid() && write_all(fd.get(), out).has_value() && ::fdatasync(fd.get()) == 0;
+  if (!kept) shared_.say("sink " + config_.name + ": cannot keep a dead letter in " + path);
+  // An event of our own that a receiver refuses must not beget the next one.
+  if (sources_[from.source].path == shared_.own_log.path())
+    return shared_.say("sink " + config_.name +
+                       ": an event of the shipper's own was set aside: " + reason);
   auto noted = shared_.own_log.loss("a line could not be delivered and was set aside",
                                     {{"sink", config_.name},
                                      {"reason", reason},
                                      {"file", file},
                                      {"sha256", sha256_hex(line)},
                                      {"dead_letter", kept ? path : ""}});
-  if (!kept || !noted)
-    shared_.say("sink " + config_.name + ": cannot keep a dead letter in " + path);
+  if (!noted) shared_.say("sink " + config_.name + ": " + noted.error().message);
 }
 
 // Parts the batch into lines that the sink may have and lines that are no events.
@@ -207,7 +208,7 @@ void Worker::sort_lines(Batch& batch) {
     const std::string_view line = bytes.substr(from, batch.lines.ends[i] - 1 - from);
     from = batch.lines.ends[i];
     if (const auto why = why_no_event(line, may_have_nul)) {
-      dead_letter(line, *why, batch.lines.file);
+      dead_letter(batch, line, *why);
       continue;
     }
     if (!config_.route.takes_all() && !sends(config_.route, line)) {
@@ -217,7 +218,7 @@ void Worker::sort_lines(Batch& batch) {
     if (config_.form != Form::kNative) {
       batch.bodies.emplace_back();
       if (auto made = forms_.append(batch.bodies.back(), line); !made) {
-        dead_letter(line, made.error().message, batch.lines.file);
+        dead_letter(batch, line, made.error().message);
         continue;
       }
     }
@@ -294,16 +295,13 @@ void Worker::back_off(const std::string& error, milliseconds pause_min,
     const auto left = std::chrono::ceil<milliseconds>(*deadline_ - shared_.clock.monotonic());
     pause = std::clamp(pause, milliseconds(0), std::max(left, milliseconds(0)));
   }
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   rests(true);
-  never.wait_for(lock, stop, pause, [] { return false; });
+  shared_.machine.pause(pause, stop);
   rests(false);
 }
 
 void Worker::save(bool now) {
-  dirty_ = dirty_ || checkpoint_.owes();
+  dirty_ = dirty_ || checkpoint_->owes();
   if (dirty_) {
     const MonotonicTime time = shared_.clock.monotonic();
     if (!now && time - saved_at_ < kCheckpointInterval) return;
@@ -314,19 +312,22 @@ void Worker::save(bool now) {
           audit::position_after(first.lines, first.good_index[first.done - 1]);
     }
     publish(cursors);
-    checkpoint_.post(std::move(cursors));
+    checkpoint_->post(std::move(cursors));
     dirty_ = false;
     saved_at_ = time;
   }
-  if (now) checkpoint_.flush();
+  if (now) checkpoint_->flush();
 }
 
 // A batch whose lines are all done: the cursor moves behind it.
 void Worker::retire(std::unique_ptr<Batch> batch) {
   audit::Position& cursor = cursors_[sources_[batch->source].path];
-  if (resend_bytes_max_ > 0) {
-    past_.push_back({batch->source, cursor, batch->lines.bytes.size(), batch->good.size()});
-    past_bytes_ += batch->lines.bytes.size();
+  // What was sent counts and not what was read: a route withholds lines, a form makes them shorter.
+  std::size_t bytes = 0;
+  for (const Line& line : batch->good) bytes += line.body.size();
+  if (resend_bytes_max_ > 0 && bytes > 0) {
+    past_.push_back({batch->source, cursor, bytes, batch->good.size()});
+    past_bytes_ += bytes;
     while (past_bytes_ - past_.front().bytes >= resend_bytes_max_) {
       past_bytes_ -= past_.front().bytes;
       past_.pop_front();
@@ -345,8 +346,7 @@ void Worker::finish(std::size_t lines, const std::vector<Refused>& refused) {
     Batch& first = *window_.front();
     const std::size_t here = std::min(lines - index, first.good.size() - first.done);
     for (; next != refused.end() && next->index < index + here; ++next) {
-      dead_letter(first.good[first.done + next->index - index].event, next->reason,
-                  first.lines.file);
+      dead_letter(first, first.good[first.done + next->index - index].event, next->reason);
     }
     for (std::size_t i = first.done; i < first.done + here; ++i)
       counters_.delivered_bytes += first.good[i].body.size();
@@ -447,10 +447,8 @@ bool Worker::send(const std::stop_token& stop) {
 
 // Until a source changes, the sink's connection ends, or a stop is asked for.
 void Worker::wait_for_work() {
-  const milliseconds at_most = shared_.watcher.complete() ? kSafetyInterval : kPollInterval;
-  pollfd wait[] = {{wake_.get(), POLLIN, 0}, {sink_->watched_fd(), POLLRDHUP, 0}};
   rests(true);
-  (void)::poll(wait, 2, static_cast<int>(at_most.count()));
+  shared_.machine.rest(wake_.get(), sink_->watched_fd());
   rests(false);
 }
 

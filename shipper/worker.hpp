@@ -10,10 +10,10 @@
 #include "shipper/counters.hpp"
 #include "shipper/forms.hpp"
 #include "shipper/line.hpp"
+#include "shipper/machine.hpp"
 #include "shipper/own_log.hpp"
 #include "shipper/ship.hpp"
 #include "shipper/sink.hpp"
-#include "shipper/watcher.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -35,7 +35,7 @@ struct Shared {
   const ShipOptions& options;
   const Clock& clock;
   OwnLog& own_log;
-  Watcher& watcher;
+  Machine& machine;
   std::mutex say_mutex{};
 
   void say(const std::string& line);
@@ -82,7 +82,7 @@ class Worker {
   struct Past {
     std::size_t source;
     audit::Position before;
-    std::size_t bytes, lines;
+    std::size_t bytes, lines;  // as they were sent, without what the sink puts around them
   };
 
   [[nodiscard]] bool out_of_time() const;
@@ -96,7 +96,7 @@ class Worker {
   Read fill(const std::stop_token& stop);
   Read read_source(std::size_t index);
   void sort_lines(Batch& batch);
-  void dead_letter(std::string_view line, const std::string& reason, const std::string& file);
+  void dead_letter(const Batch& from, std::string_view line, const std::string& reason);
   bool send(const std::stop_token& stop);
   bool advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop);
   void finish(std::size_t lines, const std::vector<Refused>& refused);
@@ -112,7 +112,7 @@ class Worker {
   const SinkConfig config_;
   std::unique_ptr<Sink> sink_;
   UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
-  CheckpointWriter checkpoint_;
+  const std::unique_ptr<Checkpoints> checkpoint_;
   FormWriter forms_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;

@@ -2,21 +2,16 @@
 // compressed, and however often the reader was restarted.
 
 #include "audit/read/reader.hpp"
-#include "tests/audit_read/log_fixture.hpp"
+#include "tests/audit_read/random_log.hpp"
 #include "tests/support/support.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fcntl.h>
-#include <filesystem>
 #include <random>
-#include <sys/stat.h>
 
 namespace lilith::audit {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Setting {
   std::uint64_t seed;
@@ -30,27 +25,15 @@ void PrintTo(const Setting& setting, std::ostream* out) {
 
 class Model {
  public:
-  explicit Model(const Setting& setting) : setting_(setting), random_(setting.seed) { open(); }
+  explicit Model(const Setting& setting)
+      : random_(setting.seed),
+        log_(directory_.file("log"), {.events = setting.events, .classic = setting.classic},
+             random_) {
+    open();
+  }
 
   void step() {
     switch (pick(12)) {
-      case 0:
-      case 1:
-      case 2:
-        for (std::size_t i = pick(20); i > 0; --i) write_line();
-        break;
-      case 3:
-        write_part();
-        break;
-      case 4:
-        rotate();
-        break;
-      case 5:
-        copy_truncate();
-        break;
-      case 6:
-        compress_one();
-        break;
       case 7:
         restart();
         break;
@@ -58,93 +41,31 @@ class Model {
         while (read_once()) {
         }
         break;
-      default:
+      case 9:
+      case 10:
+      case 11:
         read_once();
+        break;
+      default:
+        log_.step();
     }
   }
 
   void finish() {
-    if (!partial_.empty()) write_line();
+    log_.finish();
     while (read_once()) {
     }
     EXPECT_EQ(gaps_, "");
-    ASSERT_EQ(received_.size(), written_.size());
-    EXPECT_EQ(received_, written_);
+    ASSERT_EQ(received_.size(), log_.written().size());
+    EXPECT_EQ(received_, log_.written());
   }
 
  private:
   std::size_t pick(std::size_t below) { return random_() % below; }
 
-  std::string next_line() {
-    if (setting_.events) return chain_.line(EventType::kDecision, std::string(pick(300), 'x'));
-    return std::to_string(++number_) + std::string(pick(200), static_cast<char>('a' + pick(26)));
-  }
-
-  void append(std::string_view bytes) {
-    test::append_text(path_, bytes);
-    // Distinct times whatever the kernel's tick is, as in a log that lives for days.
-    const timespec times[2] = {{clock_, 0}, {clock_, 0}};
-    ++clock_;
-    ASSERT_EQ(::utimensat(AT_FDCWD, path_.c_str(), times, 0), 0);
-  }
-
-  void write_line() {
-    if (partial_.empty()) partial_ = next_line(), at_ = 0;
-    append(partial_.substr(at_) + "\n");
-    written_.push_back(std::move(partial_));
-    partial_.clear();
-    lines_in_file_++;
-  }
-  void write_part() {
-    if (partial_.empty()) partial_ = next_line(), at_ = 0;
-    const std::size_t end = at_ + pick(partial_.size() - at_ + 1);
-    if (end > at_) append(partial_.substr(at_, end - at_));
-    at_ = end;
-  }
-
-  std::string rotated_name() {
-    char number[32];
-    std::snprintf(number, sizeof number, ".%020zu", ++rotations_);
-    if (!setting_.classic) return path_ + number;
-    for (std::size_t i = rotations_; i > 0; --i)
-      for (const char* ending : {"", ".gz", ".zst"}) {
-        const std::string from = path_ + "." + std::to_string(i) + ending;
-        if (fs::exists(from)) fs::rename(from, path_ + "." + std::to_string(i + 1) + ending);
-      }
-    return path_ + ".1";
-  }
-  void rotate() {
-    if (!partial_.empty()) write_line();
-    if (lines_in_file_ == 0) return;
-    fs::rename(path_, rotated_name());
-    lines_in_file_ = 0;
-    if (pick(2) == 0) append("");
-  }
-  void copy_truncate() {
-    if (!partial_.empty()) write_line();
-    if (lines_in_file_ == 0) return;
-    const std::string copy = rotated_name();
-    fs::copy_file(path_, copy);
-    const timespec times[2] = {{clock_, 0}, {clock_, 0}};
-    ++clock_;
-    ASSERT_EQ(::utimensat(AT_FDCWD, copy.c_str(), times, 0), 0);
-    fs::resize_file(path_, 0);
-    lines_in_file_ = 0;
-  }
-  void compress_one() {
-    std::vector<std::string> plain;
-    for (const auto& entry : fs::directory_iterator(directory_.path())) {
-      const std::string name = entry.path().string();
-      if (name != path_ && !name.ends_with(".gz") && !name.ends_with(".zst")) plain.push_back(name);
-    }
-    std::sort(plain.begin(), plain.end());
-    if (!plain.empty())
-      test::compress_file(plain[pick(plain.size())], pick(2) == 0 ? ".gz" : ".zst");
-  }
-
   void open() {
     FollowOptions options;
-    options.path = path_;
+    options.path = log_.path();
     options.batch_bytes_max = 1 + pick(4096);
     options.batch_lines_max = 1 + pick(30);
     auto follower = Follower::open(options, position_);
@@ -180,20 +101,12 @@ class Model {
     return true;
   }
 
-  Setting setting_;
   std::mt19937_64 random_;
   test::TempDir directory_;
-  std::string path_ = directory_.file("log");
-  test::ChainWriter chain_;
-  std::size_t number_ = 0;
-  time_t clock_ = 1'700'000'000;
-  std::string partial_;
-  std::size_t at_ = 0;
-  std::size_t lines_in_file_ = 0;
-  std::size_t rotations_ = 0;
-  std::vector<std::string> written_, received_;
+  test::RandomLog log_;
   std::unique_ptr<Follower> follower_;
   Position position_;
+  std::vector<std::string> received_;
   std::string gaps_;
 };
 
