@@ -28,6 +28,12 @@ target_link_libraries(ncurses INTERFACE ${TINFO_ARCHIVE})
 # Used by `lilith policy` alone, never by a hook.
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 add_library(thirdparty::psl ALIAS PkgConfig::PSL)
+# Reads Codex's configuration for `lilith inventory`; headers only.
+find_path(TOML_INCLUDE toml++/toml.h REQUIRED)
+add_library(tomlplusplus INTERFACE)
+target_include_directories(tomlplusplus SYSTEM INTERFACE ${TOML_INCLUDE})
+target_compile_definitions(tomlplusplus INTERFACE TOML_EXCEPTIONS=0 TOML_HEADER_ONLY=1)
+add_library(thirdparty::tomlplusplus ALIAS tomlplusplus)
 # Used by the model of Wazuh's rules alone, never by a hook.
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 add_library(thirdparty::pcre2 ALIAS PkgConfig::PCRE2)

@@ -2,6 +2,7 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "enforcer/setup/codex_config.hpp"
 
 #include <algorithm>
 #include <array>
@@ -94,8 +95,15 @@ Pin pin_of_packages(const std::vector<std::string>& args) {
   return found && pinned ? Pin::kPinned : Pin::kFloating;
 }
 
-void add(const JsonNode& entry, const std::string& source, McpServers& out) {
+void add(McpServer server, McpServers& out) {
   if (out.servers.size() >= limits::kInventoryServersMax) return;
+  server.pin = server.command.empty() ? Pin::kRemote : pin_of(server.command, server.args);
+  server.guarded =
+      base_name(server.command) == "lilith" && !server.args.empty() && server.args.front() == "mcp";
+  out.servers.push_back(std::move(server));
+}
+
+void add(const JsonNode& entry, const std::string& source, McpServers& out) {
   McpServer server;
   server.name = entry.key;
   server.source = source;
@@ -138,6 +146,18 @@ void read_file_of(const SettingsPlace& place, std::string_view member, McpServer
     if (project.key.starts_with('/')) {
       read_file_of({project.key, ".mcp.json", true}, member, out, false);
     }
+  }
+}
+
+void read_codex(const SettingsPlace& place, McpServers& out) {
+  const auto file = read_settings(place);
+  if (!file) return out.problems.push_back(file.error().message);
+  const auto servers = codex_servers(file->text);
+  if (!servers) {
+    return out.problems.push_back(printable(place.path()) + ": " + servers.error().message);
+  }
+  for (const CodexServer& one : *servers) {
+    add({one.name, place.path(), one.command, one.args, one.url, {}, {}}, out);
   }
 }
 
@@ -186,14 +206,8 @@ McpServers mcp_servers(Agent agent, const Anchors& anchors) {
                  agent == Agent::kClaudeCode && source.from == From::kHome);
   }
   if (agent == Agent::kCodex) {
-    const SettingsPlace config{anchors.home, ".codex/config.toml", true};
-    const auto file = read_settings(config);
-    if (!file) {
-      out.problems.push_back(file.error().message);
-    } else if (file->text.find("mcp_servers") != std::string::npos) {
-      out.problems.push_back(printable(config.path()) +
-                             " names MCP servers, and lilith does not read TOML");
-    }
+    read_codex({anchors.home, ".codex/config.toml", true}, out);
+    if (!anchors.project.empty()) read_codex({anchors.project, ".codex/config.toml", true}, out);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include "enforcer/setup/inventory.hpp"
 
 #include "audit/json/reader.hpp"
+#include "enforcer/setup/codex_config.hpp"
 #include "enforcer/setup/install.hpp"
 #include "tests/enforcer/hook_fixture.hpp"
 
@@ -53,6 +54,22 @@ TEST(Pin, SaysWhetherTomorrowsProgramIsTodays) {
   }
 }
 
+TEST(CodexConfig, IsReadOrRefusedWithItsPlace) {
+  EXPECT_TRUE(codex_servers("")->empty());
+  EXPECT_TRUE(codex_servers("mcp_servers = 7")->empty());
+  const auto two =
+      codex_servers("[mcp_servers]\nb = {command = \"y\", args = [\"1\", 2]}\na.url = \"u\"\n");
+  ASSERT_TRUE(two) << two.error().message;
+  ASSERT_EQ(two->size(), 2U);
+  EXPECT_EQ(two->at(0).name, "a");
+  EXPECT_EQ(two->at(0).url, "u");
+  EXPECT_EQ(two->at(1).command, "y");
+  EXPECT_EQ(two->at(1).args, (std::vector<std::string>{"1", ""}));
+  const auto broken = codex_servers("a = 1\nb = [1,\n");
+  ASSERT_FALSE(broken);
+  EXPECT_TRUE(broken.error().message.starts_with("line 2, column ")) << broken.error().message;
+}
+
 // A home directory with several agents, and what an installation of each leaves there.
 class Home {
  public:
@@ -75,7 +92,9 @@ class Home {
         R"({"mcpServers": {"shared": {"type": "http", "url": "https://mcp.example/x"}}})");
     put(".cursor/mcp.json", "{ // mine\n \"mcpServers\": {\"a\": {\"command\": \"./a.sh\",},},}");
     put(".gemini/settings.json", "{ broken");
-    put(".codex/config.toml", "[mcp_servers.x]\ncommand = \"npx\"\n");
+    put(".codex/config.toml",
+        "model = \"m\"\n[mcp_servers.\"a b\"]\ncommand = 'npx'\nargs = [\n  \"-y\", # yes\n  "
+        "\"pkg@1.0.0\"]\n[mcp_servers.far]\nurl = \"https://far.example/mcp\"\n");
     put(".copilot/hooks/lilith.json", text_with(agents::Agent::kGhCopilotCli, " || exit 0"));
     put(".claude/settings.json", text_with(agents::Agent::kClaudeCode, " || exit 2"));
   }
@@ -135,7 +154,7 @@ TEST(Inventory, GoesIntoTheLogForTheSiem) {
   const auto done = test::run(
       {test::lilith_program(), "inventory", "--home", home.path(), "--policy", "policy.yaml"},
       home.folder().options());
-  EXPECT_EQ(done.exit_code, 3) << done.out << done.err;  // two files could not be read
+  EXPECT_EQ(done.exit_code, 3) << done.out << done.err;  // one file could not be read
   std::vector<std::string> codes;
   bool pinned = false;
   for (const audit::Event& event : home.folder().events(home.folder().log())) {
@@ -150,7 +169,7 @@ TEST(Inventory, GoesIntoTheLogForTheSiem) {
   for (const char* wanted :
        {"claude_code inventory.agent ", "claude_code inventory.mcp_server fs",
         "claude_code inventory.mcp_server shared", "cursor inventory.mcp_server a",
-        "gemini_cli inventory.unread ", "codex inventory.unread "}) {
+        "gemini_cli inventory.unread ", "codex inventory.mcp_server far"}) {
     EXPECT_NE(std::find(codes.begin(), codes.end(), wanted), codes.end()) << wanted;
   }
   EXPECT_TRUE(pinned);

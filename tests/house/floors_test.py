@@ -33,6 +33,7 @@ THIRD_PARTY = [
     (r"libpsl\.h", r"rules/public_suffix\.cpp"),
     (r"CLI/", r"(enforcer/(cli|policy_main)|shipper/main|replay/arguments|wazuh/main)\.cpp"),
     (r"ada(/ada)?\.h", r"rules/host\.cpp"),
+    (r"toml\+\+/", r"enforcer/setup/codex_config\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
     (r"sodium(\.h|/)", r"audit/base/sha256\.cpp"),
