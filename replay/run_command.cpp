@@ -139,6 +139,7 @@ int run_command(int argc, char** argv) {
       "  forecast  what a flip to deny costs a developer on a day\n"
       "  gate      which sections are ready for deny, for which team\n"
       "  suggest   the smallest allow list that explains the logs\n"
+      "  review    the same suggestions, accepted or rejected one by one by a person\n"
       "  report    the whole plan as HTML, Markdown, JSON, SARIF or JUnit\n\n"
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");

@@ -1,0 +1,3 @@
+set -euo pipefail
+mkdir -p ~/.config/lilith && cp rules/policies/lilith-policy.yaml ~/.config/lilith/
+mkdir DIR
