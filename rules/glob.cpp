@@ -1,6 +1,7 @@
 #include "rules/glob.hpp"
 
 #include "audit/base/text.hpp"
+#include "rules/path.hpp"
 
 #include <algorithm>
 
@@ -226,7 +227,7 @@ bool PathPattern::segments_match(std::string_view path, const PatternUser& user)
   const auto next = [&path](std::size_t at, std::string_view& component) {
     while (at < path.size() && path[at] == '/') ++at;
     if (at >= path.size()) return std::string_view::npos;
-    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::size_t end = component_end(path, at);
     component = path.substr(at, end - at);
     return end;
   };
@@ -329,8 +330,10 @@ bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anch
   return (cell(segments_.size(), word.size()) & 2U) != 0;
 }
 
-void PathPatternSet::Index::add(std::uint64_t hash, std::size_t length, std::size_t pattern) {
+void PathPatternSet::Index::add(std::uint64_t hash, std::size_t length, char first_byte,
+                                std::size_t pattern) {
   patterns.add(hash, static_cast<std::uint32_t>(pattern));
+  first.set(static_cast<unsigned char>(first_byte));
   if (length >= lengths.size()) lengths.resize(length + 1);
   lengths[length] = true;
 }
@@ -366,7 +369,9 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
   if (best == nullptr) {
     others_.push_back(index);
   } else {
-    index_of(best->kind).add(hash_of(*best), best->text.size(), index);
+    const char first =
+        best->kind == PathPattern::Key::Kind::kSuffix ? best->text.back() : best->text.front();
+    index_of(best->kind).add(hash_of(*best), best->text.size(), first, index);
   }
 }
 
@@ -375,21 +380,27 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
 template <class Visit>
 void PathPatternSet::each_candidate(std::string_view path, Visit visit) const {
   for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::size_t end = component_end(path, at);
     const std::string_view one = path.substr(at, end - at);
     at = end + 1;
     if (one.empty()) continue;
-    std::uint64_t hash = kTextHashStart;
-    for (std::size_t i = 0; i < one.size(); ++i) {
-      hash = hash_step(hash, one[i]);
-      if (prefix_.has_length(i + 1)) prefix_.patterns.each(hash, visit);
+    const bool is_whole = whole_.may_begin(one.front()) && whole_.has_length(one.size());
+    if (is_whole) whole_.patterns.each(text_hash(one), visit);
+    if (prefix_.may_begin(one.front())) {
+      std::uint64_t hash = kTextHashStart;
+      const std::size_t longest = std::min(one.size() + 1, prefix_.lengths.size());
+      for (std::size_t i = 1; i < longest; ++i) {
+        hash = hash_step(hash, one[i - 1]);
+        if (prefix_.lengths[i]) prefix_.patterns.each(hash, visit);
+      }
     }
-    if (whole_.has_length(one.size())) whole_.patterns.each(hash, visit);
-    hash = kTextHashStart;
-    const std::size_t longest = std::min(one.size() + 1, suffix_.lengths.size());
-    for (std::size_t i = 1; i < longest; ++i) {
-      hash = hash_step(hash, one[one.size() - i]);
-      if (suffix_.lengths[i]) suffix_.patterns.each(hash, visit);
+    if (suffix_.may_begin(one.back())) {
+      std::uint64_t hash = kTextHashStart;
+      const std::size_t longest = std::min(one.size() + 1, suffix_.lengths.size());
+      for (std::size_t i = 1; i < longest; ++i) {
+        hash = hash_step(hash, one[one.size() - i]);
+        if (suffix_.lengths[i]) suffix_.patterns.each(hash, visit);
+      }
     }
   }
   for (const std::size_t index : others_) visit(index);

@@ -7,6 +7,7 @@
 #include "rules/shell/braces.hpp"
 #include "rules/text_index.hpp"
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -91,12 +92,17 @@ class PathPatternSet {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
-  // Patterns by a key, and the lengths that keys have.
+  // Patterns by a key. Most components of a path are no key: the bytes that keys begin with (those
+  // of suffixes: end with) and their lengths tell that without a hash.
   struct Index {
     TextIndex patterns;
     std::vector<bool> lengths;
+    std::bitset<256> first;
 
-    void add(std::uint64_t hash, std::size_t length, std::size_t pattern);
+    void add(std::uint64_t hash, std::size_t length, char first_byte, std::size_t pattern);
+    [[nodiscard]] bool may_begin(char byte) const {
+      return first[static_cast<unsigned char>(byte)];
+    }
     [[nodiscard]] bool has_length(std::size_t length) const {
       return length < lengths.size() && lengths[length];
     }

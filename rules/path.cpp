@@ -197,7 +197,7 @@ FoldedPath fold_path(std::string_view given, std::string_view cwd) {
   out.lexical.reserve(given.size() + (absolute ? 0 : cwd.size() + 1));
   for (const std::string_view part : {absolute ? std::string_view() : cwd, given}) {
     for (std::size_t from = 0; from < part.size();) {
-      const std::size_t end = std::min(part.find('/', from), part.size());
+      const std::size_t end = component_end(part, from);
       const std::string_view one = part.substr(from, end - from);
       from = end + 1;
       if (one.empty() || one == ".") continue;

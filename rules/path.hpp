@@ -30,6 +30,13 @@ const FileSystem& real_file_system();
 const FileSystem&
 lexical_file_system();  // every component a directory, no links: for history from other machines
 
+// Where the component that begins at `at` ends. Components are short: this loop is done before
+// memchr() has begun.
+[[nodiscard]] inline std::size_t component_end(std::string_view path, std::size_t at) {
+  while (at < path.size() && path[at] != '/') ++at;
+  return at;
+}
+
 // `given` when absolute, else below `cwd`; nothing is folded or resolved.
 [[nodiscard]] std::string join_path(std::string_view given, std::string_view cwd);
 

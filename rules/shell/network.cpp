@@ -1,6 +1,7 @@
 #include "rules/shell/network.hpp"
 
 #include "audit/base/text.hpp"
+#include "rules/shell/option_forms.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,15 +31,6 @@ constexpr std::array kSchemes{
     Scheme{"socks5h", 1080}, Scheme{"postgres", 5432}, Scheme{"postgresql", 5432},
     Scheme{"oci", 443},      Scheme{"mysql", 3306},    Scheme{"redis", 6379},
     Scheme{"rediss", 6379}};
-
-bool is_one_of(std::string_view list, std::string_view word) {
-  for (std::size_t at = 0; at < list.size();) {
-    const std::size_t end = std::min(list.find(' ', at), list.size());
-    if (list.substr(at, end - at) == word) return true;
-    at = end + 1;
-  }
-  return false;
-}
 
 bool is_port(std::string_view text) {
   return !text.empty() && text.size() < 6 &&
@@ -87,7 +79,9 @@ constexpr std::string_view kCopyValues =
     " out-format log-file-format log-file temp-dir backup-dir compare-dest copy-dest link-dest"
     " password-file port bwlimit timeout info debug chmod suffix";
 
-bool is_loopback(std::string_view host) { return is_one_of("localhost 127.0.0.1 ::1 [::1]", host); }
+bool is_loopback(std::string_view host) {
+  return is_word_of("localhost 127.0.0.1 ::1 [::1]", host);
+}
 
 class Network {
  public:
@@ -99,14 +93,14 @@ class Network {
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
-    if (is_one_of("kubectl helm dotnet composer gem", name)) return every_url();
-    if (is_one_of("psql mysql redis-cli", name)) return database(name);
+    if (is_word_of("kubectl helm dotnet composer gem", name)) return every_url();
+    if (is_word_of("psql mysql redis-cli", name)) return database(name);
     if (name == "openssl") return openssl();
     if (name == "docker" || name == "podman") return images();
     if (name == "gh") return gh();
     if (name == "tar" || name == "gtar") return tar();
-    if (is_one_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
-      return packages(is_one_of("npx uvx bunx", name));
+    if (is_word_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
+      return packages(is_word_of("npx uvx bunx", name));
     }
   }
 
@@ -157,12 +151,12 @@ class Network {
         const std::string given = equals != std::string::npos ? word.substr(equals + 1)
                                   : i + 1 < argv_.size()      ? argv_[i + 1].text
                                                               : "";
-        if (is_one_of("proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url "
-                      "ipfs-gateway",
-                      option)) {
+        if (is_word_of("proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url "
+                       "ipfs-gateway",
+                       option)) {
           operand(given);
           if (equals == std::string::npos) ++i;
-        } else if (equals == std::string::npos && is_one_of(kTransferValues, option)) {
+        } else if (equals == std::string::npos && is_word_of(kTransferValues, option)) {
           ++i;
         }
         continue;
@@ -230,7 +224,7 @@ class Network {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       if (word.starts_with("--")) {
-        if (is_one_of(kCopyValues, word.substr(2))) ++i;
+        if (is_word_of(kCopyValues, word.substr(2))) ++i;
       } else if (word.starts_with('-') && word.size() > 1) {
         if (word.find_first_of(value, 1) == word.size() - 1) ++i;
       } else {
@@ -319,10 +313,10 @@ class Network {
 
   // openssl s_client HOST:PORT, -connect, -proxy, -host; ocsp -url (openssl-s_client(1)).
   void openssl() {
-    const bool client = argv_.size() > 1 && is_one_of("s_client s_time", argv_[1].text);
+    const bool client = argv_.size() > 1 && is_word_of("s_client s_time", argv_[1].text);
     for (std::size_t i = 2; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
-      if (i + 1 < argv_.size() && is_one_of("-connect -proxy -host", word)) {
+      if (i + 1 < argv_.size() && is_word_of("-connect -proxy -host", word)) {
         authority(argv_[++i].text, 443, "tcp");
       } else if (client && i + 1 == argv_.size() && !word.starts_with('-') &&
                  word.find(':') != std::string::npos) {
@@ -376,7 +370,7 @@ class Network {
 
   void packages(bool runs_first) {
     const auto fetches = [](const Argument& one) {
-      return is_one_of(
+      return is_word_of(
           "install i add ci publish update upgrade download wheel dlx sync config source tool run"
           " cache",
           one.text);
@@ -428,7 +422,7 @@ class Network {
 
   // How many operands of the sub-command stand before its remote; npos: none of them is one.
   static std::size_t remote_operand(std::string_view sub, std::string_view next) {
-    if (is_one_of("clone fetch pull push ls-remote fetch-pack send-pack http-push", sub)) return 0;
+    if (is_word_of("clone fetch pull push ls-remote fetch-pack send-pack http-push", sub)) return 0;
     if (sub == "http-fetch" || sub == "request-pull") return 1;
     if (sub == "remote" && (next == "add" || next == "set-url")) return 2;
     if (sub == "submodule" && next == "add") return 1;
@@ -492,7 +486,7 @@ class Network {
             remote(word.substr(equals + 1));
           else if (++i < argv_.size())
             remote(argv_[i].text);
-        } else if (equals == std::string::npos && is_one_of(kGitValues, option)) {
+        } else if (equals == std::string::npos && is_word_of(kGitValues, option)) {
           ++i;
         }
       }
@@ -507,8 +501,7 @@ class Network {
 }  // namespace
 
 std::vector<HostUse> dialled_hosts(const std::vector<Argument>& argv, std::size_t offset) {
-  std::string_view name = argv[0].text;
-  name.remove_prefix(name.rfind('/') + 1);
+  const std::string_view name = base_name(argv[0].text);
   Network network(argv, offset);
   network.run(name);
   return std::move(network.found);

@@ -1,6 +1,7 @@
 #include "rules/shell/programs.hpp"
 
 #include "rules/shell/clients.hpp"
+#include "rules/shell/option_forms.hpp"
 #include "rules/shell/tables.hpp"
 
 #include <algorithm>
@@ -32,27 +33,13 @@ constexpr std::array kInterpreters{
     Interpreter{"lua", "ev", "l", "", ""},
 };
 
-std::string_view base_of(std::string_view name) {
-  name.remove_prefix(name.rfind('/') + 1);
-  return name;
-}
-
 const Interpreter* interpreter(std::string_view name) {
-  name = base_of(name);
+  name = base_name(name);
   const std::size_t end = name.find_last_not_of("0123456789.");
   name = name.substr(0, end == std::string_view::npos ? 0 : end + 1);
   const auto* const found = std::find_if(kInterpreters.begin(), kInterpreters.end(),
                                          [&](const Interpreter& one) { return one.name == name; });
   return found == kInterpreters.end() ? nullptr : found;
-}
-
-bool has_word(std::string_view list, std::string_view word) {
-  for (std::size_t at = 0; at < list.size();) {
-    const std::size_t end = std::min(list.find(' ', at), list.size());
-    if (list.substr(at, end - at) == word) return true;
-    at = end + 1;
-  }
-  return false;
 }
 
 bool is_standard_input(std::string_view word) {
@@ -70,7 +57,7 @@ ScriptSource shell_source(const std::vector<Argument>& argv) {
   const ShellCall call = shell_call(argv);
   if (call.prints) return ScriptSource::kNone;
   // fish has a grammar of its own, which is not read.
-  if (base_of(argv[0].text) == "fish" && (call.text || call.operand >= argv.size())) {
+  if (base_name(argv[0].text) == "fish" && (call.text || call.operand >= argv.size())) {
     return ScriptSource::kForeign;
   }
   const bool operand = call.operand < argv.size();
@@ -86,8 +73,8 @@ bool gives_script(const Interpreter& program, const Argument& option, std::size_
   if (word.starts_with("--")) {
     const std::size_t equals = word.find('=');
     const std::string_view name = std::string_view(word).substr(2, equals - 2);
-    if (has_word(program.longer, name)) return true;
-    skip = equals == std::string::npos && has_word(program.longer_value, name) ? 1 : 0;
+    if (is_word_of(program.longer, name)) return true;
+    skip = equals == std::string::npos && is_word_of(program.longer_value, name) ? 1 : 0;
     return false;
   }
   for (std::size_t at = 1; at < word.size(); ++at) {
@@ -527,12 +514,12 @@ bool is_interpreter(std::string_view name) { return interpreter(name) != nullptr
 
 ScriptSource script_source(const std::vector<Argument>& argv) {
   if (argv.empty()) return ScriptSource::kNone;
-  if (is_shell(base_of(argv[0].text))) return shell_source(argv);
+  if (is_shell(base_name(argv[0].text))) return shell_source(argv);
   if (argv[0].text == "source" || argv[0].text == ".") {
     const std::size_t at = argv.size() > 1 && argv[1].text == "--" ? 2 : 1;
     return at < argv.size() ? source_of_operand(argv[at]) : ScriptSource::kNone;
   }
-  if (is_awk(base_of(argv[0].text)) || base_of(argv[0].text) == "sed") {
+  if (is_awk(base_name(argv[0].text)) || base_name(argv[0].text) == "sed") {
     return script_file_is_input(argv) ? ScriptSource::kInput : ScriptSource::kNone;
   }
   const Interpreter* const program = interpreter(argv[0].text);
@@ -562,7 +549,7 @@ static void client_use(std::string_view name, std::string_view text, std::size_t
 ScriptUse script_use(const std::vector<Argument>& argv, std::size_t offset) {
   ScriptUse out;
   if (argv.empty()) return out;
-  const std::string_view name = base_of(argv[0].text);
+  const std::string_view name = base_name(argv[0].text);
   if (name == "sed" || name == "gsed") {
     sed_use(argv, offset, out);
   } else if (is_database_client(name)) {

@@ -1,6 +1,7 @@
 #include "rules/shell/values.hpp"
 
 #include "audit/base/limits.hpp"
+#include "rules/shell/option_forms.hpp"
 
 #include <algorithm>
 #include <array>
@@ -106,15 +107,6 @@ constexpr std::array kTame{
     Tame{"uniq", "-c", false},
 };
 
-bool has_word(std::string_view list, std::string_view word) {
-  for (std::size_t at = 0; at < list.size();) {
-    const std::size_t end = std::min(list.find(' ', at), list.size());
-    if (list.substr(at, end - at) == word) return true;
-    at = end + 1;
-  }
-  return false;
-}
-
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> out;
   for (std::size_t at = 0; at < text.size();) {
@@ -155,7 +147,7 @@ bool is_tame_command(std::string_view text, bool filters) {
     std::string word(words[i]);
     std::erase_if(word, [](char c) { return c == '"' || c == '\''; });
     if (word.starts_with("+%") && program == "date") continue;
-    if (word.starts_with('-') ? !has_word(row->options, word) : !row->words) return false;
+    if (word.starts_with('-') ? !is_word_of(row->options, word) : !row->words) return false;
     shaped = shaped || word.starts_with("--format=") || word.starts_with("--pretty=") ||
              word == "--oneline";
   }

@@ -1,0 +1,559 @@
+#include "rules/shell/clients.hpp"
+#include "rules/shell/line_reader.hpp"
+#include "rules/shell/network.hpp"
+#include "rules/shell/option_forms.hpp"
+#include "rules/shell/programs.hpp"
+#include "rules/shell/tables.hpp"
+
+#include <array>
+
+namespace lilith::rules::shell {
+
+void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset,
+                             Binding binding) {
+  const bool itself = value.text == "$" + name;  // of a loop: its words are noted one by one
+  if (is_dangerous_assignment(name, itself ? "$(unknown)" : value.text, value.constant)) {
+    line_hazard("command.environment",
+                "setting " + name + " changes what later commands run or where they connect",
+                offset);
+  }
+  // Modules are read from there, so read_file says whether they may be.
+  for (std::size_t at = 0; name == "PYTHONPATH" && at < value.text.size();) {
+    const std::size_t end = std::min(value.text.find(':', at), value.text.size());
+    const std::string one = value.text.substr(at, end - at);
+    if (one.starts_with('/') || one.starts_with('~')) add_path(value, one, PathAccess::kRead);
+    at = end + 1;
+  }
+  if (!itself && binding == Binding::kAppends) {
+    line_.values.append(name, value.text, value.constant);
+  } else if (!itself) {
+    line_.values.note(name, value.text, value.constant);
+  }
+  if (!itself && !value.text.empty() && value.text.size() <= limits::kPathBytesMax &&
+      !is_integer(value.text) && value.text.find('\n') == std::string::npos) {
+    add_path(value, value.text, PathAccess::kArgument);
+  }
+  const bool integer =
+      is_whole_arithmetic(value) || (value.constant && is_integer(value.text)) || is_count(value);
+  if (!integer) {
+    integers_.erase(name);
+    lost_.insert(name);
+  } else if (in_function_) {
+    integers_.erase(name);
+  } else if (binding == Binding::kStays && !unsteady_.contains(name)) {
+    integers_.insert(name);
+  }
+}
+
+std::vector<Argument> arguments_of(const std::vector<Word>& words) {
+  std::vector<Argument> out;
+  out.reserve(words.size());
+  for (const Word& word : words)
+    out.push_back({word.text, word.constant && !word.glob && !word.brace, word.splits});
+  return out;
+}
+
+void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
+                    std::size_t from, bool here_doc_only) {
+  const bool skips_functions = std::exchange(skips_functions_, false);
+  const bool appended = std::exchange(appended_, false);
+  const bool package = std::exchange(package_, false);
+  for (const Assignment& one : assignments) {
+    // `IFS= read` splits its own line by it and nothing else.
+    if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
+        !functions_.contains("read")) {
+      continue;
+    }
+    note_assignment(one.name, one.value, one.value.offset,
+                    !argv.empty() ? Binding::kForOneCommand
+                    : one.append  ? Binding::kAppends
+                                  : Binding::kStays);
+  }
+  if (argv.empty()) return;
+  const Word& first = argv[0];
+  const bool is_test = first.text == "[";  // no glob: the class is not closed
+  if (!first.constant || (first.glob && !is_test) || first.brace || first.tilde) {
+    throw Refusal{
+        "command.dynamic_name",
+        "the name of the command '" + printable(first.text) + "' is not known before the line runs",
+        first.offset};
+  }
+  if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
+  if (functions_.contains(first.text) && !skips_functions) {
+    argument_paths(argv);
+    line_.dynamic.push_back({std::move(argv), directories_});
+    return;
+  }
+  CommandUse use;
+  use.name = first.text;
+  use.argv = arguments_of(argv);
+  use.offset = base_ + from;
+  use.look_through = look_through_;
+  std::string_view text = s_.substr(from, at_ - from);
+  while (!text.empty() && (is_blank(text.back()) || text.back() == '\n')) text.remove_suffix(1);
+  use.text = utf8_prefix(text, limits::kEventValueBytesMax);
+  // $(cat <<'EOF' ... EOF) reads nothing but its own text.
+  if (here_doc_only && use.name == "cat") {
+    use.needs_entry = false;
+    out_.commands.push_back(std::move(use));
+    printed_ = input_;
+    return;
+  }
+  if (builtin(argv, use)) {
+    use.needs_entry = false;
+  } else if (is_transparent_wrapper(use.name) ||
+             (package && !is_system_program(use.name) &&
+              (use.name.starts_with('@') || use.name.find('/') == std::string::npos))) {
+    use.needs_entry = false;
+  }
+  const std::size_t index = out_.commands.size();
+  std::vector<Argument> with_appended;
+  if (appended) {
+    with_appended = use.argv;
+    with_appended.push_back({"$(xargs)", false, true});
+  }
+  const std::vector<Argument>& argv_seen = appended ? with_appended : use.argv;
+  const std::vector<Hazard> options = exec_hazards(argv_seen, use.offset);
+  use.hazards.insert(use.hazards.end(), options.begin(), options.end());
+  const ScriptUse script = script_use(use.argv, use.offset);
+  use.hazards.insert(use.hazards.end(), script.hazards.begin(), script.hazards.end());
+  out_.commands.push_back(use);
+  CommandUse& kept = use;
+  script_input(argv_seen, kept);
+  if (is_wrapper(use.argv)) wrapper(argv, kept, appended);
+  if (use.name == "find") find_actions(argv, kept);
+  if (is_shell(base_name(use.name)) || use.name == "eval") shell_text(argv, kept);
+  if (use.name == "trap") trap_text(argv);
+  out_.commands[index].hazards = kept.hazards;
+  argument_paths(argv);
+  write_paths(argv, use.argv);
+  script_paths(argv, script);
+  for (HostUse& one : dialled_hosts(use.argv, use.offset)) out_.hosts.push_back(std::move(one));
+  note_printed(argv, use.argv);
+  const bool fixed = std::all_of(argv.begin(), argv.end(), [](const Word& one) {
+    return one.constant && !one.splits && !one.brace;
+  });
+  if (!fixed || appended) {
+    line_.dynamic.push_back({std::move(argv), directories_, index, appended});
+  }
+}
+
+// A script that comes in by standard input is read where the line holds it.
+void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
+  if (is_database_client(use.name)) {
+    for (const Word& word : line_.printed) client_text(use.name, word.text, use.offset);
+    if (input_.kind == Input::Kind::kText) client_text(use.name, input_.text.text, use.offset);
+    if (input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+      here_docs_[input_.here_doc].client = use.name;
+    }
+  }
+  // git add --pathspec-from-file=-
+  const bool lists = std::any_of(argv.begin(), argv.end(), [](const Argument& one) {
+    return one.text.starts_with("--pathspec-from");
+  });
+  if (lists && input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+    here_docs_[input_.here_doc].names = true;
+    here_docs_[input_.here_doc].directories = directories_;
+  }
+  const ScriptSource source = script_source(argv);
+  const auto hazard = [&](std::string_view what) {
+    use.hazards.push_back(
+        {"command.dynamic_text", "'" + use.name + "' would run " + std::string(what), use.offset});
+  };
+  const bool shell = is_shell(base_name(use.name));
+  if (source == ScriptSource::kInput && (use.name == "." || use.name == "source" || !shell) &&
+      !is_interpreter(use.name)) {
+    return hazard("what comes in by its standard input");
+  }
+  if (source == ScriptSource::kForeign) return hazard("text of a grammar that is not read");
+  if (source == ScriptSource::kUnknown) {
+    const bool pipe = std::any_of(argv.begin(), argv.end(),
+                                  [](const Argument& one) { return one.text.starts_with('('); });
+    // Of $X the whole line tells more: finish().
+    if (pipe) hazard("a script that is not known before the line runs");
+    return;
+  }
+  if (source != ScriptSource::kInput) return;
+  switch (input_.kind) {
+    case Input::Kind::kNull:
+      return;
+    case Input::Kind::kInherited:
+      return hazard("whatever comes in by its standard input");
+    case Input::Kind::kFile:
+      if (shell) hazard("what a file holds, by its standard input");
+      return;
+    case Input::Kind::kText:
+      if (shell) nested_text(input_.text, look_through_, false, use.name);
+      return;
+    case Input::Kind::kHereDoc:
+      if (!shell) return;
+      if (input_.here_doc >= here_docs_.size()) return hazard("a here-document that is not known");
+      here_docs_[input_.here_doc].script = use.name;
+      here_docs_[input_.here_doc].look_through = look_through_;
+      here_docs_[input_.here_doc].directories = directories_;
+      return;
+  }
+}
+
+// echo TEXT and printf TEXT with constant words: what a pipe behind them carries.
+void Reader::note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args) {
+  printed_.reset();
+  const std::string& name = args[0].text;
+  if ((name != "echo" && name != "printf") || functions_.contains(name)) return;
+  Word text;
+  text.offset = argv[0].offset;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    const std::string& word = args[i].text;
+    if (!args[i].constant || word.find('\\') != std::string::npos ||
+        (i == 1 && word.starts_with('-') && word != "-n") ||
+        (name == "printf" && (args.size() != 2 || word.find('%') != std::string::npos))) {
+      return;
+    }
+    if (i == 1 && word == "-n") continue;
+    if (!text.text.empty()) text.text.push_back(' ');
+    text.text += word;
+  }
+  printed_ = Input{Input::Kind::kText, 0, std::move(text)};
+}
+
+// Builtins that need no entry; their effect on the rest of the line is taken into account here.
+bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
+  const std::string_view name = use.name;
+  const auto hazard = [&](std::string code, std::string message) {
+    use.hazards.push_back({std::move(code), std::move(message), use.offset});
+  };
+  if (name == "cd" || name == "pushd" || name == "popd") {
+    change_directory(argv);
+    return true;
+  }
+  if (name == "export" || name == "declare" || name == "local" || name == "readonly" ||
+      name == "typeset") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::size_t equals = argv[i].text.find('=');
+      const bool option = argv[i].text.starts_with('-');
+      if (option && argv[i].text.find_first_of("fniI") != std::string::npos) {
+        line_hazard("command.environment",
+                    use.name + " " + argv[i].text + " changes how names are read", use.offset);
+      }
+      if (option) continue;
+      if (!argv[i].constant && (equals == std::string::npos || argv[i].text.find('$') < equals)) {
+        refuse("command.dynamic_name", use.name + " of a name that is not known");
+      }
+      Word value = argv[i];
+      value.text = equals == std::string::npos ? "" : argv[i].text.substr(equals + 1);
+      const std::string variable = argv[i].text.substr(0, equals);
+      if (variable.find('[') != std::string::npos)
+        refuse("command.arithmetic", use.name + " with a subscript");
+      // `export PATH` alone hands on what is there.
+      if (equals != std::string::npos) note_assignment(variable, value, use.offset);
+    }
+    return true;
+  }
+  if (name == "unset" || name == "read" || name == "getopts") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      if (name == "unset" &&
+          (functions_.contains(argv[i].text) || short_option_has(argv[i].text, 'f'))) {
+        refuse("command.unparsable", "unset of a function");
+      }
+      if (argv[i].text.starts_with('-')) continue;
+      if (!argv[i].constant || argv[i].text.find('[') != std::string::npos) {
+        refuse("command.dynamic_name", use.name + " of a name that is not known");
+      }
+      Word unknown;
+      unknown.constant = false;
+      note_assignment(argv[i].text, unknown, use.offset);
+    }
+    return true;
+  }
+  if (name == "set") {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::string& word = argv[i].text;
+      const bool known =
+          argv[i].constant &&
+          (word == "pipefail" || word == "errexit" || word == "nounset" || word == "xtrace" ||
+           ((word.starts_with('-') || word.starts_with('+')) &&
+            word.find_first_not_of("+-eux o") == std::string::npos));
+      if (word == "--") break;
+      if (!known) return false;
+    }
+    return true;
+  }
+  if (name == "printf" || name == "test" || name == "[" || name == "echo") {
+    // -v NAME[SUBSCRIPT] (and test -R) evaluates the subscript, which can run commands; the option
+    // itself may come out of an expansion, so that the subscript alone is enough.
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::string& word = argv[i].text;
+      const std::size_t open = word.find('[');
+      const bool evaluates =
+          open != std::string::npos &&
+          (word.find("$(", open) != std::string::npos || word.find('`', open) != std::string::npos);
+      if (evaluates && argv[i].constant && name != "echo") {
+        hazard("command.arithmetic",
+               use.name + " may evaluate the subscript in '" + printable(word) + "'");
+      }
+      if (name != "printf" || !word.starts_with("-v")) continue;
+      const bool glued = word.size() > 2;
+      if (!glued && i + 1 >= argv.size()) continue;
+      Word unknown;
+      unknown.constant = false;
+      const std::string variable = glued ? word.substr(2) : argv[i + 1].text;
+      if (variable.find('[') != std::string::npos || !argv[glued ? i : i + 1].constant) {
+        hazard("command.arithmetic", "printf -v evaluates a subscript");
+      }
+      note_assignment(variable, unknown, use.offset);
+    }
+    evaluates_subscript(argv, use);
+    return true;
+  }
+  if (name == "alias" || name == "enable" || name == "hash" || name == "bind" ||
+      name == "complete" || name == "shopt" || name == "trap" || name == "mapfile" ||
+      name == "readarray" || name == "source" || name == "." || name == "let") {
+    if (name == "let") refuse("command.arithmetic", "let is not read");
+    return false;
+  }
+  return is_harmless_builtin(name);
+}
+
+// test -v NAME, printf -v NAME: the same where the option or the name comes out of an expansion.
+void Reader::evaluates_subscript(const std::vector<Word>& argv, CommandUse& use) {
+  const auto hazard = [&](const Word& word) {
+    use.hazards.push_back({"command.arithmetic",
+                           use.name + " may evaluate '" + printable(word.text) + "' as a subscript",
+                           use.offset});
+  };
+  const auto number = [&](const Word& word) {
+    return is_whole_arithmetic(word) || is_count(word) ||
+           (word.text.starts_with('$') && integers_.contains(word.text.substr(1)));
+  };
+  if (use.name == "printf" && argv.size() > 1) {
+    const Word& format = argv[1];
+    if (!format.constant && format.text.starts_with('$') && !number(format) &&
+        (format.splits || argv.size() > 3)) {
+      hazard(format);
+    }
+    return;
+  }
+  if (use.name != "test" && use.name != "[") return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (argv[i].constant) continue;
+    const Word& previous = argv[i - 1];
+    const bool operator_unknown = i > 1 && !previous.constant && previous.text.starts_with('$');
+    if (operator_unknown || previous.text == "-v" || previous.text == "-R") hazard(argv[i]);
+    // Without quotes a value may bring its own -v; only one that this line wrote can be meant so.
+    if (argv[i].splits && !number(argv[i]) && subscript_seen_) hazard(argv[i]);
+  }
+}
+
+// The words of a wrapped command, as a command of its own.
+void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended) {
+  // Behind an assignment `time` is the program, whose -o writes a file.
+  if (use.name == "time" && argv.size() > 1 && argv[1].text.starts_with('-') &&
+      argv[1].text != "-p") {
+    use.hazards.push_back(
+        {"command.wrapper", "time with options of the program of that name", use.offset});
+  }
+  std::vector<std::string> assignments;
+  const std::size_t at = wrapped_at(use.argv, assignments);
+  for (const std::string& text : assignments) {
+    const std::size_t equals = text.find('=');
+    Word value;
+    value.text = text.substr(equals + 1);
+    value.constant = value.text.find('$') == std::string::npos;
+    note_assignment(text.substr(0, equals), value, use.offset, Binding::kForOneCommand);
+  }
+  for (std::size_t i = 1; i < std::min(at, argv.size()); ++i) {
+    if (argv[i].splits || argv[i].glob || argv[i].brace) {
+      use.hazards.push_back({"command.wrapper",
+                             "'" + printable(argv[i].text) + "' may become several words of '" +
+                                 use.name + "', the program among them",
+                             use.offset});
+    }
+  }
+  if (at == static_cast<std::size_t>(-1)) {
+    use.hazards.push_back(
+        {"command.wrapper", "what '" + use.name + "' would run can't be told", use.offset});
+    return;
+  }
+  if (at >= argv.size()) {
+    // `xargs env`: the program stands among the words that xargs appends.
+    if (appended) {
+      use.hazards.push_back({"command.wrapper",
+                             "what '" + use.name + "' would run behind xargs can't be told",
+                             use.offset});
+    }
+    return;
+  }
+  const bool outer = look_through_;
+  look_through_ = outer || !is_transparent_wrapper(use.name);
+  appended_ = appended;
+  if (use.name == "xargs") {
+    const bool replaces = xargs_replacement(argv, at, use);
+    appended_ = !replaces;
+    // The command itself reads nothing (POSIX xargs).
+    if (input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
+      here_docs_[input_.here_doc].names = true;
+      here_docs_[input_.here_doc].directories = directories_;
+    }
+    input_ = {Input::Kind::kNull, 0, {}};
+  }
+  if (use.name == "xargs" && !argv[at].constant) {
+    use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
+    appended_ = false;
+  } else {
+    skips_functions_ = true;
+    package_ = runs_own_programs(use.argv);
+    simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
+           argv[at].offset - base_, false);
+  }
+  look_through_ = outer;
+}
+
+namespace {
+
+// Whether a wrapper that puts what it found in the place of `name` would do so in the text of a
+// shell: sh -c 'cat {}'. As a word of its own behind the text it is data.
+bool reaches_shell_text(const std::vector<Word>& argv, std::string_view name) {
+  bool shell = false;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    const bool text = shell && short_option_has(argv[i - 1].text, 'c');
+    if (shell && word.find(name) != std::string::npos && (text || word != name)) return true;
+    shell = shell || is_shell(base_name(word)) || word == "eval";
+  }
+  return false;
+}
+
+}  // namespace
+
+// xargs -I NAME puts what it reads in the place of NAME, in the name of the program too.
+bool Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {
+  bool replaces = false;
+  for (std::size_t i = 1; i < at; ++i) {
+    const std::string& word = argv[i].text;
+    std::string name;
+    if (word == "-I" || word == "--replace") {
+      name = i + 1 < at && word == "-I" ? argv[i + 1].text : "{}";
+    } else if (word.starts_with("-I") || word.starts_with("-i")) {
+      name = word.size() > 2 ? word.substr(2) : "{}";
+    } else if (word.starts_with("--replace=")) {
+      name = word.substr(word.find('=') + 1);
+    }
+    replaces = replaces || !name.empty();
+    if (!name.empty() &&
+        (argv[at].text.find(name) != std::string::npos ||
+         reaches_shell_text({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, name))) {
+      use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
+    }
+  }
+  return replaces;
+}
+
+void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "-fprint" || word == "-fprintf" || word == "-fls" || word == "-fprint0") {
+      if (i + 1 < argv.size()) add_path(argv[i + 1], argv[i + 1].text, PathAccess::kWrite);
+    }
+    if (word != "-exec" && word != "-execdir" && word != "-ok" && word != "-okdir") continue;
+    std::size_t to = i + 1;
+    while (to < argv.size() && argv[to].text != ";" &&
+           !(argv[to].text == "+" && argv[to - 1].text == "{}")) {
+      ++to;
+    }
+    if (to == i + 1) continue;
+    const std::vector<Word> wrapped{argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
+                                    argv.begin() + static_cast<std::ptrdiff_t>(to)};
+    if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos ||
+        reaches_shell_text(wrapped, "{}")) {
+      use.hazards.push_back(
+          {"command.wrapper", "what find " + word + " would run can't be told", use.offset});
+      continue;
+    }
+    const bool outer = std::exchange(look_through_, true);
+    skips_functions_ = true;
+    simple({argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
+            argv.begin() + static_cast<std::ptrdiff_t>(to)},
+           {}, argv[i + 1].offset - base_, false);
+    look_through_ = outer;
+  }
+}
+
+// `shell`: the program that reads it; empty: this one.
+void Reader::nested_text(const Word& text, bool look_through, bool same_shell,
+                         std::string_view shell) {
+  if (!text.constant) {
+    throw Refusal{"command.dynamic_text",
+                  "the text that a shell would run is not known before the line runs", text.offset};
+  }
+  const Deeper deeper(*this);
+  Reader nested(text.text, out_, line_, text.offset, depth_);
+  nested.inherit(*this);
+  nested.look_through_ = look_through;
+  if (!shell.empty()) nested.posix_ = !shell.ends_with("bash");
+  if (!same_shell) {
+    nested.functions_.clear();
+    nested.integers_.clear();
+  }
+  nested.run();
+  give_back(nested, same_shell);
+}
+
+// sh -c TEXT, bash -lc TEXT, eval TEXT...
+void Reader::shell_text(const std::vector<Word>& argv, CommandUse& use) {
+  if (use.name == "eval") {
+    Word joined;
+    joined.offset = argv[0].offset;
+    const std::size_t from = argv.size() > 1 && argv[1].text == "--" ? 2 : 1;
+    for (std::size_t i = from; i < argv.size(); ++i) {
+      if (i > from) joined.text.push_back(' ');
+      joined.text += argv[i].text;
+      joined.constant = joined.constant && argv[i].constant && !argv[i].glob && !argv[i].brace;
+    }
+    directories_ = {Directory{.known = false, .text = {}}};
+    return nested_text(joined, look_through_, true);
+  }
+  for (const Word& word : argv) {
+    if (word.text == "--rcfile" || word.text == "--init-file") {
+      use.hazards.push_back({"command.exec_option", word.text, use.offset});
+    }
+  }
+  const ShellCall call = shell_call(arguments_of(argv));
+  if (call.text && call.operand < argv.size()) {
+    nested_text(argv[call.operand], true, false, use.name);
+  }
+}
+
+// trap TEXT SIGNAL...: runs at any time, like a function that is called everywhere.
+void Reader::trap_text(const std::vector<Word>& argv) {
+  std::size_t at = 1;
+  while (at < argv.size() && argv[at].text.size() > 1 && argv[at].text.starts_with('-') &&
+         argv[at].constant) {
+    if (argv[at].text != "--") return;  // -l and -p print
+    ++at;
+  }
+  if (at + 1 >= argv.size() || argv[at].text.empty() ||
+      (argv[at].constant && (argv[at].text == "-" || is_integer(argv[at].text)))) {
+    return;
+  }
+  const Directories directories =
+      std::exchange(directories_, Directories{Directory{.known = false, .text = {}}});
+  const bool was_in_function = std::exchange(in_function_, true);
+  const std::set<std::string> functions = std::exchange(functions_, {});
+  const std::set<std::string> integers = std::exchange(integers_, {});
+  const std::set<std::string> lost = std::exchange(lost_, {});
+  nested_text(argv[at], look_through_, true);
+  integers_ = integers;
+  functions_ = functions;
+  in_function_ = was_in_function;
+  directories_ = directories;
+  for (const std::string& name : lost_) {
+    if (used_.contains(name)) {
+      refuse("command.arithmetic", "a trap may change '" + name + "', which arithmetic reads");
+    }
+    integers_.erase(name);
+  }
+  unsteady_.insert(lost_.begin(), lost_.end());
+  lost_.insert(lost.begin(), lost.end());
+}
+
+}  // namespace lilith::rules::shell

@@ -1,0 +1,348 @@
+#pragma once
+// The reader of one line, for the files of this folder that it is made of: words.cpp and
+// here_documents.cpp say what a word is, grammar.cpp how words make commands, commands.cpp what a
+// command means, word_paths.cpp which files its words name.
+
+#include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
+#include "rules/command.hpp"
+#include "rules/shell/programs.hpp"
+#include "rules/shell/values.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lilith::rules::shell {
+
+// Leaves the recursion; caught in read_line().
+struct Refusal {
+  std::string code;
+  std::string message;
+  std::size_t offset;
+};
+
+[[nodiscard]] inline bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+[[nodiscard]] inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+[[nodiscard]] inline bool is_name(char c) { return is_name_start(c) || is_digit(c); }
+[[nodiscard]] inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
+[[nodiscard]] inline bool is_meta(char c) {
+  return c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')';
+}
+[[nodiscard]] inline bool is_integer(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return !text.empty() && text.size() < 19 && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+// One word after quote removal.
+struct Word {
+  std::string text;  // expansions as their source text
+  bool constant = true;
+  bool quoted = false;  // any quoting character was there
+  bool glob = false;    // an unquoted * ? or [
+  bool brace = false;   // an unquoted {
+  bool tilde = false;   // begins with an unquoted ~
+  bool home = false;    // begins with $HOME or ${HOME}; home_bytes of `text` are that expansion
+  std::size_t home_bytes = 0;
+  bool splits = false;  // an expansion outside of quotes, which may become several words or none
+  bool arithmetic = false;           // is one whole $((...)), so an integer
+  std::size_t arithmetic_bytes = 0;  // of `text`, that $((...))
+  std::size_t offset = 0;
+};
+
+[[nodiscard]] inline bool is_whole_arithmetic(const Word& word) {
+  return word.arithmetic && word.text.size() == word.arithmetic_bytes;
+}
+
+// $#, $? and ${#NAME}, nothing else beside them.
+[[nodiscard]] inline bool is_count(const Word& word) {
+  if (word.constant) return false;
+  if (word.text == "$#" || word.text == "$?") return true;
+  std::string_view text = word.text;
+  if (!text.starts_with("${#") || !text.ends_with('}')) return false;
+  text = text.substr(3, text.size() - 4);
+  if (text.ends_with("[@]") || text.ends_with("[*]")) text.remove_suffix(3);
+  return std::all_of(text.begin(), text.end(), is_name);
+}
+
+struct Assignment {
+  std::string name;
+  bool append = false;  // NAME+=VALUE
+  Word value;
+};
+
+// A directory that relative paths may be relative to.
+struct Directory {
+  bool known = true;
+  bool home = false;
+  bool tilde = false;  // begins with ~NAME
+  std::string text;    // relative to the call's cwd when neither home nor absolute
+
+  friend bool operator==(const Directory&, const Directory&) = default;
+};
+using Directories = std::vector<Directory>;
+inline constexpr std::size_t kDirectoriesMax = 4;
+
+struct HereDoc {
+  std::string delimiter;
+  bool quoted = false;
+  bool strip_tabs = false;
+  std::string script;  // the shell that reads it as its script
+  bool names = false;  // xargs reads it as words of argv
+  std::string client;  // the database client that reads it
+  bool look_through = false;
+  Directories directories;  // of that program
+};
+
+// What a program finds on its standard input, as far as it matters whose words those are.
+struct Input {
+  enum class Kind { kInherited, kNull, kFile, kHereDoc, kText } kind = Kind::kInherited;
+  std::size_t here_doc = 0;  // kHereDoc: index of those not read yet
+  Word text;                 // kText
+};
+
+// What is looked at again when the whole line is known, because its words are not.
+struct Dynamic {
+  static constexpr std::size_t kNoCommand = static_cast<std::size_t>(-1);
+  std::vector<Word> argv;
+  Directories directories;
+  std::size_t command = kNoCommand;  // index in CommandAnalysis::commands
+  bool appended = false;             // xargs puts words behind them
+};
+
+// One for the line, shared by the readers of its parts.
+struct Line {
+  LineValues values;
+  std::vector<Dynamic> dynamic;
+  struct Link {
+    Word name;
+    Word target;
+  };
+  std::vector<Link> links;    // of ln
+  std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, CommandAnalysis& out, Line& line, std::size_t base,
+         std::size_t depth)
+      : s_(text), out_(out), line_(line), base_(base), depth_(depth) {}
+
+  void run() {
+    list({});
+    if (at_ < s_.size()) refuse("command.unparsable", "unexpected '" + near() + "'");
+    if (!here_docs_.empty()) refuse("command.unparsable", "a here-document has no end");
+    if (saw_cd_) forget_directories(function_uses_);
+  }
+  // Behind run() of the outermost reader: what depends on values that stand anywhere in the line.
+  void finish();
+
+  // State that nested readers share with the outer one.
+  Directories directories_{Directory{}};
+  std::set<std::string> functions_;  // surely defined at this place
+  std::set<std::string> defined_;    // defined anywhere
+  std::set<std::string> integers_;   // variables that surely hold integers at this place
+  std::set<std::string> used_;       // variables that arithmetic has read
+  std::set<std::string> lost_;       // variables that got something else than an integer
+  std::set<std::string> unsteady_;   // the same, in a function that may be called at any time
+  std::size_t steps_ = 0;
+
+ private:
+  // ---- characters ----
+  [[noreturn]] void refuse(std::string code, std::string message) const {
+    throw Refusal{std::move(code), std::move(message), base_ + std::min(at_, s_.size())};
+  }
+  void step() {
+    if (++steps_ > limits::kShellStepsMax)
+      refuse("command.too_complex", "the line takes too long to read");
+  }
+  [[nodiscard]] char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < s_.size() ? s_[at_ + ahead] : '\0';
+  }
+  [[nodiscard]] bool end() const { return at_ >= s_.size(); }
+  [[nodiscard]] bool starts(std::string_view text) const {
+    return s_.substr(at_).starts_with(text);
+  }
+  [[nodiscard]] std::string near() const { return printable(utf8_prefix(s_.substr(at_), 12)); }
+  bool continuation() {
+    if (peek() != '\\' || peek(1) != '\n') return false;
+    at_ += 2;
+    return true;
+  }
+  void blanks() {
+    for (;;) {
+      step();
+      if (!end() && is_blank(peek())) {
+        ++at_;
+      } else if (peek() == '#') {
+        while (!end() && peek() != '\n') ++at_;
+      } else if (!continuation()) {
+        return;
+      }
+    }
+  }
+  void newline() {
+    ++at_;
+    read_here_docs();
+  }
+  void newlines() {
+    for (;;) {
+      blanks();
+      if (end() || peek() != '\n') return;
+      newline();
+    }
+  }
+
+  class Deeper {
+   public:
+    explicit Deeper(Reader& reader) : reader_(reader) {
+      if (++reader_.depth_ > limits::kShellDepthMax) {
+        reader_.refuse("command.too_complex", "the line is nested too deeply");
+      }
+    }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+    ~Deeper() { --reader_.depth_; }
+
+   private:
+    Reader& reader_;
+  };
+
+  // ---- words ----
+  bool word(Word& out);
+  void word_part(Word& out);
+  void single_quotes(Word& out);
+  void double_quotes(Word& out);
+  void ansi_c(Word& out);
+  void dollar(Word& out, bool in_quotes);
+  void parameter(Word& out, bool in_quotes);
+  void parameter_word(bool in_quotes, std::string_view name, bool assigns);
+  void backticks(Word& out, bool in_quotes);
+  void substitution(Word& out);
+  void arithmetic(std::string_view close);
+  void expand_here_doc(std::string_view body, std::size_t offset);
+  void read_here_docs();
+  std::string here_doc_line(bool quoted);
+  [[nodiscard]] bool at_word_end() const {
+    return end() || is_blank(peek()) || peek() == '\n' || is_meta(peek());
+  }
+
+  // ---- what is known where ----
+  struct Names {
+    std::set<std::string> functions, integers;
+  };
+  [[nodiscard]] Names names() const { return {functions_, integers_}; }
+  void meet(const Names& before);
+  void inherit(const Reader& outer);
+  void give_back(const Reader& nested, bool same_shell);
+  struct Repeated {
+    std::set<std::string> used, lost;
+    std::size_t first_path;
+    Directories directories;
+  };
+  [[nodiscard]] Repeated begin_repeated();
+  void end_repeated(Repeated& before, const Names& start);
+
+  // ---- grammar ----
+  void list(const std::vector<std::string_view>& until);
+  void items(const std::vector<std::string_view>& until);
+  void and_or(const std::vector<std::string_view>& until);
+  void pipeline();
+  void command();
+  bool compound(std::string_view reserved);
+  void if_clause();
+  void while_clause();
+  void for_clause();
+  void case_clause();
+  void function_body(const std::string& name);
+  void conditional();
+  void simple_command();
+  bool assignment(std::vector<Assignment>& out);
+  void array_value(const std::string& name);
+  bool redirection(Input& input);
+  void client_text(const std::string& client, const std::string& text, std::size_t offset);
+  void read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from);
+  void redirections_after();
+  void expect(std::string_view reserved);
+  [[nodiscard]] std::string_view reserved_word() const;
+  [[nodiscard]] bool stops(const std::vector<std::string_view>& until) const;
+
+  // ---- meaning ----
+  void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
+              bool here_doc_only);
+  void script_input(const std::vector<Argument>& argv, CommandUse& use);
+  void enter(const Word& target);
+  void finish_links();
+  void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
+  void finish_braces(const Dynamic& one);
+  void into_directory(const std::vector<Word>& argv, std::size_t at, const std::string& target);
+  void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
+  void script_paths(const std::vector<Word>& argv, const ScriptUse& script);
+  void note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args);
+  enum class Binding { kStays, kAppends, kForOneCommand };
+  void note_assignment(const std::string& name, const Word& value, std::size_t offset,
+                       Binding binding = Binding::kStays);
+  void evaluates_subscript(const std::vector<Word>& argv, CommandUse& use);
+  bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
+  bool builtin(const std::vector<Word>& argv, CommandUse& use);
+  void change_directory(const std::vector<Word>& argv);
+  void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended);
+  void find_actions(const std::vector<Word>& argv, CommandUse& use);
+  void shell_text(const std::vector<Word>& argv, CommandUse& use);
+  void trap_text(const std::vector<Word>& argv);
+  void nested_text(const Word& text, bool look_through, bool same_shell,
+                   std::string_view shell = {});
+  void bash_only(std::string_view what) const {
+    if (posix_) refuse("command.unparsable", std::string(what) + " in the text of sh");
+  }
+  void argument_paths(const std::vector<Word>& argv);
+  void plain_paths(const std::vector<Word>& argv);
+  void add_path(const Word& word, std::string text, PathAccess access);
+  void line_hazard(std::string code, std::string message, std::size_t offset) {
+    out_.hazards.push_back({std::move(code), std::move(message), offset});
+  }
+  void forget_directories(const std::vector<std::size_t>& uses);
+  void merge(const Directories& other);
+
+  std::string_view s_;
+  CommandAnalysis& out_;
+  Line& line_;
+  std::size_t at_ = 0;
+  std::size_t base_;
+  std::size_t depth_;
+  std::vector<HereDoc> here_docs_;
+  bool saw_cd_ = false;
+  bool in_function_ = false;
+  bool last_here_doc_quoted_ = false;
+  Input input_;                   // of the simple command that is read
+  std::optional<Input> piped_;    // what the command behind a pipe will find
+  std::optional<Input> printed_;  // what the last simple command surely prints
+  Directories pushed_;            // by pushd
+  bool posix_ = false;            // text of sh: where bash's own forms mean something else
+  bool captured_ = false;         // in $(...) or `...`: what is printed becomes a word
+  bool appended_ = false;         // the next simple command is xargs's, which appends words
+  bool package_ = false;          // the next simple command is one of `npx` or `uv run`
+  std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
+  bool look_through_ = false;
+  bool in_substitution_ = false;  // of the forms $( and <(
+  bool here_doc_behind_ = false;  // the body of one was read in this substitution
+  bool subscript_seen_ = false;   // a quoted NAME[$(...)] stands in the line
+  bool skips_functions_ =
+      false;  // the next simple command is found in PATH, whatever functions say
+};
+
+// The words as they stand in CommandUse::argv.
+[[nodiscard]] std::vector<Argument> arguments_of(const std::vector<Word>& words);
+[[nodiscard]] inline bool short_option_has(std::string_view word, char letter) {
+  return word.starts_with('-') && !word.starts_with("--") &&
+         word.find(letter) != std::string_view::npos;
+}
+
+}  // namespace lilith::rules::shell

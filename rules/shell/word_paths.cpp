@@ -1,0 +1,311 @@
+#include "rules/shell/braces.hpp"
+#include "rules/shell/line_reader.hpp"
+#include "rules/shell/option_forms.hpp"
+#include "rules/shell/tables.hpp"
+
+#include <array>
+
+namespace lilith::rules::shell {
+
+void Reader::merge(const Directories& other) {
+  if (other == directories_) return;
+  for (const Directory& one : other) {
+    if (std::find(directories_.begin(), directories_.end(), one) == directories_.end())
+      directories_.push_back(one);
+  }
+  if (directories_.size() > kDirectoriesMax) directories_ = {Directory{.known = false, .text = {}}};
+}
+
+void Reader::forget_directories(const std::vector<std::size_t>& uses) {
+  for (const std::size_t index : uses) {
+    if (out_.paths[index].base == PathUse::Base::kCwd)
+      out_.paths[index].base = PathUse::Base::kUnknown;
+  }
+}
+
+void Reader::add_path(const Word& word, std::string text, PathAccess access) {
+  PathUse use;
+  use.access = access;
+  use.offset = word.offset;
+  use.text = std::move(text);
+  use.glob = word.glob || word.brace;
+  const bool whole = use.text.size() == word.text.size();
+  const bool operand = access == PathAccess::kWriteArgument || access == PathAccess::kTouchArgument;
+  const bool fixed = !use.glob || operand;
+  // --output=$HOME/x, of=~/x: some of these the shell expands, others the program.
+  std::size_t home = word.home && whole ? word.home_bytes : 0;
+  if (!whole || (!word.home && !word.constant)) {
+    for (const std::string_view prefix : {"$HOME/", "${HOME}/", "~/"}) {
+      if (use.text.starts_with(prefix)) home = prefix.size() - 1;
+    }
+  }
+  if (home > 0) {
+    const std::string rest = use.text.substr(home);
+    const bool known = rest.find('$') == std::string::npos && rest.find('`') == std::string::npos &&
+                       (rest.empty() || rest.starts_with('/'));
+    use.base = known && fixed ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.text = rest.starts_with('/') ? rest.substr(1) : rest;
+  } else if (word.tilde && whole && (use.text == "~" || use.text.starts_with("~/"))) {
+    use.base = word.constant && fixed ? PathUse::Base::kHome : PathUse::Base::kUnknown;
+    use.text = use.text.size() > 2 ? use.text.substr(2) : "";
+  } else if (!word.constant || (word.tilde && whole) ||
+             (use.glob && access != PathAccess::kArgument && !operand)) {
+    use.base = PathUse::Base::kUnknown;
+    use.tilde = word.tilde && whole && word.constant;
+  } else if (use.text.starts_with('/')) {
+    use.base = PathUse::Base::kAbsolute;
+  } else {
+    for (const Directory& directory : directories_) {
+      PathUse one = use;
+      one.base = directory.known ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
+      one.directory = directory.text;
+      one.directory_is_home = directory.home;
+      one.directory_tilde = directory.tilde;
+      out_.paths.push_back(std::move(one));
+    }
+    return;
+  }
+  out_.paths.push_back(std::move(use));
+}
+
+// Words that name what the program writes.
+void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args) {
+  if (args[0].text == "ln" && argv.size() > 2) {
+    line_.links.push_back({argv[argv.size() - 1], argv[argv.size() - 2]});
+  }
+  for (const WriteOperand& one : write_operands(args)) {
+    const Word& word = argv[one.argument];
+    const PathAccess access = one.touches ? PathAccess::kTouchArgument : PathAccess::kWriteArgument;
+    const Directories here = directories_;
+    if (one.base == WriteOperand::kUnknownBase) {
+      directories_ = {Directory{.known = false, .text = {}}};
+    } else if (one.base != 0) {
+      enter(argv[one.base]);
+    }
+    const std::string target = word.text.substr(one.from);
+    add_path(word, target, access);
+    into_directory(argv, one.argument, target);
+    directories_ = here;
+  }
+}
+
+// Copied into a directory, a file keeps its name: `cp x/settings.json .claude/`.
+void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
+                            const std::string& target) {
+  constexpr std::array<std::string_view, 6> kCopies{"cp", "mv", "ln", "install", "rsync", "scp"};
+  constexpr std::array<std::string_view, 9> kDirectories{".git",     ".claude", ".vscode",
+                                                         ".cursor",  ".github", ".gemini",
+                                                         ".copilot", ".cargo",  ".config"};
+  const std::string& name = argv[0].text;
+  const std::string last(base_name(target));
+  const bool directory =
+      last.empty() || last == "." || last == ".." || argv[at].text.starts_with('-') ||
+      std::find(kDirectories.begin(), kDirectories.end(), last) != kDirectories.end();
+  // With an agent's directory its settings and hooks are gone.
+  if (name == "rm" || name == "mv" || name == "shred") {
+    const std::string whole = target.substr(0, target.find_last_not_of('/') + 1);
+    for (const std::string_view agent : {".claude", ".cursor", ".gemini", ".copilot"}) {
+      if (base_name(whole) != agent) continue;
+      for (const std::string_view file : {"/settings.json", "/hooks.json"}) {
+        add_path(argv[at], whole + std::string(file), PathAccess::kTouchArgument);
+      }
+    }
+  }
+  if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
+  if (!directory || (name == "mv" && at + 1 != argv.size())) return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    std::string source = argv[i].text;
+    while (source.ends_with('/')) source.pop_back();
+    source.erase(0, source.rfind('/') + 1);
+    if (i == at || argv[i].text.starts_with('-') || source.empty() || source == ".") continue;
+    add_path(argv[at], target + "/" + source, PathAccess::kTouchArgument);
+  }
+}
+
+// What the scripts of sed and awk, and string literals in others, name.
+void Reader::script_paths(const std::vector<Word>& argv, const ScriptUse& script) {
+  for (const ScriptFile& one : script.files) {
+    if (one.path.empty() || one.path.size() > limits::kPathBytesMax) continue;
+    Word word;
+    word.text = one.path;
+    word.offset = argv[one.argument].offset;
+    word.constant = one.path.find('$') == std::string::npos;
+    word.tilde = one.path.starts_with("~/");  // os.path.expanduser
+    add_path(word, word.text, one.writes ? PathAccess::kWriteArgument : PathAccess::kArgument);
+  }
+}
+
+void Reader::change_directory(const std::vector<Word>& argv) {
+  saw_cd_ = true;
+  std::vector<const Word*> operands;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (!argv[i].text.starts_with('-') || argv[i].text == "-") operands.push_back(&argv[i]);
+  }
+  const Directory unknown{.known = false, .text = {}};
+  if (argv[0].text == "popd") {
+    // A popd that finds nothing leaves the directory as it is, and a pushd may have failed.
+    Directories seen = std::exchange(pushed_, {});
+    for (const Directory& one : std::exchange(directories_, {})) seen.push_back(one);
+    merge(seen);
+    return;
+  }
+  const bool pushes = argv[0].text == "pushd";
+  if (operands.size() != 1 && (pushes || !operands.empty())) {
+    directories_ = {unknown};
+    return;
+  }
+  if (pushes && operands[0]->text.find_first_of("+-") == 0) {
+    directories_ = {unknown};
+    return;
+  }
+  if (pushes) pushed_.insert(pushed_.end(), directories_.begin(), directories_.end());
+  if (operands.empty()) {
+    directories_ = {Directory{.home = true, .text = {}}};
+    return;
+  }
+  enter(*operands[0]);
+}
+
+// What relative paths are relative to behind `cd TARGET`.
+void Reader::enter(const Word& target) {
+  const Directory unknown{.known = false, .text = {}};
+  std::string text = target.text;
+  Directories next;
+  if (target.home && text.find('$', target.home_bytes) == std::string::npos && !target.glob) {
+    text = text.substr(target.home_bytes);
+    next = {Directory{.home = true, .text = text.starts_with('/') ? text.substr(1) : text}};
+  } else if (target.tilde && target.constant && (text == "~" || text.starts_with("~/"))) {
+    next = {Directory{.home = true, .text = text.size() > 2 ? text.substr(2) : ""}};
+  } else if (target.tilde && target.constant && !target.glob && !target.brace && text.size() > 1 &&
+             is_name_start(text[1])) {
+    next = {Directory{.tilde = true, .text = text}};
+  } else if (!target.constant || target.glob || target.brace || target.tilde || text == "-" ||
+             text.empty()) {
+    next = {unknown};
+  } else if (text.starts_with('/')) {
+    next = {Directory{.text = text}};
+  } else {
+    for (const Directory& from : directories_) {
+      Directory to = from;
+      if (!to.text.empty()) to.text += '/';
+      to.text += text;
+      next.push_back(std::move(to));
+    }
+  }
+  directories_ = std::move(next);
+}
+
+void Reader::argument_paths(const std::vector<Word>& argv) {
+  if (argv.empty()) return;
+  plain_paths(argv);
+  // tar -C DIR NAME, git -C DIR add NAME: also as that directory's.
+  if (argv[0].text != "tar" && argv[0].text != "git" && argv[0].text != "make") return;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    Word target = argv[i];
+    if ((target.text == "-C" || target.text == "--directory") && i + 1 < argv.size()) {
+      target = argv[i + 1];
+    } else if (target.text.starts_with("--directory=") || target.text.starts_with("--work-tree=")) {
+      target.text.erase(0, target.text.find('=') + 1);
+    } else {
+      continue;
+    }
+    const Directories here = directories_;
+    enter(target);
+    plain_paths(argv);
+    directories_ = here;
+    return;
+  }
+}
+
+void Reader::plain_paths(const std::vector<Word>& argv) {
+  const std::string_view name = argv[0].text;
+  if ((name == "echo" || name == "printf") && !captured_) {
+    line_.printed.insert(line_.printed.end(), argv.begin() + 1, argv.end());
+    return;
+  }
+  bool skip_pattern = takes_pattern_first(name);
+  const bool is_git = name == "git";
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const Word& word = argv[i];
+    const std::string& text = word.text;
+    const bool option = text.starts_with('-') && text.size() > 1;
+    if (option && (text == "--regexp" || text == "--file" ||
+                   (!text.starts_with("--") && text.find_first_of("ef") != std::string::npos))) {
+      skip_pattern = false;
+    }
+    if (option && (text == "-e" || text == "--regexp")) {
+      ++i;
+      continue;
+    }
+    if (is_git && (text == "-m" || text == "--message")) {
+      ++i;
+      continue;
+    }
+    if (!option && skip_pattern) {
+      skip_pattern = false;
+      continue;
+    }
+    if (const std::size_t scheme = text.find("://"); scheme != std::string::npos) {
+      if (word.constant) out_.mentioned_urls.push_back(text);
+      const std::size_t path = text.find('/', scheme + 3);
+      if (scheme >= 4 && ascii_lower(text.substr(scheme - 4, 4)) == "file" &&
+          path != std::string::npos) {
+        add_path(word, text.substr(path), PathAccess::kArgument);
+      }
+      continue;
+    }
+    if (text.empty() || text.size() > limits::kPathBytesMax || text.find('\n') != std::string::npos)
+      continue;
+    if (is_integer(text)) continue;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos && equals + 1 < text.size()) {
+      // curl -F name=@FILE, name=<FILE
+      const bool file = text[equals + 1] == '@' || text[equals + 1] == '<';
+      add_path(word, text.substr(equals + (file ? 2 : 1)), PathAccess::kArgument);
+    }
+    // SOURCE:TARGET of docker -v and its like.
+    if (const std::size_t colon = text.find(':'); colon != std::string::npos && colon > 0) {
+      add_path(word, text.substr(0, colon), PathAccess::kArgument);
+      // COMMIT:PATH
+      if (is_git && !option && colon + 1 < text.size()) {
+        add_path(word, text.substr(colon + 1), PathAccess::kArgument);
+      }
+    }
+    for (const std::string_view key : {"source=", "src="}) {  // of docker --mount
+      const std::size_t at = text.find(key);
+      if (at == std::string::npos || text.find(',') == std::string::npos) continue;
+      const std::size_t from = at + key.size();
+      add_path(word, text.substr(from, text.find(',', from) - from), PathAccess::kArgument);
+    }
+    if (option) {
+      // -o/etc/x: a value glued to its option.
+      const std::size_t slash = text.find_first_of("/~");
+      if (slash != std::string::npos && equals == std::string::npos) {
+        add_path(word, text.substr(slash), PathAccess::kArgument);
+      }
+      continue;
+    }
+    if (text.starts_with('@')) add_path(word, text.substr(1), PathAccess::kArgument);
+    add_path(word, text, PathAccess::kArgument);
+  }
+}
+
+// Through a link that the line itself makes: ln -s / r; cat r/etc/x; ln -s ~/.bashrc x; echo > x.
+void Reader::finish_links() {
+  const std::size_t paths = out_.paths.size();
+  for (const auto& [name, target] : line_.links) {
+    for (std::size_t i = 0; i < paths; ++i) {
+      step();
+      const std::string text = out_.paths[i].text;
+      if (name.text.empty() || out_.paths[i].offset <= name.offset) continue;
+      if (text != name.text && !text.starts_with(name.text + "/")) continue;
+      const bool writes = out_.paths[i].access == PathAccess::kWrite ||
+                          out_.paths[i].access == PathAccess::kWriteArgument;
+      directories_ = {Directory{}};
+      add_path(target, target.text + text.substr(name.text.size()),
+               writes ? PathAccess::kWriteArgument : PathAccess::kArgument);
+    }
+  }
+}
+
+}  // namespace lilith::rules::shell
