@@ -1274,12 +1274,27 @@ void Judge::tell_trace(const Judged& chosen) {
   }
 }
 
-// The distinct operations, in their order.
-std::vector<Operation> distinct(std::vector<Operation> all) {
-  std::vector<Operation> out;
-  std::unordered_set<std::string> seen;
-  const bool few = all.size() <= kFewOperations;
-  const auto key = [](const Operation& op) {
+// Adds operations to a decision, each once and in their order.
+class Distinct {
+ public:
+  // `count`: how many will be offered.
+  Distinct(Decision& decision, std::size_t count)
+      : decision_(decision), few_(count <= kFewOperations) {}
+
+  void first(Operation op) {
+    if (!few_) seen_.insert(key(op));
+    decision_.operation = std::move(op);
+  }
+  void add(Operation op) {
+    std::vector<Operation>& others = decision_.others;
+    const bool is_new = few_ ? op != decision_.operation &&
+                                   std::find(others.begin(), others.end(), op) == others.end()
+                             : seen_.insert(key(op)).second;
+    if (is_new) others.push_back(std::move(op));
+  }
+
+ private:
+  static std::string key(const Operation& op) {
     std::string text(1, static_cast<char>('0' + static_cast<int>(op.kind)));
     for (const std::string* part : {&op.path, &op.program, &op.command, &op.host, &op.protocol,
                                     &op.url, &op.server, &op.name}) {
@@ -1287,14 +1302,12 @@ std::vector<Operation> distinct(std::vector<Operation> all) {
       text += '\0';
     }
     return text + std::to_string(op.port);
-  };
-  for (Operation& op : all) {
-    const bool is_new =
-        few ? std::find(out.begin(), out.end(), op) == out.end() : seen.insert(key(op)).second;
-    if (is_new) out.push_back(std::move(op));
   }
-  return out;
-}
+
+  Decision& decision_;
+  bool few_;
+  std::unordered_set<std::string> seen_;
+};
 
 Decision Judge::conclude() {
   // An enforced denial before one that is only recorded, a denial before what is allowed, a rule
@@ -1328,20 +1341,11 @@ Decision Judge::conclude() {
   }
   tell_trace(*chosen);
   decision.operations = judged_.size();
-  if (judged_.size() == 1) {
-    decision.operation = take_operation(*chosen);
-    return decision;
-  }
-  std::vector<Operation> all;
-  all.reserve(judged_.size());
-  all.push_back(take_operation(*chosen));
+  Distinct operations(decision, judged_.size());
+  operations.first(take_operation(*chosen));
   for (Judged& one : judged_) {
-    if (&one != chosen) all.push_back(take_operation(one));
+    if (&one != chosen) operations.add(take_operation(one));
   }
-  all = distinct(std::move(all));
-  decision.operation = std::move(all.front());
-  all.erase(all.begin());
-  decision.others = std::move(all);
   return decision;
 }
 

@@ -169,6 +169,17 @@ std::string_view refused(std::string_view given, std::string_view cwd) {
                                                                : std::string_view();
 }
 
+// Surely what fold_path() would make of it: nothing to fold, and no place for a magic link.
+bool is_folded(std::string_view path) {
+  if (!path.starts_with('/') || path.starts_with("/proc/") || path.starts_with("/dev/")) {
+    return false;
+  }
+  for (std::size_t i = 1; i < path.size(); ++i) {
+    if (path[i - 1] == '/' && (path[i] == '/' || path[i] == '.')) return false;
+  }
+  return path.size() > 1 && path.back() != '/';
+}
+
 }  // namespace
 
 const FileSystem& real_file_system() {
@@ -193,6 +204,10 @@ FoldedPath fold_path(std::string_view given, std::string_view cwd) {
   FoldedPath out;
   out.reason = refused(given, cwd);
   if (!out.reason.empty()) return out;
+  if (is_folded(given)) {
+    out.lexical = given;
+    return out;
+  }
   const bool absolute = given.starts_with('/');
   out.lexical.reserve(given.size() + (absolute ? 0 : cwd.size() + 1));
   for (const std::string_view part : {absolute ? std::string_view() : cwd, given}) {
