@@ -4,6 +4,7 @@ A fenced block without a language, or of `sh`, holds commands; one of `console` 
 they print. Other languages are data. Comments on the lines before a block, invisible where Markdown is shown:
 
   <!-- not run: REASON -->   the block is not run here; the test lists it with the reason
+  <!-- needs: PROGRAM -->    not run where PROGRAM is not installed
   <!-- exits: 1 5 -->        codes other than 0 that its commands end with, each of which must occur
   <!-- until: CONDITION -->  the last command goes on for ever: ended by TERM as soon as the shell finds CONDITION true
   <!-- before: COMMAND -->   what the test does first, and the reader has done already
@@ -15,7 +16,7 @@ import subprocess
 
 COMMANDS = {"", "sh", "console"}
 DATA = {"text", "json", "yaml", "kusto", "spl", "kql", "eql", "esql", "mermaid"}
-DIRECTIVE = re.compile(r"<!-- (not run|exits|until|before|synopsis)(?:: (.*))? -->$")
+DIRECTIVE = re.compile(r"<!-- (not run|needs|exits|until|before|synopsis)(?:: (.*))? -->$")
 
 
 class Block:

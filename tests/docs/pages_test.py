@@ -46,6 +46,9 @@ class Page(unittest.TestCase):
     def check(self, block):
         if "not run" in block.directives:
             self.skipTest(block.directives["not run"])
+        needs = block.directives.get("needs")
+        if needs and machine.run(f"command -v {needs}")[0] != 0:
+            self.skipTest(f"{needs} is not installed here (scripts/setup test)")
         if "before" in block.directives:
             code, printed = machine.run(block.directives["before"])
             self.assertEqual(code, 0, printed)
