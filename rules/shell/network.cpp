@@ -156,6 +156,13 @@ class Network {
                        option)) {
           operand(given);
           if (equals == std::string::npos) ++i;
+        } else if (curl && option == "dns-servers") {
+          for (std::size_t from = 0; from < given.size();) {
+            const std::size_t comma = std::min(given.find(',', from), given.size());
+            authority(given.substr(from, comma - from), 53, "dns");
+            from = comma + 1;
+          }
+          if (equals == std::string::npos) ++i;
         } else if (equals == std::string::npos && is_word_of(kTransferValues, option)) {
           ++i;
         }
@@ -327,17 +334,19 @@ class Network {
     }
   }
 
-  // What leaves the machine or names where to: docker push, docker login, a build from a URL.
+  // What leaves the machine or names where to or from: docker push, pull, login, a build from a
+  // URL.
   void images() {
     std::size_t sub = 1;
     while (sub < argv_.size() && argv_[sub].text.starts_with('-')) ++sub;
+    if (sub < argv_.size() && is_word_of("image buildx builder", argv_[sub].text)) ++sub;
     if (sub >= argv_.size()) return;
     const std::string& name = argv_[sub].text;
     for (std::size_t i = sub + 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       if (word.starts_with('-')) continue;
       if (name == "build" || name == "import") url(word);
-      if (name != "push" && name != "login") continue;
+      if (name != "push" && name != "pull" && name != "login") continue;
       const std::string host = word.substr(0, word.find('/'));
       const bool registry = name == "login" ? !argv_[i - 1].text.starts_with('-')
                                             : word.size() > host.size() &&

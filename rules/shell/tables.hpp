@@ -53,6 +53,7 @@ struct WriteOperand {
 
   std::size_t argument = 0;  // index in argv
   std::size_t from = 0;      // where in that word's text the path begins ("--output=F", "-oF")
+  std::size_t size = static_cast<std::size_t>(-1);  // where it ends, in bytes from there ("F:/mnt")
   // A relative path is relative to the directory that argv[base] names (git -C DIR); 0: to the
   // directory the command runs in; kUnknownBase: to one that can't be told.
   std::size_t base = 0;

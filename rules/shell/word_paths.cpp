@@ -35,8 +35,11 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   // --output=$HOME/x, of=~/x: some of these the shell expands, others the program.
   std::size_t home = word.home && whole ? word.home_bytes : 0;
   if (!whole || (!word.home && !word.constant)) {
-    for (const std::string_view prefix : {"$HOME/", "${HOME}/", "~/"}) {
-      if (use.text.starts_with(prefix)) home = prefix.size() - 1;
+    for (const std::string_view name : {"$HOME", "${HOME}", "~"}) {
+      const bool begins = use.text.starts_with(name);
+      if (begins && (use.text.size() == name.size() || use.text[name.size()] == '/')) {
+        home = name.size();
+      }
     }
   }
   if (home > 0) {
@@ -82,7 +85,7 @@ void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argume
     } else if (one.base != 0) {
       enter(argv[one.base]);
     }
-    const std::string target = word.text.substr(one.from);
+    const std::string target = word.text.substr(one.from, one.size);
     add_path(word, target, access);
     into_directory(argv, one.argument, target);
     directories_ = here;

@@ -80,7 +80,7 @@ constexpr std::array kWriteRows{
     WriteRow{"javac", "dhs", "dhs", "", ""},
     WriteRow{"docker save", "o", "o", "", "output"},
     WriteRow{"docker export", "o", "o", "", "output"},
-    WriteRow{"docker build", "oft", "o", "file tag", "output iidfile metadata-file"},
+    WriteRow{"docker build", "ft", "", "file tag output", "iidfile metadata-file"},
     WriteRow{"helm", "fno", "", "values namespace set", "output-dir"},
     WriteRow{"gh", "RFtbBHLqfXipSmclarDO", "DO", "", "dir output"},
     WriteRow{"psql", "cdfhoLpUvFPRT", "oL", "command dbname file host port username variable",
@@ -168,16 +168,20 @@ class Writes {
   std::vector<WriteOperand> find(std::string_view name);
 
  private:
-  void add(std::size_t argument, std::size_t from = 0) {
+  void add(std::size_t argument, std::size_t from = 0, std::size_t size = npos) {
     if (argument < argv_.size() && from < argv_[argument].text.size()) {
       if (argv_[argument].text.substr(from) == "-") return;  // standard output
-      found_.push_back({argument, from, base_, touches_});
+      found_.push_back({argument, from, size, base_, touches_});
     }
   }
   void by_row(const WriteRow& row, std::size_t from);
   std::size_t short_options(const WriteRow& row, std::size_t i);
   void git();
   void tar();
+  void containers();
+  void mounts(std::size_t from);
+  void mount(std::size_t argument, std::size_t from, bool volume);
+  void build_output(std::size_t argument, std::size_t from);
   void xxd();
   void cmake();
   void formatter(std::string_view name);
@@ -426,6 +430,108 @@ void Writes::xxd() {
   }
 }
 
+// docker(1), podman(1): `docker image save` is `docker save`.
+void Writes::containers() {
+  std::size_t at = 1;
+  for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
+    if (is_word_of("-l --log-level", argv_[at].text)) ++at;
+  }
+  if (at < argv_.size() && is_word_of("image container buildx builder", argv_[at].text)) ++at;
+  if (at >= argv_.size()) return;
+  const std::string& sub = argv_[at].text;
+  if (sub == "cp") {
+    if (argv_.size() > at + 2 && argv_.back().text.find(':') == npos) add(argv_.size() - 1);
+  } else if (sub == "run" || sub == "create") {
+    mounts(at + 1);
+  } else if (sub == "compose") {
+    while (at < argv_.size() && argv_[at].text != "run") ++at;
+    mounts(at + 1);
+  } else if (const WriteRow* const row = write_row("docker " + sub); row != nullptr) {
+    by_row(*row, at + 1);
+    for (std::size_t i = at + 1; sub == "build" && i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word == "-o" || word == "--output") build_output(i + 1, 0);
+      if (word.starts_with("--output=")) build_output(i, word.find('=') + 1);
+      if (word.starts_with("-o") && word.size() > 2) build_output(i, word[2] == '=' ? 3 : 2);
+    }
+  }
+}
+
+// DIRECTORY, or type=local,dest=DIRECTORY (docker-buildx-build(1)).
+void Writes::build_output(std::size_t argument, std::size_t from) {
+  if (argument >= argv_.size()) return;
+  const std::string& word = argv_[argument].text;
+  const std::size_t dest = word.find("dest=", from);
+  if (dest != npos) {
+    const std::size_t path = dest + 5;
+    add(argument, path, std::min(word.find(',', path), word.size()) - path);
+  } else if (word.find('=', from) == npos) {
+    add(argument, from);
+  }
+}
+
+// The options of `docker run` up to the image: what is mounted without `ro` is the container's to
+// write.
+void Writes::mounts(std::size_t from) {
+  constexpr std::string_view kSwitches =
+      "--detach --disable-content-trust --init --interactive --no-healthcheck --oom-kill-disable"
+      " --privileged --publish-all --quiet --read-only --rm --sig-proxy --tty --build --no-deps"
+      " --no-TTY --remove-orphans --service-ports --use-aliases --replace --rmi --no-hosts "
+      "--tls-verify";
+  for (std::size_t i = from; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (!word.starts_with('-') || word == "--") return;
+    if (word.starts_with("--")) {
+      const std::size_t equals = word.find('=');
+      const std::string_view option = std::string_view(word).substr(0, equals);
+      const bool alone = equals == npos && is_word_of(kSwitches, option);
+      const std::size_t value = equals == npos ? i + 1 : i;
+      const std::size_t begin = equals == npos ? 0 : equals + 1;
+      if (option == "--volume") mount(value, begin, true);
+      if (option == "--mount") mount(value, begin, false);
+      if (option == "--cidfile") add(value, begin);
+      if (!alone) i = value;
+      continue;
+    }
+    // Letters without a value may stand before one that has one, which ends the bundle.
+    const std::size_t letter = word.find_first_not_of("ditPqT", 1);
+    if (letter == npos) continue;
+    const bool glued = letter + 1 < word.size();
+    if (word[letter] == 'v') mount(glued ? i : i + 1, glued ? letter + 1 : 0, true);
+    if (!glued) ++i;
+  }
+}
+
+// A volume is SOURCE:TARGET[:ro], a mount type=bind,source=SOURCE,target=TARGET[,readonly]. A name
+// without a slash is a volume of docker's own.
+void Writes::mount(std::size_t argument, std::size_t from, bool volume) {
+  if (argument >= argv_.size()) return;
+  const std::string& word = argv_[argument].text;
+  std::size_t begin = from;
+  std::size_t end = word.find(volume ? ':' : ',', from);
+  if (volume && end == npos) return;  // a place in the container alone
+  const std::size_t target = end;
+  if (!volume) {
+    begin = word.find("source=", from);
+    if (begin == npos) begin = word.find("src=", from);
+    if (begin == npos || word.find("type=bind", from) == npos) return;
+    begin = word.find('=', begin) + 1;
+    end = std::min(word.find(',', begin), word.size());
+  }
+  const std::size_t options = volume ? word.find(':', target + 1) : from;
+  for (std::size_t at = options; at != npos && at < word.size();) {
+    const std::size_t next = word.find(',', at + 1);
+    std::string_view one = std::string_view(word).substr(at, next - at);
+    if (one.starts_with(',') || one.starts_with(':')) one.remove_prefix(1);
+    if (is_word_of("ro readonly readonly=true ro=true readonly=1 ro=1", one)) return;
+    at = next;
+  }
+  const std::string_view source = std::string_view(word).substr(begin, end - begin);
+  if (source.find_first_of("/$") != npos || source.starts_with('.') || source.starts_with('~')) {
+    add(argument, begin, end - begin);
+  }
+}
+
 std::vector<WriteOperand> Writes::find(std::string_view name) {
   if (name == "git") {
     git();
@@ -435,8 +541,8 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       if (argv_[i].text.starts_with("of=")) add(i, 3);
     }
-  } else if (name == "docker" && argv_.size() > 3 && argv_[1].text == "cp") {
-    if (argv_.back().text.find(':') == npos) add(argv_.size() - 1);
+  } else if (name == "docker" || name == "podman") {
+    containers();
   } else if (name == "go") {
     // go's options are long ones behind one dash.
     for (std::size_t i = 1; i < argv_.size(); ++i) {
@@ -462,8 +568,6 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
       equals == npos ? add(i + 1) : add(i, equals + 1);
     }
     if (name == "tsc") by_row(*write_row(name), 1);
-  } else if (name == "docker" && argv_.size() > 2 && write_row("docker " + argv_[1].text)) {
-    by_row(*write_row("docker " + argv_[1].text), 2);
   } else if (name == "kubectl" && argv_.size() > 3 && argv_[1].text == "cp") {
     if (argv_.back().text.find(':') == npos) add(argv_.size() - 1);
   } else if (is_word_of("gcc g++ cc c++ clang clang++", name)) {
@@ -536,6 +640,13 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
         sub < argv_.size() &&
         (argv_[sub].text == "new" || argv_[sub].text == "init" || argv_[sub].text == "vendor");
     by_row(*write_row(creates ? "cargo new" : "cargo"), creates ? sub + 1 : 1);
+    // What stands behind "--" is rustc's.
+    const bool rustc = sub < argv_.size() && argv_[sub].text == "rustc";
+    for (std::size_t i = sub + 1; rustc && i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word == "-o" || word == "--out-dir") add(i + 1);
+      if (word.starts_with("--out-dir=")) add(i, word.find('=') + 1);
+    }
   } else if (name == "install" && (any_short('d', "tSgmo") || any_long("directory"))) {
     by_row(*write_row("install -d"), 1);
   } else if (const WriteRow* row = write_row(name); row != nullptr) {
