@@ -165,7 +165,7 @@ class SimulatedCheckpoints final : public Checkpoints {
     if (!next_) return;
     const Cursors cursors = std::move(*next_);
     next_.reset();
-    owes_ = world_.trouble(12);
+    owes_ = world_.may_kill() && world_.trouble(12);
     if (owes_) {
       world_.disk_error();
       return failed_(Error{ErrorCode::kIo, "No space left on device", ENOSPC});
@@ -376,8 +376,8 @@ std::size_t World::reset() {
     for (Source& one : sources_) one.may_go_back = true;
   }
   unread_.clear();
-  // Until the checkpoint is taken back it says more than the receiver has: a kill in this moment
-  // loses what the reset lost (docs/shipping.md, "What is promised").
+  // Until the checkpoint is taken back it says more than the receiver has: a kill or a full disk in
+  // this moment loses what the reset lost (docs/shipping.md, "What is promised").
   must_take_back_ = bytes > 0;
   return bytes;
 }
@@ -477,6 +477,7 @@ bool World::process() {
     EXPECT_TRUE(opened) << opened.error().message;
     if (!opened) return false;
     const ShipResult result = worker.run(stop_.get_token());
+    EXPECT_FALSE(must_take_back_) << "ended without taking the checkpoint back";
     ++done_.stops;
     return !(draining_ && result == ShipResult::kDone);
   } catch (const Killed&) {
