@@ -45,6 +45,11 @@ constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "SCRAM-SHA-256", 
 
 constexpr std::array<std::string_view, 3> kMatchKeys{"category", "action", "agent"};
 constexpr std::uint64_t kSampleMax = 1'000'000;
+constexpr std::uint64_t kRequestsPerMinuteMax = 100'000;
+// Keys that one of the two ways to a Wazuh has and the other has not.
+constexpr std::array<std::string_view, 2> kQueueKeys{"path", "location"};
+constexpr std::array<std::string_view, 5> kApiKeys{"username", "password", "tls",
+                                                   "connect_timeout_ms", "requests_per_minute"};
 
 // Which keys a sink of which type has, besides those that all have.
 struct SinkKey {
@@ -61,8 +66,8 @@ constexpr std::array kSinkKeys{
     SinkKey{"facility", " syslog "},
     SinkKey{"app_name", " syslog http "},
     SinkKey{"resend_bytes", " syslog "},
-    SinkKey{"tls", " syslog kafka http "},
-    SinkKey{"connect_timeout_ms", " syslog kafka http "},
+    SinkKey{"tls", " syslog kafka http wazuh "},
+    SinkKey{"connect_timeout_ms", " syslog kafka http wazuh "},
     SinkKey{"send_timeout_ms", " syslog http wazuh "},
     SinkKey{"brokers", " kafka "},
     SinkKey{"topic", " kafka "},
@@ -70,14 +75,15 @@ constexpr std::array kSinkKeys{
     SinkKey{"linger_ms", " kafka "},
     SinkKey{"message_bytes_max", " kafka "},
     SinkKey{"sasl", " kafka "},
-    SinkKey{"url", " http "},
+    SinkKey{"url", " http wazuh "},
     SinkKey{"api", " http "},
     SinkKey{"index", " http "},
     SinkKey{"request_bytes_max", " http "},
-    SinkKey{"username", " http "},
-    SinkKey{"password", " http "},
+    SinkKey{"username", " http wazuh "},
+    SinkKey{"password", " http wazuh "},
     SinkKey{"token", " http "},
     SinkKey{"location", " wazuh "},
+    SinkKey{"requests_per_minute", " wazuh "},
 };
 constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 30;
 constexpr std::size_t kSecretBytesMax = 64 * 1024;
@@ -137,6 +143,8 @@ class Loader {
   void check_sink(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_syslog(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_http(const Node& at, const SinkConfig& sink);
+  void check_url(const Node& at, const SinkConfig& sink, const std::string& type);
+  void check_wazuh(const Node& at, const SinkConfig& sink, const std::set<std::string>& given);
   void check_whole(const Node& root);
   void top_key(const std::string& key, const Node& value);
   void sources(const Node& node);
@@ -336,11 +344,39 @@ void Loader::check_syslog(const Node& at, const SinkConfig& sink,
   }
 }
 
-void Loader::check_http(const Node& at, const SinkConfig& sink) {
+void Loader::check_url(const Node& at, const SinkConfig& sink, const std::string& type) {
   if (!sink.url.starts_with("http://") && !sink.url.starts_with("https://"))
-    error(at, "an http sink needs a url that begins with http:// or https://");
+    error(at, type + " sink needs a url that begins with http:// or https://");
   if (sink.url.find('@') != std::string::npos)
     error(at, "no user and password in the url: use username and password");
+}
+
+// By the queue socket of this machine, or by the server API of a manager.
+void Loader::check_wazuh(const Node& at, const SinkConfig& sink,
+                         const std::set<std::string>& given) {
+  const bool api = given.contains("url");
+  const auto refuse = [&](std::span<const std::string_view> keys, const std::string& other) {
+    for (const std::string_view key : keys) {
+      if (given.contains(std::string(key)))
+        error(at, "a wazuh sink with a " + other + " has no " + std::string(key));
+    }
+  };
+  if (!api) {
+    refuse(kApiKeys, "path");
+    if (!sink.path.starts_with('/'))
+      error(at, "a wazuh sink needs an absolute path, or the url of a manager's server API");
+    if (sink.location.starts_with('['))
+      error(at, "location must not begin with [: Wazuh would take it for another agent's");
+    return;
+  }
+  refuse(kQueueKeys, "url");
+  check_url(at, sink, "a wazuh");
+  if (sink.username.empty() || sink.password.value.empty())
+    error(at, "the server API needs username and password");
+}
+
+void Loader::check_http(const Node& at, const SinkConfig& sink) {
+  check_url(at, sink, "an http");
   if (sink.api == HttpApi::kElasticsearch && sink.index.empty())
     error(at, "api elasticsearch needs an index");
   if (!sink.username.empty() && !sink.token.value.empty())
@@ -365,9 +401,8 @@ void Loader::check_sink(const Node& at, const SinkConfig& sink,
   }
   if (!given.contains("type"))
     error(at, "a sink needs a type: file, stdout, syslog, kafka, http or wazuh");
-  if ((sink.type == SinkType::kFile || sink.type == SinkType::kWazuh) &&
-      !sink.path.starts_with('/'))
-    error(at, "a " + type + " sink needs an absolute path");
+  if (sink.type == SinkType::kFile && !sink.path.starts_with('/'))
+    error(at, "a file sink needs an absolute path");
   for (const SinkConfig& other : out_.config.sinks) {
     if (other.name == sink.name) error(at, "there are two sinks with the name '" + sink.name + "'");
     if (!sink.path.empty() && other.path == sink.path) error(at, "two sinks write to " + sink.path);
@@ -376,8 +411,7 @@ void Loader::check_sink(const Node& at, const SinkConfig& sink,
   if (sink.type == SinkType::kHttp) check_http(at, sink);
   if (sink.type == SinkType::kKafka && (sink.brokers.empty() || sink.topic.empty()))
     error(at, "a kafka sink needs brokers and a topic");
-  if (sink.type == SinkType::kWazuh && sink.location.starts_with('['))
-    error(at, "location must not begin with [: Wazuh would take it for another agent's");
+  if (sink.type == SinkType::kWazuh) check_wazuh(at, sink, given);
 }
 
 // Keys of sinks that speak over the network; false when it is none of them.
@@ -481,6 +515,10 @@ void Loader::sink_key(const std::string& key, const Node& value, SinkConfig& sin
     text(value, key, sink.app_name);
   } else if (key == "location") {
     text(value, key, sink.location);
+  } else if (key == "requests_per_minute") {
+    std::uint64_t n = 0;
+    if (number(value, key, kRequestsPerMinuteMax, n)) sink.requests_per_minute = n;
+    if (sink.requests_per_minute == 0) error(value, key + " must be at least 1");
   } else if (key == "fsync") {
     flag(value, key, sink.fsync);
   } else if (key == "resend_bytes") {
@@ -593,6 +631,12 @@ std::string describe_syslog(const SinkConfig& sink) {
   return out + ", facility " + std::to_string(sink.facility);
 }
 
+std::string describe_wazuh(const SinkConfig& sink) {
+  if (sink.url.empty()) return " " + sink.path + ", location " + sink.location;
+  return " API " + sink.url + (sink.tls.verify ? "" : " WITHOUT verification") + ", at most " +
+         std::to_string(sink.requests_per_minute) + " requests a minute";
+}
+
 std::string describe_match(std::string_view what, const Match& match) {
   std::string out;
   const auto list = [&](std::string_view key, const std::vector<std::string>& words) {
@@ -641,7 +685,7 @@ std::string describe(const Config& config) {
       out += " " + sink.brokers + " topic " + sink.topic + ", " + sink.compression;
     if (sink.type == SinkType::kHttp)
       out += " " + std::string(word_of(kApis, sink.api)) + " " + sink.url;
-    if (sink.type == SinkType::kWazuh) out += " " + sink.path + ", location " + sink.location;
+    if (sink.type == SinkType::kWazuh) out += describe_wazuh(sink);
     out += describe_rest(sink) + "\n";
   }
   return out;

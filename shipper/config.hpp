@@ -54,7 +54,7 @@ struct SinkConfig {
   SyslogFormat format = SyslogFormat::kRfc5424;
   int facility = 13;  // log audit, RFC 5424 table 1
   std::string app_name = "lilith";
-  TlsConfig tls;  // syslog tcp and relp, kafka, http
+  TlsConfig tls;  // syslog tcp and relp, kafka, http, wazuh with a url
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds send_timeout{10'000};
   // tcp: what a receiver's kernel may hold unread (its tcp_rmem); given again after a reset.
@@ -67,14 +67,15 @@ struct SinkConfig {
   std::size_t message_bytes_max = 1'000'000;
   std::string sasl_mechanism;  // empty: none
 
-  std::string url;  // http
+  std::string url;  // http, wazuh (its server API, instead of path)
   HttpApi api = HttpApi::kNdjson;
   std::string index;
   std::size_t request_bytes_max = std::size_t{4} * 1024 * 1024;
 
-  std::string username;  // kafka (SASL), http (basic)
+  std::string username;  // kafka (SASL), http (basic), wazuh with a url
   Secret password, token;
-  std::string location = "lilith";  // wazuh
+  std::string location = "lilith";       // wazuh with a path
+  std::size_t requests_per_minute = 30;  // wazuh with a url: what the API allows all its users
 
   friend bool operator==(const SinkConfig&, const SinkConfig&) = default;
 };

@@ -139,6 +139,7 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config) {
     case SinkType::kHttp:
       return make_http_sink(config);
     case SinkType::kWazuh:
+      if (!config.url.empty()) return make_wazuh_api_sink(config);
       return make_wazuh_sink(config);
   }
   return fail(ErrorCode::kInvalidInput, "unknown sink type");

@@ -1,59 +1,42 @@
-// HTTP by libcurl: Elasticsearch and OpenSearch (_bulk), Splunk's HTTP event collector, and plain
+// HTTP: Elasticsearch and OpenSearch (_bulk), Splunk's HTTP event collector, and plain
 // NDJSON. One request at a time; what its answer acknowledges is done.
 
 #include "audit/base/clock.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/json/reader.hpp"
 #include "audit/json/writer.hpp"
+#include "shipper/http_client.hpp"
 #include "shipper/line.hpp"
 #include "shipper/sink.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <curl/curl.h>
-#include <mutex>
 #include <set>
+#include <vector>
 
 namespace lilith::shipper {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kRequestLinesMax = 10'000;
 constexpr std::size_t kReasonBytesMax = 300;
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
-};
-
-std::size_t take_answer(char* bytes, std::size_t one, std::size_t count, void* into) {
-  auto& answer = *static_cast<std::string*>(into);
-  // Returning less than was given ends the transfer.
-  if (answer.size() + one * count > kAnswerBytesMax) return 0;
-  answer.append(bytes, one * count);
-  return one * count;
-}
-
-struct Answer {
-  long status = 0;  // 0: there was none
-  std::string body, error;
-  std::chrono::milliseconds retry_after{0};
-};
-
-// Statuses after which the same request may succeed.
-bool is_passing(long status) {
-  return status == 0 || status == 401 || status == 403 || status == 404 || status == 408 ||
-         status == 425 || status == 429 || status >= 500 || (status >= 300 && status < 400);
+std::vector<std::string> headers_of(const SinkConfig& config) {
+  const bool hec = config.api == HttpApi::kSplunkHec;
+  std::vector<std::string> headers{
+      hec ? "Content-Type: application/json" : "Content-Type: application/x-ndjson",
+      "Expect:"};  // no waiting for "100 Continue"
+  if (config.token.value.empty()) return headers;
+  const char* scheme = hec                                     ? "Splunk "
+                       : config.api == HttpApi::kElasticsearch ? "ApiKey "
+                                                               : "Bearer ";
+  headers.push_back("Authorization: " + std::string(scheme) + config.token.value);
+  return headers;
 }
 
 class HttpSink final : public Sink {
  public:
-  explicit HttpSink(const SinkConfig& config) : config_(config) {
-    static std::once_flag once;
-    std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
-    make_headers();
+  explicit HttpSink(const SinkConfig& config) : config_(config), client_(config.url, config, true) {
+    client_.set_headers(headers_of(config));
   }
 
   [[nodiscard]] std::string_view proof() const override { return "accepted by the receiver"; }
@@ -67,45 +50,22 @@ class HttpSink final : public Sink {
   }
 
  private:
-  void make_headers();
-  void add_header(const std::string& text);
   void request(std::span<const Line> lines, Delivery& delivery);
   std::size_t make_body(std::span<const Line> lines);
   void append_item(const Line& line, const LineFields& fields);
-  Answer post();
-  void set_options(CURL* easy, const std::string& url);
   void accept(std::size_t count, Delivery& delivery);
-  void refuse(std::size_t count, const Answer& answer, Delivery& delivery);
-  void read_items(std::span<const Line> lines, std::size_t count, const Answer& answer,
+  void refuse(std::size_t count, const HttpReply& answer, Delivery& delivery);
+  void read_items(std::span<const Line> lines, std::size_t count, const HttpReply& answer,
                   Delivery& delivery);
 
   SinkConfig config_;
-  std::unique_ptr<CURL, FreeEasy> easy_;
-  std::unique_ptr<curl_slist, FreeList> headers_;
+  HttpClient client_;
   std::string body_;
   std::vector<std::size_t> sent_;  // the lines in body_, by place among those given
   // Ids of events that were accepted behind one that was not: they are not sent again.
   std::set<std::string, std::less<>> accepted_;
   std::size_t lines_max_ = kRequestLinesMax;  // less after "too large"
 };
-
-void HttpSink::add_header(const std::string& text) {
-  curl_slist* longer = ::curl_slist_append(headers_.get(), text.c_str());
-  if (longer == nullptr) return;
-  (void)headers_.release();
-  headers_.reset(longer);
-}
-
-void HttpSink::make_headers() {
-  const bool hec = config_.api == HttpApi::kSplunkHec;
-  add_header(hec ? "Content-Type: application/json" : "Content-Type: application/x-ndjson");
-  add_header("Expect:");  // no waiting for "100 Continue"
-  if (config_.token.value.empty()) return;
-  const char* scheme = hec                                      ? "Splunk "
-                       : config_.api == HttpApi::kElasticsearch ? "ApiKey "
-                                                                : "Bearer ";
-  add_header("Authorization: " + std::string(scheme) + config_.token.value);
-}
 
 // The event as one item of the API's form.
 void HttpSink::append_item(const Line& line, const LineFields& fields) {
@@ -155,67 +115,6 @@ std::size_t HttpSink::make_body(std::span<const Line> lines) {
   return count;
 }
 
-void HttpSink::set_options(CURL* easy, const std::string& url) {
-  ::curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "lilith-ship");
-  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
-  ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
-  ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     static_cast<long>(config_.connect_timeout.count()));
-  ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                     static_cast<long>((config_.connect_timeout + config_.send_timeout).count()));
-  if (!config_.username.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    ::curl_easy_setopt(easy, CURLOPT_USERNAME, config_.username.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.value.c_str());
-  }
-  const TlsConfig& tls = config_.tls;
-  if (!tls.ca.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
-  if (!tls.certificate.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
-  }
-  ::curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
-  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
-}
-
-Answer HttpSink::post() {
-  Answer answer;
-  if (!easy_) {
-    easy_.reset(::curl_easy_init());
-    if (!easy_) {
-      answer.error = "libcurl cannot start";
-      return answer;
-    }
-    set_options(easy_.get(), config_.url);
-  }
-  CURL* easy = easy_.get();
-  char why[CURL_ERROR_SIZE] = "";
-  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
-  ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
-  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.data());
-  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
-  const CURLcode code = ::curl_easy_perform(easy);
-  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
-  if (code != CURLE_OK) {
-    answer.error = config_.url + ": " + (why[0] != '\0' ? why : ::curl_easy_strerror(code));
-    easy_.reset();  // certificates may have been renewed: read them again
-    return answer;
-  }
-  ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
-  curl_off_t after = 0;
-  ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
-  answer.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(after, 0, 3600));
-  if (answer.status < 200 || answer.status > 299) {
-    answer.error = config_.url + " answered " + std::to_string(answer.status) + ": " +
-                   answer.body.substr(0, kReasonBytesMax);
-  }
-  return answer;
-}
-
 void HttpSink::accept(std::size_t count, Delivery& delivery) {
   delivery.done += count;
   accepted_.clear();
@@ -223,7 +122,7 @@ void HttpSink::accept(std::size_t count, Delivery& delivery) {
 }
 
 // The request can't be taken as it is: in halves the one line that is to blame is found.
-void HttpSink::refuse(std::size_t count, const Answer& answer, Delivery& delivery) {
+void HttpSink::refuse(std::size_t count, const HttpReply& answer, Delivery& delivery) {
   if (sent_.size() > 1) {
     lines_max_ = sent_.size() / 2;
     return;
@@ -233,7 +132,7 @@ void HttpSink::refuse(std::size_t count, const Answer& answer, Delivery& deliver
 }
 
 // Elasticsearch: one verdict per item, in order.
-void HttpSink::read_items(std::span<const Line> lines, std::size_t count, const Answer& answer,
+void HttpSink::read_items(std::span<const Line> lines, std::size_t count, const HttpReply& answer,
                           Delivery& delivery) {
   json::Document document;
   const auto root = document.parse(answer.body);
@@ -284,8 +183,8 @@ void HttpSink::read_items(std::span<const Line> lines, std::size_t count, const 
 void HttpSink::request(std::span<const Line> lines, Delivery& delivery) {
   const std::size_t count = make_body(lines);
   if (sent_.empty()) return accept(count, delivery);
-  const Answer answer = post();
-  if (answer.status >= 200 && answer.status < 300) {
+  const HttpReply answer = client_.post(body_);
+  if (answer.good()) {
     if (config_.api == HttpApi::kElasticsearch) return read_items(lines, count, answer, delivery);
     return accept(count, delivery);
   }

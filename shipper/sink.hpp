@@ -74,6 +74,7 @@ class Sink {
 [[nodiscard]] std::unique_ptr<Sink> make_http_sink(const SinkConfig& config);
 [[nodiscard]] std::unique_ptr<Sink> make_kafka_sink(const SinkConfig& config);
 [[nodiscard]] std::unique_ptr<Sink> make_wazuh_sink(const SinkConfig& config);
+[[nodiscard]] std::unique_ptr<Sink> make_wazuh_api_sink(const SinkConfig& config);
 
 // A Delivery that says so.
 [[nodiscard]] inline Delivery retry_later(std::string error) {

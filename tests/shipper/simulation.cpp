@@ -443,7 +443,7 @@ void World::damage_a_checkpoint() {
   const std::string path = audit::checkpoint_path(config_.state_dir, config_.sinks[0].name);
   const std::string good = test::read_text(path);
   const std::string damaged =
-      chance(2) ? std::string(good.size(), '\0') : good.substr(0, pick(good.size()));
+      chance(2) ? std::string(good.size(), '\0') : good.substr(0, pick(good.size() / 2));
   test::write_text(path, damaged);
   current_.reset();
 }

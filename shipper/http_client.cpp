@@ -1,0 +1,131 @@
+#include "shipper/http_client.hpp"
+
+#include <algorithm>
+#include <curl/curl.h>
+#include <mutex>
+
+namespace lilith::shipper {
+namespace {
+
+constexpr std::size_t kAnswerBytesMax = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t kReasonBytesMax = 300;
+
+struct FreeEasy {
+  void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+};
+
+std::size_t take_answer(char* bytes, std::size_t one, std::size_t count, void* into) {
+  auto& answer = *static_cast<std::string*>(into);
+  // Returning less than was given ends the transfer.
+  if (answer.size() + one * count > kAnswerBytesMax) return 0;
+  answer.append(bytes, one * count);
+  return one * count;
+}
+
+}  // namespace
+
+bool is_passing(long status) {
+  return status == 0 || status == 401 || status == 403 || status == 404 || status == 408 ||
+         status == 425 || status == 429 || status >= 500 || (status >= 300 && status < 400);
+}
+
+struct HttpClient::Impl {
+  void set_options(CURL* easy);
+  HttpReply post(std::string_view body);
+
+  std::string url_;
+  SinkConfig config_;
+  bool with_password_;
+  std::unique_ptr<CURL, FreeEasy> easy_;
+  std::unique_ptr<curl_slist, FreeList> headers_;
+};
+
+void HttpClient::Impl::set_options(CURL* easy) {
+  ::curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "lilith-ship");
+  ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+  ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(config_.connect_timeout.count()));
+  ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                     static_cast<long>((config_.connect_timeout + config_.send_timeout).count()));
+  if (with_password_ && !config_.username.empty()) {
+    ::curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    ::curl_easy_setopt(easy, CURLOPT_USERNAME, config_.username.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.value.c_str());
+  }
+  const TlsConfig& tls = config_.tls;
+  if (!tls.ca.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
+  if (!tls.certificate.empty()) {
+    ::curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
+  }
+  ::curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
+  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
+}
+
+HttpReply HttpClient::Impl::post(std::string_view body) {
+  HttpReply reply;
+  if (!easy_) {
+    easy_.reset(::curl_easy_init());
+    if (!easy_) {
+      reply.error = "libcurl cannot start";
+      return reply;
+    }
+    set_options(easy_.get());
+  }
+  CURL* easy = easy_.get();
+  char why[CURL_ERROR_SIZE] = "";
+  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+  ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reply.body);
+  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  const CURLcode code = ::curl_easy_perform(easy);
+  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
+  if (code != CURLE_OK) {
+    reply.error = url_ + ": " + (why[0] != '\0' ? why : ::curl_easy_strerror(code));
+    easy_.reset();  // certificates may have been renewed: read them again
+    return reply;
+  }
+  ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply.status);
+  curl_off_t after = 0;
+  ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
+  reply.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(after, 0, 3600));
+  if (!reply.good()) {
+    reply.error = url_ + " answered " + std::to_string(reply.status) + ": " +
+                  reply.body.substr(0, kReasonBytesMax);
+  }
+  return reply;
+}
+
+HttpClient::HttpClient(std::string url, const SinkConfig& config, bool with_password)
+    : impl_(std::make_unique<Impl>()) {
+  static std::once_flag once;
+  std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
+  impl_->url_ = std::move(url);
+  impl_->config_ = config;
+  impl_->with_password_ = with_password;
+}
+
+HttpClient::~HttpClient() = default;
+
+void HttpClient::set_headers(const std::vector<std::string>& headers) {
+  std::unique_ptr<curl_slist, FreeList> list;
+  for (const std::string& header : headers) {
+    curl_slist* longer = ::curl_slist_append(list.get(), header.c_str());
+    if (longer == nullptr) break;
+    (void)list.release();
+    list.reset(longer);
+  }
+  impl_->headers_ = std::move(list);
+}
+
+HttpReply HttpClient::post(std::string_view body) { return impl_->post(body); }
+
+}  // namespace lilith::shipper

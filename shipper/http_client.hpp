@@ -1,0 +1,45 @@
+#pragma once
+// POST to one address by libcurl, for the sinks that speak HTTP. One thread at a time.
+
+#include "shipper/config.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lilith::shipper {
+
+struct HttpReply {
+  long status = 0;  // 0: there was none
+  std::string body;
+  std::string error;  // a sentence with the address, for every status but 2xx
+  std::chrono::milliseconds retry_after{0};
+
+  [[nodiscard]] bool good() const { return status >= 200 && status < 300; }
+};
+
+// Whether the same request may succeed later.
+[[nodiscard]] bool is_passing(long status);
+
+class HttpClient {
+ public:
+  // Takes time limits and TLS from `config`, and where `with_password` its username and password
+  // (Basic).
+  HttpClient(std::string url, const SinkConfig& config, bool with_password);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // "Name: value" each, for the requests from now on.
+  void set_headers(const std::vector<std::string>& headers);
+  // Blocks at most connect_timeout and send_timeout.
+  [[nodiscard]] HttpReply post(std::string_view body);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lilith::shipper
