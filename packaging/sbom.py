@@ -46,7 +46,7 @@ def packages_of(paths):
 
 
 def other_spellings(file):
-    """The paths under which dpkg may know FILE besides: links followed, with and without /usr in front (merged /usr)."""
+    """The paths under which dpkg may know FILE besides: links followed, with and without /usr (merged /usr)."""
     resolved = os.path.realpath(file)
     return [resolved, re.sub("^/usr/lib", "/lib", resolved), re.sub("^/lib", "/usr/lib", resolved)]
 

@@ -1,4 +1,4 @@
-"""The same source built again, in another folder and without a compiler's cache, gives the same program byte for byte."""
+"""The same source built again, in another folder and without a compiler's cache: the same program byte for byte."""
 
 import hashlib
 import os
