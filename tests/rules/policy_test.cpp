@@ -391,7 +391,8 @@ TEST(PolicyDocs, NameEveryKeyCodeAndProtectedFile) {
     }
   }
   std::string code;
-  for (const char* file : {"decide.cpp", "path.cpp"}) {
+  for (const char* file : {"judge.cpp", "judge_commands.cpp", "judge_egress.cpp", "judge_paths.cpp",
+                           "judge_tools.cpp", "path.cpp"}) {
     code += test::read_text(source + "/rules/" + file);
   }
   for (const auto& file : std::filesystem::directory_iterator(source + "/rules/shell")) {

@@ -1,0 +1,284 @@
+#include "rules/judge.hpp"
+
+#include "audit/base/text.hpp"
+#include "rules/advice.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace lilith::rules {
+
+std::string joined(std::initializer_list<std::string_view> parts, std::size_t more) {
+  std::size_t size = more;
+  for (const std::string_view part : parts) size += part.size();
+  std::string out;
+  out.reserve(size);
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
+namespace {
+
+// printable(), without a copy of what is plain already.
+class Shown {
+ public:
+  explicit Shown(std::string_view text) : view_(text) {
+    if (std::any_of(text.begin(), text.end(), [](char c) { return c < 0x20 || c >= 0x7F; })) {
+      made_ = printable(text);
+      view_ = made_;
+    }
+  }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+  [[nodiscard]] std::string_view view() const { return view_; }
+
+ private:
+  std::string made_;
+  std::string_view view_;
+};
+// A path or name in a sentence; of longer ones the beginning is told.
+constexpr std::size_t kShownBytesMax = 300;
+
+// The most telling first: of several denials in one call an alert is raised for the worst.
+constexpr std::array<std::string_view, 8> kTelling{"T1071.001", "T1560", "T1552.004", "T1552.001",
+                                                   "T1562.001", "T1190", "T1048",     "T1059"};
+
+// Above this, repeated operations are found by hash.
+constexpr std::size_t kFewOperations = 32;
+
+// Adds operations to a decision, each once and in their order.
+class Distinct {
+ public:
+  // `count`: how many will be offered.
+  Distinct(Decision& decision, std::size_t count)
+      : decision_(decision), few_(count <= kFewOperations) {}
+
+  void first(Operation op) {
+    if (!few_) seen_.insert(key(op));
+    decision_.operation = std::move(op);
+  }
+  void add(Operation op) {
+    std::vector<Operation>& others = decision_.others;
+    const bool is_new = few_ ? op != decision_.operation &&
+                                   std::find(others.begin(), others.end(), op) == others.end()
+                             : seen_.insert(key(op)).second;
+    if (is_new) others.push_back(std::move(op));
+  }
+
+ private:
+  static std::string key(const Operation& op) {
+    std::string text(1, static_cast<char>('0' + static_cast<int>(op.kind)));
+    for (const std::string* part : {&op.path, &op.program, &op.command, &op.host, &op.protocol,
+                                    &op.url, &op.server, &op.name}) {
+      text += *part;
+      text += '\0';
+    }
+    return text + std::to_string(op.port);
+  }
+
+  Decision& decision_;
+  bool few_;
+  std::unordered_set<std::string> seen_;
+};
+
+}  // namespace
+
+std::string rule_of(const Judged& one) {
+  const bool entry = one.entry.has_value();
+  return joined({one.section, one.tool.empty() ? "" : ".", one.tool, one.list.empty() ? "" : ".",
+                 one.list, entry ? "[\"" : "", entry ? *one.entry : "", entry ? "\"]" : ""});
+}
+
+std::string tell_of(std::string_view prefix, std::string_view what, std::string_view suffix,
+                    std::string_view rule, std::string_view end) {
+  const bool is_long = what.size() > kShownBytesMax;
+  const Shown shown(is_long ? utf8_prefix(what, kShownBytesMax) : what);
+  return joined({prefix, "'", shown.view(), is_long ? "...'" : "'", suffix, rule, end},
+                kPlaceBytes);
+}
+
+void Judge::judge_call(OperationKind kind, const Call& call) {
+  const auto undecidable = [&](std::string_view why) {
+    Judged one;
+    one.deny = true;
+    one.is_egress = kind == OperationKind::kEgress;
+    one.kind = kind;
+    one.section = one.is_egress ? "egress" : kTools;
+    one.line = one.is_egress ? p_.egress.line : p_.tools.line;
+    one.code = "call.undecidable";
+    one.operation = std::make_unique<Operation>();
+    one.operation->kind = kind;
+    one.operation->name = caller_.tool;
+    one.said = messages_.emplace_front("the call of '" + printable(caller_.tool) + "' " +
+                                       std::string(why));
+    one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
+    add(std::move(one));
+  };
+  judge_blocked_tool(kind, call);
+  const bool of_server = caller_.tool == kMcpResourceTool && kind != OperationKind::kMcpTool;
+  if (of_server) judge_blocked_tool(OperationKind::kMcpTool, call);
+  // Where that is only recorded, an enforced rule may still close the call.
+  if (!judged_.empty() && mode_of(judged_.back()) == Mode::kEnforce) return;
+  if (!call.undecidable.empty()) {
+    return undecidable("cannot be judged: " + printable(call.undecidable));
+  }
+  if (of_server) judge_mcp(call);
+  const std::size_t before = judged_.size();
+  switch (kind) {
+    case OperationKind::kReadFile:
+    case OperationKind::kWriteFile:
+      for (const std::string& path : call.paths) judge_path(kind, path, facts_.cwd, false);
+      break;
+    case OperationKind::kRunCommand:
+      judge_command(call);
+      for (const std::string& url : call.urls) judge_url(url);
+      break;
+    case OperationKind::kEgress:
+      for (const std::string& url : call.urls) judge_url(url);
+      break;
+    case OperationKind::kMcpTool:
+      judge_mcp(call);
+      break;
+    case OperationKind::kOther:
+      judge_other(call);
+      break;
+  }
+  if (judged_.size() == before) undecidable("names nothing that could be judged");
+}
+
+Mode Judge::mode_of(const Judged& one) const {
+  const DefaultAction action = one.is_egress ? p_.egress.default_action : p_.tools.default_action;
+  const int line = one.is_egress ? p_.egress.line : p_.tools.line;
+  const bool logs = line != 0 && action == DefaultAction::kLog;
+  return p_.audit_mode || (logs && !one.always_block) ? Mode::kAudit : Mode::kEnforce;
+}
+
+// Of all denials with the effect of the deciding one.
+std::string_view Judge::technique_of_call(const Judged& chosen) const {
+  const auto rank = [](std::string_view technique) {
+    return std::find(kTelling.begin(), kTelling.end(), technique);
+  };
+  std::string_view best = chosen.technique;
+  for (const Judged& one : judged_) {
+    if (one.deny && mode_of(one) == mode_of(chosen) && rank(one.technique) < rank(best)) {
+      best = one.technique;
+    }
+  }
+  return best;
+}
+
+// What was judged, where no operation of its own says it.
+Operation Judge::operation_of(const Judged& one, std::string path) const {
+  Operation op;
+  op.kind = one.kind;
+  switch (one.kind) {
+    case OperationKind::kReadFile:
+    case OperationKind::kWriteFile:
+      op.path = std::move(path);
+      break;
+    case OperationKind::kRunCommand:
+      op.command = one.use == nullptr ? analysis_.call->command : one.use->text;
+      if (one.use != nullptr) op.program = one.use->name;
+      break;
+    case OperationKind::kMcpTool:
+      op.server = caller_.server;
+      op.name = caller_.tool;
+      break;
+    case OperationKind::kOther:
+    case OperationKind::kEgress:
+      op.name = caller_.tool;
+      break;
+  }
+  return op;
+}
+
+// What the agent reads: what is wrong, where that is written, and what to do instead.
+std::string Judge::reason_of(const Judged& one, std::string_view rule) const {
+  std::string reason = one.tell(one, rule);
+  if (one.line != 0) {
+    const std::string line = std::to_string(one.line);
+    reason += joined({" (", p_.file_name, ":", line, ")"});
+  }
+  const std::string_view advice = advice_of(one.code);
+  if (!advice.empty()) reason += joined({"; ", advice});
+  return reason;
+}
+
+void Judge::tell_trace(const Judged& chosen) {
+  if (trace_ == nullptr) return;
+  for (std::size_t i = 0; i < judged_.size(); ++i) {
+    const Judged& one = judged_[i];
+    DecisionTrace::Operation& told = trace_->operations[i];
+    told.operation = one.operation != nullptr ? *one.operation : operation_of(one, one.path);
+    told.allowed = !one.deny;
+    told.deciding = &one == &chosen;
+    told.mode = mode_of(one);
+    told.rule = rule_of(one);
+    told.line = one.line;
+    if (!one.deny) continue;
+    told.reason_code = one.code;
+    told.reason = reason_of(one, told.rule);
+  }
+}
+
+Decision Judge::conclude() {
+  // An enforced denial before one that is only recorded, a denial before what is allowed, a rule
+  // before what needs none; of equal ones the first.
+  const auto weight = [this](const Judged& one) {
+    if (one.deny) return mode_of(one) == Mode::kEnforce ? 3 : 2;
+    return one.needs_no_rule ? 0 : 1;
+  };
+  Judged* chosen = &judged_.front();
+  int best = weight(*chosen);
+  for (Judged& one : judged_) {
+    if (best == 3) break;
+    if (const int mine = weight(one); mine > best) {
+      chosen = &one;
+      best = mine;
+    }
+  }
+  Decision decision;
+  decision.verdict = chosen->deny ? Verdict::kDeny : Verdict::kAllow;
+  decision.mode = mode_of(*chosen);
+  decision.action = !chosen->deny                     ? Action::kAllowed
+                    : decision.mode == Mode::kEnforce ? Action::kDenied
+                                                      : Action::kWouldDeny;
+  decision.category = chosen->is_egress ? Category::kEgress : Category::kToolInvocation;
+  decision.rule = rule_of(*chosen);
+  decision.line = chosen->line;
+  if (chosen->deny) {
+    decision.reason_code = chosen->code;
+    decision.technique = technique_of_call(*chosen);
+    decision.reason = reason_of(*chosen, decision.rule);
+  }
+  tell_trace(*chosen);
+  decision.operations = judged_.size();
+  Distinct operations(decision, judged_.size());
+  operations.first(take_operation(*chosen));
+  for (Judged& one : judged_) {
+    if (&one != chosen) operations.add(take_operation(one));
+  }
+  return decision;
+}
+
+Decision Judge::run() {
+  const Call& call = *analysis_.call;
+  OperationKind kind = call.kind;
+  if (kind == OperationKind::kOther && !p_.aliases.empty()) {
+    const auto alias = p_.aliases.find(caller_.tool);
+    if (alias != p_.aliases.end()) kind = alias->second;
+  }
+  judge_call(kind, call);
+  return conclude();
+}
+
+Decision Judge::run_connection(std::string_view host, int port, std::string_view protocol) {
+  HostUse use;
+  use.host = host;
+  use.port = port;
+  use.protocol = protocol;
+  judge_host_use(use);
+  return conclude();
+}
+
+}  // namespace lilith::rules

@@ -1,0 +1,255 @@
+#pragma once
+// The judge behind decide(): one pass over what a call does, each operation judged by the lists of
+// its kind; the worst of them decides. For the files judge*.cpp and decide.cpp.
+
+#include "audit/event.hpp"
+#include "rules/decide.hpp"
+#include "rules/decide_trace.hpp"
+#include "rules/host.hpp"
+#include "rules/path.hpp"
+#include "rules/policy_model.hpp"
+
+#include <array>
+#include <cstddef>
+#include <forward_list>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace lilith::rules {
+
+using audit::Action;
+using audit::Call;
+using audit::Category;
+using audit::Facts;
+using audit::Mode;
+using audit::Operation;
+using audit::OperationKind;
+using audit::Verdict;
+
+inline constexpr std::string_view kTools = "tool_invocations";
+inline constexpr std::string_view kToolsDefault = "tool_invocations.default_action";
+// Words that one {a,b} may become; more are judged as `*`.
+inline constexpr std::size_t kBraceWordsMax = 64;
+
+// Where a word of the shell line points, or nullopt when that is not known.
+[[nodiscard]] std::optional<std::string> absolute_of(const PathUse& use, std::string_view user,
+                                                     std::string_view home, std::string_view cwd);
+// The words that the shell makes of one with {a,b}, where each is judged like a word of its own.
+[[nodiscard]] std::vector<PathUse> words_of(const PathUse& use);
+
+// Reasons of paths are "code: sentence".
+[[nodiscard]] inline std::string_view code_of(std::string_view reason) {
+  return reason.substr(0, reason.find(": "));
+}
+[[nodiscard]] inline std::string_view sentence_of(std::string_view reason) {
+  const std::size_t colon = reason.find(": ");
+  return colon == std::string_view::npos ? reason : reason.substr(colon + 2);
+}
+
+// Above this, a list is searched by hash instead of from its beginning.
+inline constexpr std::size_t kFewFacts = 16;
+
+// What the facts say of paths, by the path before links were followed.
+class PathFacts {
+ public:
+  explicit PathFacts(const Facts& facts) : facts_(facts) {
+    if (facts.paths.size() <= kFewFacts) return;
+    for (const audit::PathFact& fact : facts.paths) by_given_.emplace(fact.given, &fact);
+  }
+  [[nodiscard]] bool empty() const { return facts_.paths.empty(); }
+  [[nodiscard]] const audit::PathFact* find(std::string_view given) const {
+    if (!by_given_.empty()) {
+      const auto found = by_given_.find(given);
+      return found == by_given_.end() ? nullptr : found->second;
+    }
+    for (const audit::PathFact& fact : facts_.paths) {
+      if (fact.given == given) return &fact;
+    }
+    return nullptr;
+  }
+
+ private:
+  const Facts& facts_;
+  std::unordered_map<std::string_view, const audit::PathFact*> by_given_;
+};
+
+// A path as a decision looks at it. Views into itself and the facts: stays where it is.
+class KnownPath {
+ public:
+  KnownPath(std::string_view given, std::string_view cwd, const PathFacts& facts)
+      : folded_(fold_path(given, cwd)) {
+    reason = folded_.reason;
+    if (folded_.lexical.empty()) {
+      spellings[0] = given;
+      return;
+    }
+    spellings[0] = folded_.lexical;
+    resolved = folded_.lexical;
+    if (folded_.has_parent || !facts.empty()) joined_ = join_path(given, cwd);
+    if (folded_.has_parent) spellings[1] = joined_;
+    if (!facts.empty()) {
+      apply(facts.find(joined_), resolved, spellings[2]);
+      if (folded_.has_parent) {
+        // A tool that folds `..` as text before it opens the path reaches this file, the kernel the
+        // other; an allowed path must be allowed in both readings.
+        std::string_view folds = folded_.lexical;
+        apply(facts.find(folded_.lexical), folds, spellings[3]);
+        if (folds != resolved) by_text = folds;
+      }
+    }
+    if (!reason.empty()) resolved = {};
+  }
+  KnownPath(const KnownPath&) = delete;
+  KnownPath& operator=(const KnownPath&) = delete;
+
+  std::array<std::string_view, 4> spellings;  // empty ones are no spellings
+  std::string_view resolved;                  // empty: undecidable, and `reason` says why
+  std::string_view by_text;                   // empty: the same as resolved
+  std::string_view reason;
+
+  [[nodiscard]] std::string_view shown() const {
+    return resolved.empty() ? spellings[0] : resolved;
+  }
+
+ private:
+  void apply(const audit::PathFact* fact, std::string_view& path, std::string_view& spelling) {
+    if (fact == nullptr) return;
+    path = spelling = fact->resolved;
+    if (reason.empty() && fact->resolved.empty()) {
+      reason = fact->reason.empty() ? "path.undecidable: it could not be resolved"
+                                    : std::string_view(fact->reason);
+    }
+  }
+
+  FoldedPath folded_;
+  std::string joined_;
+};
+
+// One judged operation. Views point into policy, call, analysis and facts; texts for people are
+// made for the deciding one only.
+struct Judged {
+  bool deny = false;
+  bool always_block = false;
+  bool is_egress = false;
+  bool needs_no_rule = false;  // allowed without an entry
+  OperationKind kind = OperationKind::kOther;
+  int line = 0;
+  std::string_view section, tool, list;  // the rule's path
+  std::optional<std::string_view> entry;
+  std::string_view code, technique;
+  const CommandUse* use = nullptr;
+  std::string path;                      // read_file, write_file
+  std::unique_ptr<Operation> operation;  // where kind, use and path don't say it
+  std::string_view said;                 // for `tell`
+  std::string (*tell)(const Judged&, std::string_view rule) = nullptr;
+};
+
+// One allocation for one sentence; `more`: bytes that will be appended.
+[[nodiscard]] std::string joined(std::initializer_list<std::string_view> parts,
+                                 std::size_t more = 0);
+// Room for " (FILE:LINE); ADVICE" behind a sentence.
+inline constexpr std::size_t kPlaceBytes = 192;
+[[nodiscard]] std::string rule_of(const Judged& one);
+// "PREFIX'WHAT'SUFFIX", and the rule behind it. A long WHAT is told by its beginning.
+[[nodiscard]] std::string tell_of(std::string_view prefix, std::string_view what,
+                                  std::string_view suffix, std::string_view rule = {},
+                                  std::string_view end = {});
+
+class Judge {
+ public:
+  Judge(const PolicyModel& policy, const Caller& caller, const CallAnalysis& analysis,
+        const Facts& facts, DecisionTrace* trace = nullptr)
+      : p_(policy),
+        caller_(caller),
+        analysis_(analysis),
+        facts_(facts),
+        path_facts_(facts),
+        trace_(trace) {}
+
+  Decision run();
+  Decision run_connection(std::string_view host, int port, std::string_view protocol);
+
+ private:
+  void judge_call(OperationKind kind, const Call& call);
+  void judge_path(OperationKind kind, std::string_view given, std::string_view cwd, bool of_shell);
+  void judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged one);
+  void judge_command(const Call& call);
+  void judge_line(const ToolRule& lists, bool listed);
+  void judge_use(const CommandUse& use, const ToolRule& rule);
+  bool judge_blocked_use(const CommandUse& use, std::string_view name, const ToolRule& rule);
+  void judge_hazard(const Hazard& hazard, const CommandUse* use, const ToolRule& rule);
+  void judge_path_use(const PathUse& use);
+  bool judge_argument_path(const PathUse& use, OperationKind kind);
+  void judge_operand(const PathUse& use);
+  bool judge_protected(const KnownPath& path, Judged& one);
+  void judge_url(const std::string& url);
+  void judge_host_use(const HostUse& use);
+  void judge_host(const CanonicalHost& host, Operation op);
+  void judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operation> op);
+  void judge_mcp(const Call& call);
+  void judge_other(const Call& call);
+  void judge_blocked_tool(OperationKind kind, const Call& call);
+  [[nodiscard]] const ToolRule* blocked_tool(std::string_view name, const Call& call) const;
+  [[nodiscard]] const PathBlockList::Hit* blocked(const PathBlockList& list, const KnownPath& path,
+                                                  std::string_view& spelling) const;
+  bool judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one);
+  [[nodiscard]] bool is_protected(const KnownPath& path) const;
+
+  Judged& add(Judged one) {
+    if (trace_ != nullptr) trace_->operations.emplace_back().consulted = std::move(consulted_);
+    consulted_.clear();
+    judged_.push_back(std::move(one));
+    return judged_.back();
+  }
+  // For explain: a rule was asked, and `entry` of it (or it as a whole) applied.
+  void note(std::string_view section, std::string_view tool, std::string_view list, int line,
+            bool met, std::optional<std::string_view> entry = {}) {
+    if (trace_ == nullptr || line == 0) return;
+    Judged one;
+    one.section = section;
+    one.tool = tool;
+    one.list = list;
+    one.entry = entry;
+    consulted_.push_back({rule_of(one), line, met});
+  }
+  void note_hit(std::string_view fallback_tool, const PathBlockList::Hit* hit);
+  void tell_trace(const Judged& chosen);
+  void tool_default(Judged one, std::string_view code);
+  void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
+  [[nodiscard]] Mode mode_of(const Judged& one) const;
+  [[nodiscard]] std::string_view technique_of_call(const Judged& chosen) const;
+  [[nodiscard]] Operation operation_of(const Judged& one, std::string path) const;
+  [[nodiscard]] Operation take_operation(Judged& one) const {
+    if (one.operation != nullptr) return std::move(*one.operation);
+    return operation_of(one, std::move(one.path));
+  }
+  [[nodiscard]] std::string reason_of(const Judged& one, std::string_view rule) const;
+  [[nodiscard]] Decision conclude();
+  [[nodiscard]] const ToolRule* tool(std::string_view name) const {
+    const auto found = p_.tools.allowed.find(name);
+    return found == p_.tools.allowed.end() ? nullptr : &found->second;
+  }
+  [[nodiscard]] PatternUser user() const { return {facts_.user, facts_.home}; }
+  [[nodiscard]] PatternUser blocked_user() const { return {facts_.user, facts_.home, true}; }
+  // What default_action: allow lets pass is what no list names.
+  [[nodiscard]] bool tools_default_allow() const {
+    return p_.tools.line != 0 && p_.tools.default_action == DefaultAction::kAllow;
+  }
+
+  const PolicyModel& p_;
+  const Caller& caller_;
+  const CallAnalysis& analysis_;
+  const Facts& facts_;
+  const PathFacts path_facts_;
+  std::vector<Judged> judged_;
+  std::forward_list<std::string> messages_;  // the few that are made at once; `said` views them
+  DecisionTrace* trace_;
+  std::vector<DecisionTrace::Rule> consulted_;  // since the last operation was judged
+};
+
+}  // namespace lilith::rules
