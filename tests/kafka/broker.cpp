@@ -47,37 +47,62 @@ std::string Broker::missing() {
   return why;
 }
 
+namespace {
+
+std::string at(const char* name, int port) {
+  return std::string(name) + "://127.0.0.1:" + std::to_string(port);
+}
+
+}  // namespace
+
 Broker::Broker(const std::string& directory)
-    : directory_(directory), plain_(free_port()), secure_(free_port()), controller_(free_port()) {
-  const auto at = [](const char* name, int port) {
-    return std::string(name) + "://127.0.0.1:" + std::to_string(port);
-  };
-  write_text(
-      directory_ + "/server.properties",
-      "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:" +
-          std::to_string(controller_) + "\nlisteners=" + at("PLAINTEXT", plain_) + "," +
-          at("SASL_SSL", secure_) + "," + at("CONTROLLER", controller_) +
-          "\nadvertised.listeners=" + at("PLAINTEXT", plain_) +
-          ",SASL_SSL://localhost:" + std::to_string(secure_) +
-          "\ncontroller.listener.names=CONTROLLER\n"
-          "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
-          "SASL_SSL:SASL_SSL\n"
-          "sasl.enabled.mechanisms=PLAIN\n"
-          "listener.name.sasl_ssl.plain.sasl.jaas.config="
-          "org.apache.kafka.common.security.plain.PlainLoginModule required "
-          "user_lilith=\"s3cret\";\n"
-          "ssl.keystore.type=PEM\nssl.keystore.location=" +
-          directory_ + "/keystore.pem\nlog.dirs=" + directory_ +
-          "/data\noffsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n"
-          "transaction.state.log.min.isr=1\nauto.create.topics.enable=false\n"
-          "num.network.threads=2\nnum.io.threads=2\nlog.cleaner.enable=false\n");
+    : directory_(directory),
+      node_(1),
+      plain_(free_port()),
+      secure_(free_port()),
+      controller_(free_port()) {
+  write_settings("broker,controller",
+                 "listeners=" + at("PLAINTEXT", plain_) + "," + at("SASL_SSL", secure_) + "," +
+                     at("CONTROLLER", controller_) + "\nadvertised.listeners=" +
+                     at("PLAINTEXT", plain_) + ",SASL_SSL://localhost:" + std::to_string(secure_) +
+                     "\nsasl.enabled.mechanisms=PLAIN\n"
+                     "listener.name.sasl_ssl.plain.sasl.jaas.config="
+                     "org.apache.kafka.common.security.plain.PlainLoginModule required "
+                     "user_lilith=\"s3cret\";\n"
+                     "ssl.keystore.type=PEM\nssl.keystore.location=" +
+                     directory_ + "/keystore.pem\n");
   // Kafka reads keys in PKCS#8 only, which is what `openssl req` writes.
   write_text(directory_ + "/keystore.pem",
              read_text(directory_ + "/server.key") + read_text(directory_ + "/server.pem"));
-  auto format = java("kafka.tools.StorageTool");
-  format.insert(format.end(),
-                {"format", "-t", kClusterId, "-c", directory_ + "/server.properties"});
-  const auto formatted = run(format, {.timeout = kStartTime});
+  format();
+}
+
+Broker::Broker(const std::string& directory, const Broker& first)
+    : directory_(directory), node_(2), plain_(free_port()), controller_(first.controller_) {
+  write_settings("broker", "listeners=" + at("PLAINTEXT", plain_) + "\n");
+  format();
+}
+
+void Broker::write_settings(const std::string& roles, const std::string& more) {
+  write_text(directory_ + "/server.properties",
+             "process.roles=" + roles + "\nnode.id=" + std::to_string(node_) +
+                 "\ncontroller.quorum.voters=1@127.0.0.1:" + std::to_string(controller_) +
+                 "\ncontroller.listener.names=CONTROLLER\n"
+                 "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+                 "SASL_SSL:SASL_SSL\n" +
+                 more + "log.dirs=" + directory_ +
+                 "/data\noffsets.topic.replication.factor=1\n"
+                 "transaction.state.log.replication.factor=1\n"
+                 "transaction.state.log.min.isr=1\nauto.create.topics.enable=false\n"
+                 // A node that was killed is noticed in seconds.
+                 "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n"
+                 "num.network.threads=2\nnum.io.threads=2\nlog.cleaner.enable=false\n");
+}
+
+void Broker::format() {
+  auto argv = java("kafka.tools.StorageTool");
+  argv.insert(argv.end(), {"format", "-t", kClusterId, "-c", directory_ + "/server.properties"});
+  const auto formatted = run(argv, {.timeout = kStartTime});
   EXPECT_EQ(formatted.exit_code, 0) << formatted.out << formatted.err;
 }
 

@@ -55,11 +55,18 @@ bool answers(const std::string& broker) {
 }
 
 void create_topic(const std::string& broker, const std::string& topic,
-                  const std::map<std::string, std::string>& settings) {
+                  const std::map<std::string, std::string>& settings, std::vector<int> replicas) {
   const Client client = connect(RD_KAFKA_PRODUCER, broker);
   char why[256] = "";
-  rd_kafka_NewTopic_t* wanted = ::rd_kafka_NewTopic_new(topic.c_str(), 1, 1, why, sizeof why);
+  rd_kafka_NewTopic_t* wanted =
+      ::rd_kafka_NewTopic_new(topic.c_str(), 1, replicas.empty() ? 1 : -1, why, sizeof why);
   ASSERT_NE(wanted, nullptr) << why;
+  if (!replicas.empty()) {
+    ASSERT_EQ(::rd_kafka_NewTopic_set_replica_assignment(wanted, 0, replicas.data(),
+                                                         replicas.size(), why, sizeof why),
+              RD_KAFKA_RESP_ERR_NO_ERROR)
+        << why;
+  }
   for (const auto& [name, value] : settings)
     ::rd_kafka_NewTopic_set_config(wanted, name.c_str(), value.c_str());
   rd_kafka_queue_t* queue = ::rd_kafka_queue_new(client.get());
@@ -75,6 +82,24 @@ void create_topic(const std::string& broker, const std::string& topic,
   ::rd_kafka_event_destroy(event);
   ::rd_kafka_queue_destroy(queue);
   ::rd_kafka_NewTopic_destroy(wanted);
+}
+
+Partition partition_of(const std::string& broker, const std::string& topic) {
+  Partition out;
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  rd_kafka_topic_t* const handle = ::rd_kafka_topic_new(client.get(), topic.c_str(), nullptr);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (::rd_kafka_metadata(client.get(), 0, handle, &metadata, 1'000) ==
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt == 1) {
+      const rd_kafka_metadata_partition_t& partition = metadata->topics[0].partitions[0];
+      out.leader = partition.leader;
+      out.in_sync.assign(partition.isrs, partition.isrs + partition.isr_cnt);
+    }
+    ::rd_kafka_metadata_destroy(metadata);
+  }
+  ::rd_kafka_topic_destroy(handle);
+  return out;
 }
 
 std::vector<Message> consume(const std::string& broker, const std::string& topic) {

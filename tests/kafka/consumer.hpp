@@ -9,9 +9,17 @@ namespace lilith::test {
 
 // Whether the broker answers a request for its metadata.
 [[nodiscard]] bool answers(const std::string& broker);
-// A topic with one partition; `settings` as in max.message.bytes.
+// A topic with one partition; `settings` as in max.message.bytes. `replicas` are nodes, the first
+// of them its leader; empty: one, wherever.
 void create_topic(const std::string& broker, const std::string& topic,
-                  const std::map<std::string, std::string>& settings = {});
+                  const std::map<std::string, std::string>& settings = {},
+                  std::vector<int> replicas = {});
+// The nodes that lead the topic's partition 0 (-1: none) and that have all of it.
+struct Partition {
+  int leader = -1;
+  std::vector<int> in_sync;
+};
+[[nodiscard]] Partition partition_of(const std::string& broker, const std::string& topic);
 
 struct Message {
   std::string key, value, event_id;  // of the header lilith-event-id

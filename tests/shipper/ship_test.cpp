@@ -1,6 +1,7 @@
 #include "shipper/ship.hpp"
 
 #include "audit/base/unique_fd.hpp"
+#include "shipper/net.hpp"
 #include "tests/shipper/log_writer.hpp"
 #include "tests/shipper/sinks.hpp"
 #include "tests/support/support.hpp"
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <mutex>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <thread>
 
@@ -258,6 +260,28 @@ INSTANTIATE_TEST_SUITE_P(
 
 // The directory takes no new file (as on a full disk), later it does: delivery goes on meanwhile,
 // and the checkpoint is written without a restart.
+// What a balancer forgot is found out: an idle peer is probed, and bytes that nobody acknowledges
+// end the connection.
+TEST_F(Ship, T36_ConnectionsProbeAnIdlePeerAndGiveUpOneThatIsSilent) {
+  const Receiver receiver(Receiver::Kind::kTcp);
+  const auto socket =
+      connect_socket({"127.0.0.1", receiver.port()}, SocketKind::kStream, std::chrono::seconds(5));
+  ASSERT_TRUE(socket.has_value()) << socket.error().message;
+  const auto option = [&](int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(socket->get(), level, name, &value, &size), 0);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE), 60);
+  const int probes_s = option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT);
+  EXPECT_GT(probes_s, 0);
+  EXPECT_LE(probes_s, 120);
+  EXPECT_GT(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+  EXPECT_LE(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 120'000);
+}
+
 TEST_F(Ship, T27_ACheckpointThatCannotBeWrittenIsWrittenLater) {
   append_events(log_options(log()), 10);
   config_.sinks = {file_sink("copy", dir_.file("copy"))};

@@ -1,0 +1,162 @@
+// The shipper where there is nothing to do, nobody to take anything, no room, or no word of
+// changes. Names are those of docs/shipping-failures.md.
+
+#include "tests/shipper/ship_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace lilith::test {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+bool is_long() { return std::getenv("LILITH_LONG") != nullptr; }
+
+// The number behind `key` in a file of /proc.
+std::uint64_t number_in(const fs::path& file, const std::string& key) {
+  std::ifstream in(file);
+  for (std::string word; in >> word;) {
+    std::uint64_t value = 0;
+    if (word == key && in >> value) return value;
+  }
+  return 0;
+}
+
+std::uint64_t wakeups(int pid) {
+  std::uint64_t sum = 0;
+  for (const auto& thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
+    sum += number_in(thread.path() / "status", "voluntary_ctxt_switches:");
+  return sum;
+}
+
+std::uint64_t resident_kib(int pid) {
+  return number_in("/proc/" + std::to_string(pid) + "/status", "VmRSS:");
+}
+
+class ShipEndurance : public ShipProcess {
+ protected:
+  void configure_sinks(const std::string& sinks) {
+    write_text(dir_.file("ship.yaml"), "version: \"1\"\nsources: [\"" + log() +
+                                           "\"]\nstate_dir: \"" + dir_.file("state") +
+                                           "\"\nsinks:\n" + sinks);
+  }
+  // The shipper in namespaces of its own, after these shell commands. Its files are seen through
+  // /proc/PID/root.
+  std::vector<std::string> command_after(const std::string& shell) const {
+    return {"/usr/bin/unshare", "-Urm", "/bin/sh", "-c",
+            "set -e; " + shell + "; exec " + std::string(LILITH_BIN_DIR) +
+                "/lilith-ship --config " + dir_.file("ship.yaml")};
+  }
+  static bool has_namespaces() {
+    return run({"/usr/bin/unshare", "-Urm", "/bin/mount", "-t", "tmpfs", "tmpfs", "/mnt"})
+               .exit_code == 0;
+  }
+};
+
+TEST_F(ShipEndurance, T13c_WithoutInotifyChangesAreLookedFor) {
+  if (!has_namespaces()) GTEST_SKIP() << "no user namespaces here";
+  append_events(log_options(log()), 10);
+  configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") + "\"}\n");
+  for (const char* const limit : {"max_inotify_instances", "max_inotify_watches"}) {
+    SCOPED_TRACE(limit);
+    Process shipper(command_after("echo 0 > /proc/sys/user/" + std::string(limit)));
+    for (int i = 0; i < 2; ++i) {
+      append_events(log_options(log()), 10);
+      EXPECT_TRUE(eventually([&] { return lines_in(dir_.file("copy")) == all_lines(log()); }));
+    }
+    shipper.signal(SIGTERM);
+    EXPECT_EQ(shipper.wait().exit_code, 0);
+  }
+}
+
+TEST_F(ShipEndurance, T27_AFullDiskUnderSinkAndStateIsWaitedFor) {
+  if (!has_namespaces()) GTEST_SKIP() << "no user namespaces here";
+  append_events(log_options(log()), 200);
+  write_text(dir_.file("ship.yaml"),
+             "version: \"1\"\nsources: [\"" + log() +
+                 "\"]\nstate_dir: /mnt/state\nsinks:\n  - {name: copy, type: file, path: "
+                 "/mnt/copy}\n");
+  Process shipper(
+      command_after("mount -t tmpfs -o size=512k tmpfs /mnt; mkdir /mnt/state; "
+                    "dd if=/dev/zero of=/mnt/filler bs=4k 2> /dev/null || true"));
+  const std::string disk = "/proc/" + std::to_string(shipper.pid()) + "/root/mnt/";
+  ASSERT_TRUE(eventually([&] { return ::access((disk + "copy").c_str(), F_OK) == 0; }));
+  const auto written = all_lines(log());
+  EXPECT_LT(lines_in(disk + "copy").size(), written.size());
+  ASSERT_EQ(::unlink((disk + "filler").c_str()), 0);
+  EXPECT_TRUE(eventually([&] { return lines_in(disk + "copy").size() >= written.size(); }));
+  (void)expect_at_least_once_in_order(lines_in(disk + "copy"), written);
+  EXPECT_TRUE(eventually(
+      [&] { return ::access((disk + "state/copy.checkpoint.json").c_str(), R_OK) == 0; }));
+  shipper.signal(SIGTERM);
+  const auto ended = shipper.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("No space left on device"));
+}
+
+// Sinks of every kind that does not need a broker, all of them down.
+TEST_F(ShipEndurance, T29_MemoryDoesNotGrowWhileEverySinkIsDown) {
+  const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
+  configure_sinks("  - {name: tcp, type: syslog, address: \"" + nobody +
+                  "\"}\n  - {name: relp, type: syslog, transport: relp, address: \"" + nobody +
+                  "\"}\n  - {name: http, type: http, url: \"http://" + nobody +
+                  "/\"}\n  - {name: kafka, type: kafka, topic: t, brokers: \"" + nobody +
+                  "\"}\n  - {name: queue, type: wazuh, path: " + dir_.file("queue") + "}\n");
+  audit::LogOptions writer = log_options(log());
+  writer.rotate_bytes = 4'000'000;
+  writer.rotate_interval_min = std::chrono::seconds(0);
+  append_events(writer, 1000);
+  Process shipper(command());
+  ASSERT_TRUE(
+      eventually([&] { return ::access(dir_.file("state/status.sock").c_str(), F_OK) == 0; }));
+  const auto end = std::chrono::steady_clock::now() +
+                   (is_long() ? std::chrono::minutes(10) : std::chrono::seconds(3));
+  // Five windows of 8 MiB may fill; what librdkafka copies of its own comes to it once more.
+  constexpr std::uint64_t kWindowsKib = 6 * 8 * 1024, kProgramKib = 64 * 1024;
+  std::uint64_t most = 0, events = 1000;
+  while (std::chrono::steady_clock::now() < end) {
+    append_events(writer, 200);
+    events += 200;
+    most = std::max(most, resident_kib(shipper.pid()));
+    if (is_long())
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a busy day, not a flood
+  }
+  std::cout << events << " events while all sinks were down; at most " << most << " KiB resident\n";
+  EXPECT_GT(most, 0U);
+  EXPECT_LT(most, kWindowsKib + kProgramKib);
+  EXPECT_TRUE(shipper.running());
+}
+
+TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
+  append_events(log_options(log()), 10);
+  const Receiver receiver(Receiver::Kind::kTcp);
+  configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") +
+                  "\"}\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
+                  std::to_string(receiver.port()) + "\"}\n");
+  Process shipper(command());
+  ASSERT_TRUE(eventually([&] { return lines_in(dir_.file("copy")) == all_lines(log()); }));
+  // A log that goes away is no reason to spin, either.
+  for (const bool gone : {false, true}) {
+    if (gone) ::unlink(log().c_str());
+    std::uint64_t before = 0, after = 0;
+    // Rest begins when two looks a second apart agree; one that never rests never gets there.
+    EXPECT_TRUE(eventually([&] {
+      before = wakeups(shipper.pid());
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      after = wakeups(shipper.pid());
+      return after - before <= 4;
+    })) << after - before
+        << " wake-ups in a second";
+  }
+}
+
+}  // namespace
+}  // namespace lilith::test
