@@ -5,9 +5,11 @@
 #include "audit/base/users.hpp"
 #include "audit/codec.hpp"
 #include "audit/follow_up.hpp"
+#include "audit/log_seal.hpp"
 #include "audit/log_state.hpp"
 #include "audit/log_tail.hpp"
 #include "audit/retention.hpp"
+#include "audit/seal_key.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -25,11 +27,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLockPause{1};
 constexpr std::size_t kSeqDigits = 20;  // of 2^64, so that names sort as numbers do
-
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
 
 std::string rotated_name(const std::string& path, std::uint64_t first_seq) {
   std::string digits = std::to_string(first_seq);
@@ -52,6 +49,8 @@ class DirectLog final : public Appender {
 
   Result<void> open();
   Result<Appended> append(Event& event, const PolicyInForce& policy) override;
+  // seal_log()
+  Result<bool> seal_now(SealReason reason);
 
  private:
   // Holds flock(2) on the lock file; flock and not fcntl locks, because those end with any close of
@@ -70,8 +69,18 @@ class DirectLog final : public Appender {
   Result<void> take_lock();
   Result<void> open_log_file(bool& fresh);
   Result<void> bring_up_to_date();
-  Result<void> repair(const Tail& tail, const Head& remembered);
+  Result<void> repair(Tail tail, const Head& remembered);
+  [[nodiscard]] Head end_of_rotated(std::string& file) const;
   [[nodiscard]] std::string rotated_file_ending_in(const Head& head) const;
+
+  Result<void> look_at_key();
+  Result<void> count_unsealed();
+  Result<void> give_back_checkpoint(Tail& tail);
+  Result<void> seal(SealReason reason);
+  Result<void> seal_or_say(SealReason reason);
+  Result<void> say_unsealed();
+  Result<void> seal_where_due();
+
   // What is missing for the next event, in bytes.
   struct Shortage {
     std::uint64_t of_quota = 0, of_disk = 0;
@@ -88,7 +97,11 @@ class DirectLog final : public Appender {
   Result<void> resume(const Event& coming);
   Result<Appended> append_locked(Event& event, const PolicyInForce& policy);
   Result<void> announce(const Event& cause, const PolicyInForce& policy);
+  void place(Event& event);
+  static std::string finished_line(Event& event);
+  Result<void> put_line(std::string line, const Head& head);
   Result<Appended> write_event(Event& event);
+  [[nodiscard]] Event own_event(EventType type, const std::string& reason) const;
   Result<Appended> write_own(EventType type, const std::string& reason,
                              std::vector<std::pair<std::string, std::string>> detail);
   Result<void> save_state();
@@ -105,6 +118,8 @@ class DirectLog final : public Appender {
   LogState state_;
   std::uint64_t first_seq_ = 0;  // of the file's first line, 0: not known yet
   WallTime opened_at_{};         // when the file began, known with first_seq_
+  std::optional<SealKey> key_;   // as it was when the log was last looked at
+  std::string key_trouble_;      // why there is none, where it is wanted and not required
   std::string previous_file_;    // set by a rotation until the new file's log_opened is written
 };
 
@@ -191,6 +206,10 @@ Result<void> DirectLog::open_log_file(bool& fresh) {
   }
   if (fresh) {
     if (auto group = set_group(log_fd_.get()); !group) return group;
+    // Where something of the log is promised to be on the disk, its name is.
+    if (options_.sync != Sync::kOff || !options_.seal.key.empty()) {
+      if (auto synced = sync_directory(directory_of(options_.path)); !synced) return synced;
+    }
   }
   device_ = info.st_dev;
   inode_ = info.st_ino;
@@ -202,12 +221,17 @@ Result<void> DirectLog::open_log_file(bool& fresh) {
 // Under the lock: opens what is at the path now and finds the end of the chain.
 Result<void> DirectLog::bring_up_to_date() {
   if (still_current()) return {};
+  if (auto looked = look_at_key(); !looked) return looked;
   bool fresh = false;
   if (auto opened = open_log_file(fresh); !opened) return opened;
   auto state = read_at(lock_fd_.get(), 0, kStateBytesMax);
   if (!state) return pass_error(state);
   state_ = parse_state(*state);
-  const Head remembered = state_.head;
+  Head remembered = state_.head;
+  // The key's memory is on the disk when that of the lock file may not be.
+  const bool key_knows_more = key_ && key_->sealed.seq > remembered.seq &&
+                              (remembered.id.empty() || remembered.id == key_->sealed.id);
+  if (key_knows_more) remembered = key_->sealed;
   auto tail = read_tail(log_fd_.get(), size_);
   if (!tail) return pass_error(tail);
   if (is_whole_event(tail->torn, tail->head)) {
@@ -217,35 +241,48 @@ Result<void> DirectLog::bring_up_to_date() {
     tail = read_tail(log_fd_.get(), size_);
     if (!tail) return pass_error(tail);
   }
-  return repair(*tail, remembered);
+  const bool counted = key_ && state_.range && state_.range->first == key_->sealed.seq + 1 &&
+                       tail->found && state_.head == tail->head;
+  if (!counted) state_.range.reset();
+  if (auto repaired = repair(std::move(*tail), remembered); !repaired) return repaired;
+  return count_unsealed();
+}
+
+// The last line of the newest rotated file. Of a compressed one nothing is known but that it was
+// whole.
+Head DirectLog::end_of_rotated(std::string& file) const {
+  const auto files = rotated_files(options_.path);
+  if (!files || files->empty()) return {};
+  file = files->back();
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY));
+  struct stat info{};
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return {};
+  const auto tail = read_tail(fd.get(), static_cast<std::uint64_t>(info.st_size));
+  return tail && tail->found ? tail->head : Head{};
 }
 
 // A rotation that was cut short leaves no log but a rotated file that ends where the state does.
 std::string DirectLog::rotated_file_ending_in(const Head& head) const {
-  const auto files = rotated_files(options_.path);
-  if (head.seq == 0 || !files || files->empty()) return {};
-  const UniqueFd fd(::open(files->back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY));
-  struct stat info{};
-  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return {};
-  const auto tail = read_tail(fd.get(), static_cast<std::uint64_t>(info.st_size));
-  return tail && tail->found && tail->head == head ? files->back() : std::string();
+  std::string file;
+  return head.seq != 0 && end_of_rotated(file) == head ? file : std::string();
 }
 
-Result<void> DirectLog::repair(const Tail& tail, const Head& remembered) {
+Result<void> DirectLog::repair(Tail tail, const Head& remembered) {
   state_.head = tail.found ? tail.head : remembered;
+  if (!tail.torn.empty()) {
+    if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
+    ++size_;
+  }
+  if (!tail.found && previous_file_.empty()) previous_file_ = rotated_file_ending_in(remembered);
+  if (auto given = give_back_checkpoint(tail); !given) return given;
   // After a crash the state may be behind the log; it is ahead of it, or names another line of the
   // same seq, only when lines were taken away or put in.
   const bool lines_gone = tail.found && !remembered.id.empty() && remembered.id == tail.head.id &&
                           (remembered.seq > tail.head.seq ||
                            (remembered.seq == tail.head.seq && remembered.hash != tail.head.hash));
   const bool chain_changed = tail.found && !remembered.id.empty() && remembered.id != tail.head.id;
-  if (!tail.found && previous_file_.empty()) previous_file_ = rotated_file_ending_in(remembered);
   const bool log_gone = !tail.found && remembered.seq != 0 && previous_file_.empty();
   if (lines_gone) state_.head = remembered;
-  if (!tail.torn.empty()) {
-    if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
-    ++size_;
-  }
   if (!tail.found) {
     const std::uint64_t seq_before = state_.head.seq;
     if (auto put = write_own(EventType::kLogOpened, "log opened",
@@ -286,8 +323,7 @@ Result<void> DirectLog::save_state() {
   return {};
 }
 
-Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
-                                      std::vector<std::pair<std::string, std::string>> detail) {
+Event DirectLog::own_event(EventType type, const std::string& reason) const {
   Event event;
   event.type = type;
   event.category = Category::kIntegrity;
@@ -295,12 +331,18 @@ Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
   event.process_pid = ::getpid();
   event.process_key = options_.host + "/" + std::to_string(event.process_pid) + "/0";
   event.reason = reason;
+  return event;
+}
+
+Result<Appended> DirectLog::write_own(EventType type, const std::string& reason,
+                                      std::vector<std::pair<std::string, std::string>> detail) {
+  Event event = own_event(type, reason);
   event.detail = std::move(detail);
   std::erase_if(event.detail, [](const auto& entry) { return entry.second.empty(); });
   return write_event(event);
 }
 
-Result<Appended> DirectLog::write_event(Event& event) {
+void DirectLog::place(Event& event) {
   if (state_.head.id.empty()) state_.head.id = uuid_v7(clock_.now());
   event.seq = state_.head.seq + 1;
   event.chain_id = state_.head.id;
@@ -308,12 +350,19 @@ Result<Appended> DirectLog::write_event(Event& event) {
   event.chain_hash.clear();
   if (event.time == WallTime{}) event.time = clock_.now();
   if (event.id.empty()) event.id = uuid_v7(event.time);
+}
+
+std::string DirectLog::finished_line(Event& event) {
   std::string line = encode(event);
   event.chain_hash = chain_hash(event.chain_prev, line);
   // encode() ends in `"hash":""}}`; the hash goes between the quotes.
   line.insert(line.size() - 3, event.chain_hash);
-  line.push_back('\n');
+  return line;
+}
 
+// `head`: that of the log with the line.
+Result<void> DirectLog::put_line(std::string line, const Head& head) {
+  line.push_back('\n');
   const ssize_t put = ::write(log_fd_.get(), line.data(), line.size());
   if (put != static_cast<ssize_t>(line.size())) {
     const int error = put < 0 ? errno : ENOSPC;
@@ -323,12 +372,151 @@ Result<Appended> DirectLog::write_event(Event& event) {
     return fail_errno("cannot write the audit log " + options_.path, error);
   }
   size_ += line.size();
-  state_.head.seq = event.seq;
-  state_.head.hash = event.chain_hash;
+  state_.head = head;
+  return {};
+}
+
+Result<Appended> DirectLog::write_event(Event& event) {
+  place(event);
+  std::string line = finished_line(event);
+  if (auto put = put_line(std::move(line), {event.chain_id, event.chain_hash, event.seq}); !put) {
+    return pass_error(put);
+  }
+  if (state_.range) ++state_.range->counts[static_cast<std::size_t>(event.action)];
   if (options_.sync == Sync::kAlways && ::fdatasync(log_fd_.get()) != 0) {
     return fail_errno("cannot sync the audit log " + options_.path);
   }
   return Appended{event.seq, event.chain_hash};
+}
+
+// ---- seals
+
+Result<void> DirectLog::look_at_key() {
+  key_.reset();
+  key_trouble_.clear();
+  if (options_.seal.key.empty()) return {};
+  auto key = read_seal_key(options_.seal.key, options_.host, options_.path);
+  if (key) {
+    key_ = std::move(*key);
+    return {};
+  }
+  if (options_.seal.required) return pass_error(key);
+  key_trouble_ = key.error().message;
+  return {};
+}
+
+// What the state does not know of the events since the last checkpoint, the file does.
+Result<void> DirectLog::count_unsealed() {
+  if (!key_ || state_.range || key_->sealed.id != state_.head.id) return {};
+  auto range = count_range(log_fd_.get(), size_, key_->sealed.seq);
+  if (!range) return pass_error(range);
+  state_.range = *range;
+  return {};
+}
+
+// The key is replaced before its checkpoint is written, so that a crash can keep the line out of
+// the log. Without it no later one could be verified.
+Result<void> DirectLog::give_back_checkpoint(Tail& tail) {
+  if (!key_ || key_->sealed.seq == 0) return {};
+  const Head& sealed = key_->sealed;
+  bool missing = false;
+  if (tail.found) {
+    missing = tail.head.id == sealed.id && tail.head.seq < sealed.seq;
+  } else if (previous_file_.empty() && state_.head.id == sealed.id) {
+    std::string file;
+    missing = end_of_rotated(file).seq < sealed.seq;
+  }
+  if (!missing) return {};
+  const auto fields = chain_fields(key_->checkpoint);
+  const bool follows = tail.found && fields && fields->prev == tail.head.hash;
+  const Head before = state_.head;
+  if (auto put = put_line(key_->checkpoint, sealed); !put) return put;
+  if (before.seq > sealed.seq) state_.head = before;
+  if (follows) tail.head = sealed;
+  return {};
+}
+
+// docs/seals.md has the reasons of this order.
+Result<void> DirectLog::seal(SealReason reason) {
+  if (::fdatasync(log_fd_.get()) != 0) {
+    return fail_errno("cannot sync the audit log " + options_.path);
+  }
+  auto present = load_seal_key(options_.seal.key, options_.host, options_.path);
+  if (!present) return pass_error(present);
+  auto next = SigningKey::random();
+  if (!next) return pass_error(next);
+
+  Event event = own_event(EventType::kCheckpoint, "what stands before this line is sealed");
+  event.reason_code = name(reason);
+  place(event);
+  Seal seal;
+  seal.key = seal_key_id(present->key.first_public_key);
+  seal.epoch = present->key.epoch;
+  seal.first = state_.range ? state_.range->first : event.seq;
+  if (state_.range) seal.counts = state_.range->counts;
+  seal.events_max = options_.seal.events_max;
+  seal.age_max = options_.seal.age_max;
+  seal.next_public_key = next->public_key();
+  put_seal(event, seal);
+  event.detail.back().second = present->secret.sign(signed_text(event));
+
+  SealKey key = std::move(present->key);
+  ++key.epoch;
+  key.checkpoint = finished_line(event);
+  key.sealed = {event.chain_id, event.chain_hash, event.seq};
+  key.sealed_at = event.time;
+  if (auto evolved = evolve_seal_key(options_.seal.key, key, *next); !evolved) return evolved;
+  if (auto put = put_line(key.checkpoint, key.sealed); !put) return put;
+  key_ = std::move(key);
+  state_.range = SealRange{event.seq + 1, {}};
+  // The last line of a file that nobody writes to again can't be given back.
+  const bool at_once = options_.sync != Sync::kOff || reason == SealReason::kRotation;
+  if (at_once && ::fdatasync(log_fd_.get()) != 0) {
+    return fail_errno("cannot sync the audit log " + options_.path);
+  }
+  return save_state();
+}
+
+Result<void> DirectLog::seal_or_say(SealReason reason) {
+  auto sealed = seal(reason);
+  if (sealed || options_.seal.required) return sealed;
+  key_.reset();
+  key_trouble_ = sealed.error().message;
+  return say_unsealed();
+}
+
+// Once, until there is a key again.
+Result<void> DirectLog::say_unsealed() {
+  if (key_trouble_.empty() == !state_.unsealed) return {};
+  state_.unsealed = !key_trouble_.empty();
+  if (state_.unsealed) {
+    Event said = own_event(EventType::kTamper, key_trouble_);
+    said.action = Action::kError;
+    said.reason_code = "seal.unusable";
+    if (auto put = write_event(said); !put) return pass_error(put);
+  }
+  return save_state();
+}
+
+Result<void> DirectLog::seal_where_due() {
+  if (options_.seal.key.empty()) return {};
+  if (auto said = say_unsealed(); !said) return said;
+  if (!key_) return {};
+  const auto reason = due_seal(options_.seal, *key_, state_.head, clock_.now());
+  return reason ? seal_or_say(*reason) : Result<void>();
+}
+
+Result<bool> DirectLog::seal_now(SealReason reason) {
+  if (auto taken = take_lock(); !taken) return pass_error(taken);
+  const Lock lock(lock_fd_.get());
+  if (auto ready = bring_up_to_date(); !ready) return pass_error(ready);
+  if (!key_) return fail(ErrorCode::kInvalidInput, key_trouble_);
+  const bool new_events = key_->sealed.id != state_.head.id || state_.head.seq > key_->sealed.seq;
+  const bool due = due_seal(options_.seal, *key_, state_.head, clock_.now()).has_value();
+  const bool wanted = reason == SealReason::kInterval ? due : new_events;
+  if (!wanted && reason != SealReason::kAsked) return false;
+  if (auto sealed = seal(reason); !sealed) return pass_error(sealed);
+  return true;
 }
 
 // Whether the file is to be rotated now; with `at_once` also before its time.
@@ -348,6 +536,9 @@ Result<bool> DirectLog::rotation_is_due(bool at_once) {
 }
 
 Result<void> DirectLog::rotate() {
+  if (key_) {
+    if (auto sealed = seal_or_say(SealReason::kRotation); !sealed) return sealed;
+  }
   // The new file goes on from the state, and events of the log's own may not be in it yet.
   if (auto saved = save_state(); !saved) return saved;
   const std::string target = rotated_name(options_.path, first_seq_);
@@ -479,6 +670,7 @@ Result<Appended> DirectLog::append_locked(Event& event, const PolicyInForce& pol
     if (auto rotated = rotate(); !rotated) return pass_error(rotated);
   }
   if (auto room = make_room(event); !room) return pass_error(room);
+  if (auto sealed = seal_where_due(); !sealed) return pass_error(sealed);
   const bool known = policy.sha256.empty() || state_.policies.has(policy);
   if (event.type == EventType::kPolicyLoaded && !policy.sha256.empty()) {
     if (known) return Appended{state_.head.seq, state_.head.hash};
@@ -512,6 +704,12 @@ Result<std::unique_ptr<Appender>> open_log(const LogOptions& options, const Cloc
   auto log = std::make_unique<DirectLog>(options, clock);
   if (auto opened = log->open(); !opened) return pass_error(opened);
   return log;
+}
+
+Result<bool> seal_log(const LogOptions& options, SealReason reason, const Clock& clock) {
+  DirectLog log(options, clock);
+  if (auto opened = log.open(); !opened) return pass_error(opened);
+  return log.seal_now(reason);
 }
 
 PolicyKnown policy_known(const std::string& path, const PolicyInForce& policy) {

@@ -10,6 +10,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/result.hpp"
 #include "audit/event.hpp"
+#include "audit/seal.hpp"
 #include "audit/sync.hpp"
 
 #include <chrono>
@@ -19,6 +20,15 @@
 #include <vector>
 
 namespace lilith::audit {
+
+// Sealing (docs/seals.md). A key that can't be used is an error of each append, or, where it is not
+// `required`, said once in the log by a `tamper` event, and events go on without checkpoints.
+struct SealOptions {
+  std::string key;                                         // path of the key; empty: no seals
+  std::uint64_t events_max = limits::kSealEventsDefault;   // between two checkpoints; 0: any number
+  std::chrono::seconds age_max = limits::kSealAgeDefault;  // of unsealed events; 0: any
+  bool required = true;
+};
 
 struct LogOptions {
   std::string path;  // absolute; a symbolic link here is refused
@@ -38,6 +48,7 @@ struct LogOptions {
   unsigned file_mode = 0640;
   unsigned directory_mode = 0750;
   std::string group;  // owner group of file and directory; empty: leave as it is
+  SealOptions seal;
 };
 
 struct Appended {
@@ -73,6 +84,12 @@ class Appender {
 // that was removed or cut goes on in the same chain and says so by a `tamper` event.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,
                                                          const Clock& clock = system_clock());
+
+// Makes a checkpoint in the log of `options`, whose `seal` names a key: where there are events
+// after the last one (kStop), where one is due (kInterval), or in any case. Returns whether there
+// was one to make.
+[[nodiscard]] Result<bool> seal_log(const LogOptions& options, SealReason reason,
+                                    const Clock& clock = system_clock());
 
 // What the log at `path` was told of policies, without its lock: for a writer that has nothing else
 // to append.

@@ -1,33 +1,39 @@
 #include "audit/log_state.hpp"
 
+#include "audit/base/number.hpp"
 #include "audit/base/sha256.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace lilith::audit {
 namespace {
 
 constexpr std::size_t kSeqDigits = 20;  // fixed, so that a head never gets shorter
 constexpr std::size_t kKeyDigits = 16, kHashDigits = 64;
-constexpr std::string_view kPolicyWord = "policy ", kFilesWord = "files ", kFullWord = "full ";
+constexpr std::string_view kPolicyWord = "policy ", kFilesWord = "files ", kFullWord = "full ",
+                           kSealWord = "seal ", kUnsealed = "unsealed";
 
 // Two paths of one key would share a memory; a hash that nobody can aim at.
 std::string key_of(std::string_view path) { return sha256_hex(path).substr(0, kKeyDigits); }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<Full> parse_full(std::string_view text) {
   const std::size_t blank = text.find(' ');
   if (blank == std::string_view::npos) return std::nullopt;
-  const auto since = number(text.substr(0, blank)), refused = number(text.substr(blank + 1));
+  const auto since = decimal(text.substr(0, blank)), refused = decimal(text.substr(blank + 1));
   if (!since || !refused) return std::nullopt;
   return Full{WallTime(std::chrono::microseconds(*since)), *refused};
+}
+
+std::optional<SealRange> parse_range(std::string_view text) {
+  SealRange range;
+  for (std::size_t i = 0; i <= range.counts.size(); ++i) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    const auto value = decimal(word);
+    if (!value) return std::nullopt;
+    (i == 0 ? range.first : range.counts[i - 1]) = *value;
+  }
+  return range;
 }
 
 Head parse_head(std::string_view line) {
@@ -37,7 +43,7 @@ Head parse_head(std::string_view line) {
   const std::string_view seq = line.substr(first + 1, last - first - 1);
   const std::string_view hash = line.substr(last + 1);
   if (hash.size() != kGenesis.size()) return head;
-  const auto count = number(seq);
+  const auto count = decimal(seq);
   if (!count) return head;
   head.id = line.substr(0, first);
   head.seq = *count;
@@ -95,9 +101,13 @@ LogState parse_state(std::string_view text) {
     } else if (line.starts_with(kPolicyWord)) {
       state.policies.parse_row(line.substr(kPolicyWord.size()));
     } else if (line.starts_with(kFilesWord)) {
-      state.rotated_bytes = number(line.substr(kFilesWord.size()));
+      state.rotated_bytes = decimal(line.substr(kFilesWord.size()));
     } else if (line.starts_with(kFullWord)) {
       state.full = parse_full(line.substr(kFullWord.size()));
+    } else if (line.starts_with(kSealWord)) {
+      state.range = parse_range(line.substr(kSealWord.size()));
+    } else if (line == kUnsealed) {
+      state.unsealed = true;
     }
   }
 }
@@ -115,6 +125,14 @@ std::string to_text(const LogState& state) {
     text.append(kFullWord).append(std::to_string(since.count())).append(" ");
     text.append(std::to_string(state.full->refused)).append("\n");
   }
+  if (state.range) {
+    text.append(kSealWord).append(std::to_string(state.range->first));
+    for (const std::uint64_t count : state.range->counts) {
+      text.append(" ").append(std::to_string(count));
+    }
+    text.push_back('\n');
+  }
+  if (state.unsealed) text.append(kUnsealed).append("\n");
   state.policies.append_to(text);
   text.push_back('\n');
   return text;

@@ -4,6 +4,8 @@
 //   ID SEQ HASH          the last line of the chain; SEQ has 20 digits
 //   files BYTES          of all rotated files, where a quota wants to know
 //   full SINCE REFUSED   no event was taken since (microseconds since 1970), and how many were not
+//   seal FIRST N...      events since the checkpoint before seq FIRST, by Action
+//   unsealed             no checkpoint can be made, and the log has said so
 //   policy KEY SHA256 M  a policy file that writers have loaded, the last one first; KEY tells its
 //                        path, M is e (enforce) or a (audit)
 // What cannot be read is as if it were not there.
@@ -11,6 +13,7 @@
 #include "audit/codec.hpp"
 #include "audit/event.hpp"
 #include "audit/log.hpp"
+#include "audit/seal.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -56,10 +59,18 @@ struct Full {
   std::uint64_t refused = 0;
 };
 
+// What the next checkpoint will count.
+struct SealRange {
+  std::uint64_t first = 0;
+  ActionCounts counts{};
+};
+
 struct LogState {
   Head head;
   std::optional<std::uint64_t> rotated_bytes;
   std::optional<Full> full;
+  std::optional<SealRange> range;
+  bool unsealed = false;
   KnownPolicies policies;
 };
 

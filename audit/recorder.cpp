@@ -1,5 +1,6 @@
 #include "audit/recorder.hpp"
 
+#include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
 #include "audit/base/unique_fd.hpp"
 #include "audit/burst.hpp"
@@ -231,7 +232,9 @@ class BatchSync {
     if (first.valid() && !same_file(first.get(), last.get()) && sync_file_(first.get()) != 0) {
       return fail_errno("cannot sync the rotated audit log of " + path_);
     }
-    return {};
+    // A file that is new is on the disk when its name is.
+    const bool is_new = !first.valid() || !same_file(first.get(), last.get());
+    return is_new ? sync_directory(directory_of(path_)) : Result<void>();
   }
 
  private:
@@ -254,8 +257,13 @@ class BatchSync {
 
 class Recorder {
  public:
-  Recorder(const RecorderOptions& options, std::unique_ptr<Appender> log, UniqueFd socket)
-      : options_(options), log_(std::move(log)), sync_(options), socket_(std::move(socket)) {}
+  Recorder(const RecorderOptions& options, std::unique_ptr<Appender> log, UniqueFd socket,
+           const Clock& clock)
+      : options_(options),
+        clock_(clock),
+        log_(std::move(log)),
+        sync_(options),
+        socket_(std::move(socket)) {}
 
   Result<void> serve(int stop_fd);
 
@@ -267,7 +275,11 @@ class Recorder {
   void answer_all();
   [[nodiscard]] std::string record(std::string_view datagram, const ucred& peer);
 
+  [[nodiscard]] int idle_milliseconds() const;
+  void seal(SealReason reason);
+
   const RecorderOptions& options_;
+  const Clock& clock_;
   std::unique_ptr<Appender> log_;
   BatchSync sync_;
   UniqueFd socket_;
@@ -357,10 +369,12 @@ Result<void> Recorder::serve(int stop_fd) {
     const bool room = clients_.size() < options_.clients_max;
     waits.assign({{stop_fd, POLLIN, 0}, {socket_.get(), static_cast<short>(room ? POLLIN : 0), 0}});
     for (const Client& client : clients_) waits.push_back({client.socket.get(), POLLIN, 0});
-    if (::poll(waits.data(), waits.size(), -1) < 0) {
+    const int ready = ::poll(waits.data(), waits.size(), idle_milliseconds());
+    if (ready < 0) {
       if (errno == EINTR) continue;
       return fail_errno("recorder: poll");
     }
+    if (ready == 0) seal(SealReason::kInterval);
     for (std::size_t i = 0; i < clients_.size(); ++i) {
       if (waits[i + 2].revents != 0) take_from(clients_[i]);
     }
@@ -374,7 +388,24 @@ Result<void> Recorder::serve(int stop_fd) {
       for (Client& client : clients_) more = take_from(client) || more;
       answer_all();
     }
+    seal(SealReason::kStop);
     return {};
+  }
+}
+
+// Where nobody appends, nobody sees that a checkpoint is due.
+int Recorder::idle_milliseconds() const {
+  if (options_.log.seal.key.empty() || options_.log.seal.age_max.count() == 0) return -1;
+  constexpr std::chrono::milliseconds kLongest{3'600'000};
+  const std::chrono::milliseconds wait = options_.log.seal.age_max;
+  return static_cast<int>(std::min(wait, kLongest).count());
+}
+
+void Recorder::seal(SealReason reason) {
+  if (options_.log.seal.key.empty()) return;
+  if (auto sealed = seal_log(options_.log, reason, clock_); !sealed) {
+    std::fprintf(stderr, "lilith recorder: no checkpoint was made: %s\n",
+                 sealed.error().message.c_str());
   }
 }
 
@@ -443,7 +474,7 @@ Result<void> serve_recorder(const RecorderOptions& options, int stop_fd, const C
     if (!listening) return pass_error(listening);
     socket = std::move(*listening);
   }
-  auto served = Recorder(options, std::move(*log), std::move(socket)).serve(stop_fd);
+  auto served = Recorder(options, std::move(*log), std::move(socket), clock).serve(stop_fd);
   if (own_socket) ::unlink(options.socket_path.c_str());
   return served;
 }

@@ -14,6 +14,7 @@
 #include "enforcer/proxy/proxy_main.hpp"
 #include "enforcer/recording.hpp"
 #include "enforcer/run/run_main.hpp"
+#include "enforcer/seal_command.hpp"
 #include "enforcer/setup/doctor.hpp"
 #include "enforcer/setup/install.hpp"
 #include "enforcer/setup/inventory.hpp"
@@ -60,6 +61,7 @@ constexpr std::array kCommands{
         "check, explain, diff, compile, schema: is a policy right, and what does it say of a call",
         "lilith-policy"},
     CommandRow{"verify", "the chain of audit logs: nothing missing, changed or twice", nullptr},
+    CommandRow{"seal", "init, rotate, export-verify-key: the key that seals a log", nullptr},
     CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
     CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
                nullptr},
@@ -112,11 +114,26 @@ int run_sibling(const CommandRow& row, int argc, char** argv) {
 
 // ---- verify, audit, recorder ----
 
-int verify(const std::vector<std::string>& logs, bool from_start, bool json) {
+struct VerifyArguments {
+  std::vector<std::string> logs;
+  std::string keys;  // file of verify keys
+  bool from_start = false, remember = false;
+};
+
+int verify(const VerifyArguments& arguments, bool json) {
   audit::VerifyOptions options;
-  options.start_may_be_missing = !from_start;
-  const auto report = audit::verify(logs, options);
+  options.start_may_be_missing = !arguments.from_start;
+  if (!arguments.keys.empty()) {
+    auto keys = audit::read_verify_keys(arguments.keys);
+    if (!keys) return complain(keys.error().message, code_of(keys.error()));
+    options.keys = std::move(*keys);
+  }
+  const auto report = audit::verify(arguments.logs, options);
   if (!report) return complain(report.error().message, code_of(report.error()));
+  if (arguments.remember && report->intact()) {
+    const auto kept = audit::remember_seals(arguments.keys, options.keys, *report);
+    if (!kept) return complain(kept.error().message, code_of(kept.error()));
+  }
   print(json ? audit::to_json(*report) : audit::to_text(*report));
   return audit::exit_code(*report);
 }
@@ -146,15 +163,19 @@ Result<audit::RecorderOptions> recorder_options(const RecorderArguments& argumen
   audit::RecorderOptions options;
   options.socket_path = arguments.socket;
   rules::AuditSettings settings;
+  bool enforces = true;
   if (!arguments.policy.empty() || arguments.log.empty()) {
     const Places places = machine_places({});
     const FoundPolicy found = find_policy(places, arguments.policy, rules::real_file_system());
-    if (found.load.policy) settings = found.load.policy->audit();
+    if (found.load.policy) {
+      settings = found.load.policy->audit();
+      enforces = found.load.policy->enforces();
+    }
     if (!found.load.policy && !found.path.empty()) {
       return fail(ErrorCode::kInvalidInput, why_unusable(found, places));
     }
   }
-  options.log = log_options(settings);
+  options.log = log_options(settings, enforces);
   options.log.host = host_name();
   if (!arguments.log.empty()) options.log.path = arguments.log;
   if (!arguments.group.empty()) options.log.group = arguments.group;
@@ -210,6 +231,7 @@ class CommandLine {
     run_.engine = version;
     app_.require_subcommand(1);
     add_verify();
+    add_seal();
     add_audit();
     add_recorder();
     add_mcp();
@@ -244,10 +266,36 @@ class CommandLine {
         command(app_, "verify",
                 "Is the chain of audit logs whole: nothing missing, changed, twice or forked. "
                 "0 whole, 1 findings, 3 some input could not be read",
-                [this] { return verify(logs_, from_start_, json_); });
-    added->add_option("LOG", logs_, "logs or directories")->required();
-    added->add_flag("--from-start", from_start_, "the first event must be seq 1");
+                [this] { return verify(verify_, json_); });
+    added->add_option("LOG", verify_.logs, "logs or directories")->required();
+    added->add_flag("--from-start", verify_.from_start, "the first event must be seq 1");
+    auto* keys = added->add_option(
+        "--verify-key", verify_.keys,
+        "file with a line of lilith seal export-verify-key for each host: checkpoints are verified "
+        "as well, and what is not sealed is said. docs/seals.md");
+    added
+        ->add_flag("--remember", verify_.remember,
+                   "where all is whole, keep in that file how far it was: next time less is a "
+                   "finding, and older files may be gone")
+        ->needs(keys);
     added->add_flag("--json", json_, "the report as JSON");
+  }
+  void add_seal() {
+    CLI::App* seal = app_.add_subcommand("seal", "the key that seals a log. docs/seals.md");
+    seal->require_subcommand(1);
+    const auto add = [&](const char* name, const char* does, int (*act)(const SealArguments&)) {
+      auto* added = command(*seal, name, does, [this, act] { return act(seal_); });
+      added->add_option("--key", seal_.key, "the key (audit.seal.key of the policy in force)");
+      added->add_option("--policy", seal_.policy, "policy to take the audit section from");
+      return added;
+    };
+    const char* log = "the log (audit.log_path of the policy in force)";
+    add("init", "Makes a key and prints its verify key. 2: there is one, or usage", seal_init)
+        ->add_option("--log", seal_.log, log);
+    add("rotate", "Seals the log now and puts another key in the place of the present one",
+        seal_rotate)
+        ->add_option("--log", seal_.log, log);
+    add("export-verify-key", "Prints the verify key: public, one line", seal_export_key);
   }
   void add_audit() {
     CLI::App* audit = app_.add_subcommand("audit", "look at a log");
@@ -427,9 +475,10 @@ class CommandLine {
   setup::InstallArguments install_;
   setup::DoctorArguments doctor_;
   setup::InventoryArguments inventory_;
-  std::vector<std::string> logs_;
+  VerifyArguments verify_;
+  SealArguments seal_;
   std::size_t last_ = 10;
-  bool from_start_ = false, json_ = false, follow_ = false;
+  bool json_ = false, follow_ = false;
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 constexpr milliseconds kShortestWait{50};
 constexpr unsigned kPrivateFile = 0600, kPrivateDirectory = 0700;
-constexpr char kMarker[] = "/enforced";
+constexpr char kMarker[] = "/enforced", kPrivateSealKey[] = "/seal.key";
 constexpr std::size_t kHostNameBytesMax = 256;
 
 bool exists(const std::string& path) {
@@ -59,13 +59,16 @@ std::string fallback_log(const Places& places) { return places.user_state + "/ag
 
 Result<void> append_directly(const RecordingOptions& options, const rules::AuditSettings& audit,
                              const std::string& path, bool is_private, audit::Event& event) {
-  audit::LogOptions log = log_options(audit);
+  audit::LogOptions log =
+      log_options(audit, options.policy == nullptr || options.policy->enforces());
   log.path = path;
   log.host = event.host;
   if (log.sync == audit::Sync::kBatch) log.sync = audit::Sync::kAlways;
   log.lock_timeout = time_left(options);
   if (is_private) {
     log.group.clear();
+    // A key belongs to one log.
+    if (!log.seal.key.empty()) log.seal.key = options.places.user_state + kPrivateSealKey;
     log.file_mode = kPrivateFile;
     log.directory_mode = kPrivateDirectory;
   }
@@ -118,7 +121,7 @@ std::string host_name() {
   return name.data();
 }
 
-audit::LogOptions log_options(const rules::AuditSettings& settings) {
+audit::LogOptions log_options(const rules::AuditSettings& settings, bool enforces) {
   audit::LogOptions log;
   log.path = settings.log_path;
   log.sync = settings.sync;
@@ -128,6 +131,10 @@ audit::LogOptions log_options(const rules::AuditSettings& settings) {
   log.quota_bytes = settings.quota_max_bytes;
   log.free_bytes_min = settings.quota_min_free_bytes;
   log.group = settings.group;
+  log.seal.key = settings.seal_key;
+  log.seal.events_max = settings.seal_events;
+  log.seal.age_max = settings.seal_age;
+  log.seal.required = enforces;
   return log;
 }
 

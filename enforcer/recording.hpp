@@ -17,8 +17,9 @@ namespace lilith::enforcer {
 // gethostname(2), or "unknown".
 [[nodiscard]] std::string host_name();
 
-// The log that a policy's audit section asks for; without a host.
-[[nodiscard]] audit::LogOptions log_options(const rules::AuditSettings& settings);
+// The log that a policy's audit section asks for; without a host. In a policy that enforces, seals
+// are required where they are asked for.
+[[nodiscard]] audit::LogOptions log_options(const rules::AuditSettings& settings, bool enforces);
 
 // Copies what was decided into the event: verdict, mode, action, rule, reason, operations.
 void put_decision(audit::Event& event, const rules::Decision& decision);

@@ -28,7 +28,7 @@ def help_of(program, command):
 
 def commands_of(text):
     """The names in a list of commands: two blanks, a name, two blanks or more, what it does."""
-    return re.findall(r"^  ([a-z]+)  +(\S.*)$", text, re.MULTILINE)
+    return re.findall(r"^  ([a-z][a-z-]*)  +(\S.*)$", text, re.MULTILINE)
 
 
 def tree(program, command=(), does="one policy between AI coding agents and the machine"):

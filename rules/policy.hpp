@@ -41,6 +41,9 @@ struct AuditSettings {
   std::uint64_t quota_max_bytes = 0;  // 0: no quota
   std::uint64_t quota_min_free_bytes = limits::kLogFreeBytesMin;
   std::string group;
+  std::string seal_key;  // audit.seal.key; empty: no seals
+  std::uint64_t seal_events = limits::kSealEventsDefault;
+  std::chrono::seconds seal_age = limits::kSealAgeDefault;
 };
 
 // Compiled lists; rules/policy_model.hpp, for rules/ itself only.

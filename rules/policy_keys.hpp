@@ -28,12 +28,13 @@ inline constexpr std::array<std::string_view, 5> kBlockedToolKeysArray{"name", "
                                                                        "arguments", "always_block"};
 inline constexpr std::array<std::string_view, 2> kBlockEntryKeysArray{"pattern", "always_block"};
 inline constexpr std::array<std::string_view, 2> kCommandAllowKeysArray{"name", "allow_hazards"};
-inline constexpr std::array<std::string_view, 10> kAuditKeysArray{
-    "enabled", "log_path", "log_format", "log_denied", "log_allowed",
-    "redact",  "sync",     "rotate",     "quota",      "group"};
+inline constexpr std::array<std::string_view, 11> kAuditKeysArray{
+    "enabled", "log_path", "log_format", "log_denied", "log_allowed", "redact",
+    "sync",    "rotate",   "quota",      "group",      "seal"};
 inline constexpr std::array<std::string_view, 3> kRotateKeysArray{"max_bytes", "keep",
                                                                   "shipper_state"};
 inline constexpr std::array<std::string_view, 2> kQuotaKeysArray{"max_bytes", "min_free_bytes"};
+inline constexpr std::array<std::string_view, 3> kSealKeysArray{"key", "events", "seconds"};
 
 inline constexpr KeyList kTopKeys = kTopKeysArray;
 inline constexpr KeyList kEgressKeys = kEgressKeysArray;
@@ -47,6 +48,7 @@ inline constexpr KeyList kCommandAllowKeys = kCommandAllowKeysArray;
 inline constexpr KeyList kAuditKeys = kAuditKeysArray;
 inline constexpr KeyList kRotateKeys = kRotateKeysArray;
 inline constexpr KeyList kQuotaKeys = kQuotaKeysArray;
+inline constexpr KeyList kSealKeys = kSealKeysArray;
 
 // Agents that `agent_hooks` may name (decisions: spelled with underscores, hyphens accepted).
 inline constexpr std::array<std::string_view, 7> kAgentNames{

@@ -69,6 +69,7 @@ class Loader {
   void aliases(const Node& map, PolicyModel& model);
   void audit(const Node& map, AuditSettings& settings);
   void rotate(const Node& map, AuditSettings& settings);
+  void seal(const Node& map, AuditSettings& settings);
   void check_quota(const AuditSettings& audit);
   void check_as_a_whole(const Node& root, const PolicyModel& model);
   void check_tools(const PolicyModel& model);
@@ -76,7 +77,7 @@ class Loader {
   std::string_view file_name_;
   PolicyLoad& out_;
   bool failed_ = false;
-  Node log_path_node_, enabled_node_, log_denied_node_, quota_node_;
+  Node log_path_node_, enabled_node_, log_denied_node_, quota_node_, seal_node_;
 };
 
 constexpr std::array<std::pair<std::string_view, DefaultAction>, 3> kDefaultActions{
@@ -567,6 +568,9 @@ void Loader::audit(const Node& map, AuditSettings& settings) {
       text(value, k, settings.group);
     } else if (k == "rotate") {
       rotate(value, settings);
+    } else if (k == "seal") {
+      seal_node_ = value;
+      seal(value, settings);
     } else {
       quota_node_ = value;
       members(value, "audit.quota", kQuotaKeys, [&](const Node& inner, const Node& number) {
@@ -592,6 +596,32 @@ void Loader::rotate(const Node& map, AuditSettings& settings) {
       error(value, "shipper_state must be an absolute path: the state_dir of lilith ship");
     }
   });
+}
+
+void Loader::seal(const Node& map, AuditSettings& settings) {
+  members(map, "audit.seal", kSealKeys, [&](const Node& key, const Node& value) {
+    if (key.scalar == "key") {
+      if (text(value, key.scalar, settings.seal_key) && !settings.seal_key.starts_with('/')) {
+        error(value,
+              "audit.seal.key must be an absolute path: the file that lilith seal init made");
+      }
+    } else if (key.scalar == "events") {
+      integer(value, key.scalar, limits::kSealEventsMax, settings.seal_events);
+    } else {
+      std::uint64_t seconds = 0;
+      if (integer(value, key.scalar, static_cast<std::uint64_t>(limits::kSealAgeMax.count()),
+                  seconds)) {
+        settings.seal_age = std::chrono::seconds(static_cast<std::int64_t>(seconds));
+      }
+    }
+  });
+  if (map.kind != Kind::kMap) return;
+  if (settings.seal_key.empty()) {
+    error(map, "audit.seal needs a key: the file that lilith seal init made");
+  }
+  if (settings.seal_events == 0 && settings.seal_age.count() == 0) {
+    error(map, "audit.seal needs a bound: events or seconds must not be 0");
+  }
 }
 
 // Only rotated files can be deleted, so a quota that one file can use up frees nothing.
@@ -635,14 +665,20 @@ void Loader::check_tools(const PolicyModel& model) {
             "write_file has no path_blocklist while read_file has one; block lists count for their "
             "own tool only");
   }
-  if (writes == nullptr) return;
   // Below a home the pattern's user is that home's; anywhere else any user will do.
-  const auto writable = [writes](std::string_view path) {
+  const auto allows = [](const ToolRule* tool, std::string_view path) {
     std::string home = "/home/user";
     if (path.starts_with("/home/")) home = path.substr(0, std::min(path.find('/', 6), path.size()));
     const PatternUser owner{std::string_view(home).substr(6), home};
-    return writes->path_allow.patterns.find(path, owner) != PathPatternSet::npos;
+    return tool != nullptr && tool->path_allow.patterns.find(path, owner) != PathPatternSet::npos;
   };
+  const auto writable = [&](std::string_view path) { return allows(writes, path); };
+  const std::string& seal_key = model.audit.seal_key;
+  if (!seal_key.empty() && (allows(reads, seal_key) || writable(seal_key))) {
+    error(seal_node_, "read_file or write_file may reach the key of the seals (" + seal_key +
+                          "); take it out of path_allowlist");
+  }
+  if (writes == nullptr) return;
   for (const std::string& path : {model.audit.log_path, model.audit.log_path + ".lock"}) {
     if (writable(path)) {
       return error(log_path_node_.line > 0 ? log_path_node_ : at(writes->line),

@@ -84,7 +84,11 @@ std::string_view policy_json_schema() {
             "shipper_state": {"type": "string", "pattern": "^/"}}},
         "quota": {"type": "object", "additionalProperties": false,
           "properties": {"max_bytes": {"type": "integer", "minimum": 0},
-            "min_free_bytes": {"type": "integer", "minimum": 0, "default": 1048576}}}
+            "min_free_bytes": {"type": "integer", "minimum": 0, "default": 1048576}}},
+        "seal": {"type": "object", "required": ["key"], "additionalProperties": false,
+          "properties": {"key": {"type": "string", "pattern": "^/"},
+            "events": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 1024},
+            "seconds": {"type": "integer", "minimum": 0, "maximum": 2592000, "default": 28800}}}
       }
     }
   },

@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::size_t kReadChunkBytes = std::size_t{64} * 1024;
 
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 // Removes the temporary file of a replace_file() that did not come to its rename.
 class Unlinker {
  public:
@@ -91,6 +85,20 @@ Result<void> write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> sync_directory(const std::string& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) {
+    return fail_errno("cannot sync directory " + directory);
+  }
+  return {};
+}
+
 Result<void> replace_file(const std::string& path, std::string_view bytes, unsigned mode) {
   const std::string directory = directory_of(path);
   std::string temporary = path + ".tmp.XXXXXX";
@@ -105,11 +113,7 @@ Result<void> replace_file(const std::string& path, std::string_view bytes, unsig
   if (::fsync(fd.get()) != 0) return fail_errno("cannot sync " + temporary);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("cannot rename to " + path);
   unlinker.disarm();
-  const UniqueFd directory_fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory_fd.valid() || ::fsync(directory_fd.get()) != 0) {
-    return fail_errno("cannot sync directory " + directory);
-  }
-  return {};
+  return sync_directory(directory);
 }
 
 Result<void> make_directories(const std::string& path, unsigned mode) {

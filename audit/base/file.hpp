@@ -20,6 +20,10 @@ namespace lilith {
 // holds either the old or the new content, whole.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes,
                                         unsigned mode);
+// Where the last component of a path stands: "." for a bare name.
+[[nodiscard]] std::string directory_of(const std::string& path);
+// fsync(2): what was created, renamed or removed in it stays so.
+[[nodiscard]] Result<void> sync_directory(const std::string& directory);
 // mkdir -p; directories made get `mode`.
 [[nodiscard]] Result<void> make_directories(const std::string& path, unsigned mode);
 

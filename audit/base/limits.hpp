@@ -133,6 +133,18 @@ inline constexpr std::size_t kCheckpointBytesMax = std::size_t{1024} * 1024;
 // Policy files of which a log remembers what they last were; beyond them the one that was heard of
 // first is announced again.
 inline constexpr std::size_t kLogPoliciesMax = 16;
+// A sealed log's checkpoints: at least as often as this by default, and what a policy may ask for.
+// 1,024 events of 1.2 KB to one checkpoint of 1.0 KB keep them below 0.1 % of a busy log; eight
+// hours end the tail of a quiet one on the same day.
+inline constexpr std::uint64_t kSealEventsDefault = 1024, kSealEventsMax = 1'000'000;
+inline constexpr std::chrono::seconds kSealAgeDefault{8 * 3600}, kSealAgeMax{30 * 24 * 3600};
+// Verifying them: checkpoints that arrived before one they follow, and latest ones remembered to
+// tell a copy from a fork, by key. Keys in a file, and its size.
+inline constexpr std::size_t kVerifySealsWaitingMax = 4096;
+inline constexpr std::size_t kVerifySealsRememberedMax = 65'536;
+inline constexpr std::size_t kVerifyKeyFileBytesMax = std::size_t{64} * 1024 * 1024;
+// A clock that was put back by less than this between two checkpoints is one that was corrected.
+inline constexpr std::chrono::seconds kSealClockBackMax{60};
 // How far back a writer looks for the last event in a log whose end is no event of ours.
 inline constexpr std::size_t kTailSearchBytesMax = std::size_t{1024} * 1024;
 

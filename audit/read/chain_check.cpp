@@ -217,7 +217,10 @@ struct ChainCheck::Impl {
   // the torn line was the first of its file.
   void check_seal(std::string_view line) {
     const auto event = decode(line);
-    if (event && event->type == EventType::kLogOpened) return;
+    // A checkpoint is put back where the torn line was to be its own.
+    if (event && (event->type == EventType::kLogOpened || event->type == EventType::kCheckpoint)) {
+      return;
+    }
     const bool sealed = event && event->type == EventType::kLogSealed &&
                         std::find(event->detail.begin(), event->detail.end(),
                                   std::pair<std::string, std::string>(

@@ -1,18 +1,23 @@
 #include "audit/read/verify.hpp"
 
+#include "audit/base/file.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "audit/read/chain_check.hpp"
 #include "audit/read/reader.hpp"
+#include "audit/read/seal_check.hpp"
 #include "audit/read/series.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <sys/stat.h>
 #include <tuple>
 
 namespace lilith::audit {
 namespace {
+
+constexpr unsigned kVerifyKeyMode = 0644;  // nothing in it is secret
 
 // Adds the files of one log.
 Result<void> add_log(const std::string& path, std::vector<std::string>& out) {
@@ -55,7 +60,8 @@ Result<std::vector<std::string>> expand(const std::vector<std::string>& argument
   return all;
 }
 
-void read_file_into(const std::string& path, ChainCheck& check, VerifyReport& report) {
+void read_file_into(const std::string& path, ChainCheck& check, SealCheck* seals,
+                    VerifyReport& report) {
   check.begin_file(path, live_path(path));
   auto reader = LineReader::open(path);
   if (!reader) {
@@ -77,6 +83,7 @@ void read_file_into(const std::string& path, ChainCheck& check, VerifyReport& re
     report.bytes += line.size() + (*status == LineReader::Status::kTorn ? 0 : 1);
     if (*status == LineReader::Status::kLine) {
       check.whole_line(number, line);
+      if (seals != nullptr) seals->whole_line(path, number, line);
     } else if (*status == LineReader::Status::kTorn) {
       check.torn_line(number, line);
     } else {
@@ -115,6 +122,20 @@ std::string_view name(FindingKind kind) {
       return "unreadable";
     case FindingKind::kRestarted:
       return "restarted";
+    case FindingKind::kSealFailed:
+      return "seal_failed";
+    case FindingKind::kSealMissing:
+      return "seal_missing";
+    case FindingKind::kSealMiscounted:
+      return "seal_miscounted";
+    case FindingKind::kSealRolledBack:
+      return "seal_rolled_back";
+    case FindingKind::kSealStopped:
+      return "seal_stopped";
+    case FindingKind::kSealUnknownKey:
+      return "seal_unknown_key";
+    case FindingKind::kClockSetBack:
+      return "clock_set_back";
   }
   return "unknown";
 }
@@ -124,8 +145,13 @@ Result<VerifyReport> verify(const std::vector<std::string>& files, const VerifyO
   if (!paths) return pass_error(paths);
   VerifyReport report;
   ChainCheck check(options);
-  for (const std::string& path : *paths) read_file_into(path, check, report);
+  std::optional<SealCheck> seals;
+  if (!options.keys.empty()) seals.emplace(options.keys);
+  for (const std::string& path : *paths) {
+    read_file_into(path, check, seals ? &*seals : nullptr, report);
+  }
   check.finish(report);
+  if (seals) seals->finish(report, options.findings_max);
   report.incomplete_input = !report.input_errors.empty();
 
   // Gaps are known for certain only at the end; put them where they stand.
@@ -139,6 +165,35 @@ Result<VerifyReport> verify(const std::vector<std::string>& files, const VerifyO
             });
   return report;
 }
+
+namespace {
+
+std::string sealed_line(const VerifyReport::Sealed& sealed) {
+  std::string out = "host " + printable(sealed.host) + ", key " + sealed.key + ": ";
+  if (sealed.verified == 0) return out + "no checkpoint was verified\n";
+  out += "sealed up to seq " + std::to_string(sealed.seq) + " of chain " +
+         printable(sealed.chain_id) + " (epoch " + std::to_string(sealed.epoch) + ", " +
+         format_time(sealed.time) + "), " + counted(sealed.verified, "checkpoint") + " verified; ";
+  if (sealed.unverified != 0) {
+    return out + "what follows is NOT: " + counted(sealed.unverified, "checkpoint") +
+           " could not be verified\n";
+  }
+  return out + "unsealed tail of " + counted(sealed.tail, "event") + "\n";
+}
+
+void put_sealed(json::Writer& writer, const VerifyReport::Sealed& sealed) {
+  writer.begin_object();
+  writer.member("host", sealed.host).member("key", sealed.key);
+  writer.member("verified", sealed.verified).member("unverified", sealed.unverified);
+  if (sealed.verified != 0) {
+    writer.member("chain", sealed.chain_id).member("seq", sealed.seq);
+    writer.member("epoch", sealed.epoch).member("time", format_time(sealed.time));
+    writer.member("unsealed_tail", sealed.tail);
+  }
+  writer.end_object();
+}
+
+}  // namespace
 
 std::string to_text(const VerifyReport& report) {
   std::string out;
@@ -157,6 +212,7 @@ std::string to_text(const VerifyReport& report) {
     out += "chain " + printable(chain.id) + ": seq " + std::to_string(chain.first_seq) + " to " +
            std::to_string(chain.last_seq) + ", " + counted(chain.events, "event") + ", head " +
            chain.head + "\n";
+  for (const auto& sealed : report.seals) out += sealed_line(sealed);
   const std::string amount = counted(events_of(report), "event") + " in " +
                              counted(report.lines, "line") + " and " +
                              counted(report.chains.size(), "chain");
@@ -202,12 +258,36 @@ std::string to_json(const VerifyReport& report) {
     writer.end_object();
   }
   writer.end_array();
+  if (!report.seals.empty()) {
+    writer.key("seals").begin_array();
+    for (const auto& sealed : report.seals) put_sealed(writer, sealed);
+    writer.end_array();
+  }
   writer.key("input_errors").begin_array();
   for (const std::string& error : report.input_errors) writer.value(error);
   writer.end_array();
   writer.end_object();
   out += '\n';
   return out;
+}
+
+Result<void> remember_seals(const std::string& file, const std::vector<VerifyKey>& keys,
+                            const VerifyReport& report) {
+  std::string text;
+  for (const VerifyKey& key : keys) {
+    const bool is_replaced =
+        key.epoch != 0 && std::any_of(report.seals.begin(), report.seals.end(), [&](const auto& s) {
+          return s.key == key.key && s.verified != 0 && s.epoch + 1 >= key.epoch;
+        });
+    if (!is_replaced) text += to_line(key) + "\n";
+  }
+  for (const auto& sealed : report.seals) {
+    if (sealed.verified == 0) continue;
+    text += to_line({sealed.host, sealed.key, sealed.epoch + 1, sealed.next_public_key,
+                     sealed.chain_id, sealed.seq, sealed.hash}) +
+            "\n";
+  }
+  return replace_file(file, text, kVerifyKeyMode);
 }
 
 int exit_code(const VerifyReport& report) {

@@ -1,7 +1,9 @@
 #pragma once
 // `lilith verify`: nothing missing, nothing changed, nothing twice.
 
+#include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"
+#include "audit/read/verify_key.hpp"
 
 #include <array>
 #include <cstdint>
@@ -20,8 +22,16 @@ enum class FindingKind {
   kTorn,        // the last line has no LF and was not sealed yet, or a sealed fragment
   kUnreadable,  // not an event
   kRestarted,   // a second chain begins (genesis) where one was open
+  // Of seals (seal_check.hpp):
+  kSealFailed,      // a signature that is not by the key of its epoch
+  kSealMissing,     // epochs that no checkpoint carries
+  kSealMiscounted,  // a checkpoint that counts other events than there are
+  kSealRolledBack,  // an epoch twice, or fewer than were verified before
+  kSealStopped,     // a tail longer or older than the checkpoints allow
+  kSealUnknownKey,  // a key of which no verify key was given
+  kClockSetBack,    // a checkpoint that is older than the one before it
 };
-inline constexpr std::size_t kFindingKinds = 8;
+inline constexpr std::size_t kFindingKinds = 15;
 [[nodiscard]] std::string_view name(FindingKind kind);
 
 struct Finding {
@@ -39,7 +49,18 @@ struct VerifyReport {
     std::uint64_t first_seq = 0, last_seq = 0, events = 0;
     std::string head;  // chain.hash of the last line
   };
+  // The seals of one verify key.
+  struct Sealed {
+    std::string host, key;
+    std::uint64_t verified = 0, unverified = 0;  // checkpoints; those behind one that failed
+    // The last one that was verified, where there is one:
+    std::string chain_id, hash, next_public_key;
+    std::uint64_t epoch = 0, seq = 0;
+    WallTime time{};
+    std::uint64_t tail = 0;  // events of its chain behind it
+  };
   std::vector<Chain> chains;
+  std::vector<Sealed> seals;
   std::vector<Finding> findings;  // at most findings_max, in order
   std::uint64_t findings_total = 0;
   std::array<std::uint64_t, kFindingKinds> by_kind{};  // of findings_total
@@ -54,13 +75,19 @@ struct VerifyReport {
 struct VerifyOptions {
   std::size_t findings_max = 1000;
   bool start_may_be_missing =
-      true;  // the first seq seen need not be 1 (older files were moved away)
+      true;                     // the first seq seen need not be 1 (older files were moved away)
+  std::vector<VerifyKey> keys;  // empty: seals are not looked at
 };
 
 // Reads the files in the order given (a directory or a log path stands for its rotated files,
 // oldest first, then the log itself).
 [[nodiscard]] Result<VerifyReport> verify(const std::vector<std::string>& files,
                                           const VerifyOptions& options = {});
+
+// Writes `file` anew: `keys`, and for each of them how far `report` verified it.
+[[nodiscard]] Result<void> remember_seals(const std::string& file,
+                                          const std::vector<VerifyKey>& keys,
+                                          const VerifyReport& report);
 
 // For people: findings, then per chain the head by which a cut tail can be noticed (the chain alone
 // does not show that), then one line that says it all.

@@ -31,7 +31,7 @@ _lilith()
         COMPREPLY=($(compgen -W "$(_parse_help - <<<"$help")" -- "$cur"))
         return
     fi
-    COMPREPLY=($(compgen -W "$(sed -n 's/^  \([a-z]\+\)  .*/\1/p' <<<"$help")" -- "$cur"))
+    COMPREPLY=($(compgen -W "$(sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' <<<"$help")" -- "$cur"))
     [[ ${#COMPREPLY[@]} -gt 0 ]] || _filedir
 } &&
     complete -F _lilith lilith

@@ -11,7 +11,7 @@ function __lilith_words
             __fish_complete_subcommand --commandline (string split -m1 -- ' -- ' (commandline -p))[2]
             return
         end
-        if string match -qr '^[a-z]+$' -- $word; and string match -qr "^  $word  " -- $help
+        if string match -qr '^[a-z][a-z-]*$' -- $word; and string match -qr "^  $word  " -- $help
             set -a command $word
             set help ($command --help 2>/dev/null)
         end
@@ -29,7 +29,7 @@ function __lilith_words
             print substr($2, RSTART, RLENGTH) "\t" $3 }'
         return
     end
-    set -l names (printf '%s\n' $help | awk -F '  +' '/^  [a-z]+  / { print $2 "\t" $3 }')
+    set -l names (printf '%s\n' $help | awk -F '  +' '/^  [a-z][a-z-]*  / { print $2 "\t" $3 }')
     if test (count $names) -gt 0
         printf '%s\n' $names
     else

@@ -2,6 +2,7 @@
 
 #include "audit/base/unique_fd.hpp"
 #include "audit/codec.hpp"
+#include "audit/seal_key.hpp"
 #include "tests/audit/sample_events.hpp"
 #include "tests/support/support.hpp"
 
@@ -31,7 +32,8 @@ constexpr std::chrono::milliseconds kTimeout{10'000};
 class RunningRecorder {
  public:
   explicit RunningRecorder(const std::string& directory, Sync sync = Sync::kOff,
-                           int (*sync_file)(int) = ::fdatasync) {
+                           int (*sync_file)(int) = ::fdatasync, const SealOptions& seal = {}) {
+    options_.log.seal = seal;
     options_.log.sync = sync;
     options_.sync_file = sync_file;
     int fds[2];
@@ -90,6 +92,55 @@ TEST(Recorder, WritesStampsThePeerAndAcknowledges) {
   EXPECT_EQ(events[1].peer_pid, ::getpid());
   EXPECT_EQ(events[1].peer_uid, static_cast<std::int64_t>(::getuid()));
   EXPECT_EQ(events[1].via, Via::kRecorder);
+}
+
+TEST(Recorder, SealsWhatItHasWrittenWhenItStops) {
+  const test::TempDir dir;
+  SealOptions seal;
+  seal.key = dir.file("seal.key");
+  ASSERT_TRUE(create_seal_key(seal.key, "ws-42", dir.file("audit.log")));
+  RunningRecorder recorder(dir.path(), Sync::kBatch, ::fdatasync, seal);
+  auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+  Event event = fresh_event();
+  ASSERT_TRUE(client->append(event));
+  recorder.stop();
+  const auto events = recorder.events();
+  ASSERT_EQ(events.size(), 4U) << "log_opened, checkpoint, decision, checkpoint";
+  EXPECT_EQ(events[1].reason_code, "seal.begin");
+  EXPECT_EQ(events[3].type, EventType::kCheckpoint);
+  EXPECT_EQ(events[3].reason_code, "seal.stop");
+  const Seal sealed = seal_of(events[3]).value();
+  EXPECT_EQ(sealed.first, 3U);
+  EXPECT_EQ(to_text(sealed.counts), "allowed=1");
+}
+
+TEST(Recorder, SealsWhatIsOldWhileNobodySendsAnything) {
+  const test::TempDir dir;
+  SealOptions seal;
+  seal.key = dir.file("seal.key");
+  seal.age_max = std::chrono::seconds(1);
+  ASSERT_TRUE(create_seal_key(seal.key, "ws-42", dir.file("audit.log")));
+  const RunningRecorder recorder(dir.path(), Sync::kOff, ::fdatasync, seal);
+  auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+  Event event = fresh_event();
+  ASSERT_TRUE(client->append(event));
+  EXPECT_TRUE(test::eventually([&] { return recorder.events().size() == 4; }));
+  EXPECT_EQ(recorder.events().back().reason_code, "seal.interval");
+}
+
+TEST(Recorder, WithoutItsKeyRefusesAndSaysHowToMakeOne) {
+  const test::TempDir dir;
+  SealOptions seal;
+  seal.key = dir.file("seal.key");
+  const RunningRecorder recorder(dir.path(), Sync::kOff, ::fdatasync, seal);
+  auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+  Event event = fresh_event();
+  const auto refused = client->append(event);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("lilith seal init makes it"));
+  // Without a restart.
+  ASSERT_TRUE(create_seal_key(seal.key, "ws-42", dir.file("audit.log")));
+  EXPECT_TRUE(client->append(event));
 }
 
 TEST(Recorder, AddsABurstAfterTheFifthEgressDenialOfOneProcess) {

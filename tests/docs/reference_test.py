@@ -14,7 +14,7 @@ import pages
 
 SOURCE = machine.SOURCE
 PAGES = ["README.md", "wazuh/README.md", *sorted(f"docs/{page.name}" for page in (SOURCE / "docs").glob("*.md"))]
-WITH_SUBCOMMANDS = {"policy", "replay", "audit", "ship", "wazuh", "import"}
+WITH_SUBCOMMANDS = {"policy", "replay", "audit", "seal", "ship", "wazuh", "import"}
 
 
 def page(name):
@@ -28,7 +28,7 @@ def help_of(*words):
 
 
 def listed(text):
-    return re.findall(r"^  ([a-z]+) +[^ ]", re.split("Subcommands:|Other commands", text)[-1], re.M)
+    return re.findall(r"^  ([a-z][a-z-]*) +[^ ]", re.split("Subcommands:|Other commands", text)[-1], re.M)
 
 
 COMMANDS = listed(help_of())
@@ -36,7 +36,7 @@ COMMANDS = listed(help_of())
 
 def options_of(command):
     """The help that counts for a command line: of its sub-command where it has one."""
-    words = [word for word in command.split()[1:3] if re.fullmatch(r"[a-z]+", word)]
+    words = [word for word in command.split()[1:3] if re.fullmatch(r"[a-z][a-z-]*", word)]
     if not words or words[0] not in COMMANDS:
         return help_of()
     if len(words) == 2 and words[0] in WITH_SUBCOMMANDS and help_of(*words):
@@ -82,7 +82,7 @@ class ExitCodes(unittest.TestCase):
         rows = "".join(line for line in page("docs/exit-codes.md").splitlines(True) if line.startswith("| `"))
         for command in COMMANDS:
             self.assertRegex(rows, rf"`(lilith )?{command}\b", command)
-        for command in ("policy", "replay", "audit"):
+        for command in ("policy", "replay", "audit", "seal"):
             names = listed(help_of(command))
             self.assertTrue(names, command)
             for sub in names:

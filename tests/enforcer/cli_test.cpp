@@ -111,6 +111,34 @@ INSTANTIATE_TEST_SUITE_P(
                 "sed -i 1d log/agent-audit.log; $LILITH verify --from-start log/agent-audit.log", 1,
                 "missing"},
         CliCase{"verify_missing_file", "$LILITH verify none.log", 3, "none.log"},
+        CliCase{"seal_which_key", "$LILITH seal init --policy policy.yaml", 2, "which key?"},
+        CliCase{"seal_init", "$LILITH seal init --policy policy.yaml --key $PWD/seal.key", 0,
+                "lilith-verify-key 1 host="},
+        CliCase{"seal_init_twice",
+                "K=\"--policy policy.yaml --key $PWD/seal.key\"; $LILITH seal init $K 2>&1; "
+                "$LILITH seal init $K",
+                2, "a key is never overwritten"},
+        CliCase{"seal_export",
+                "K=\"--policy policy.yaml --key $PWD/seal.key\"; $LILITH seal init $K >a; "
+                "$LILITH seal export-verify-key $K >b; cmp a b",
+                0, ""},
+        CliCase{"seal_no_key", "$LILITH seal export-verify-key --key $PWD/none", 3,
+                "lilith seal init makes it"},
+        CliCase{"seal_rotate",
+                "K=\"--policy policy.yaml --key $PWD/seal.key\"; $LILITH seal init $K >k; "
+                "$LILITH seal rotate $K && $LILITH verify --verify-key k log/agent-audit.log",
+                0, "1 checkpoint verified; unsealed tail of 0 events"},
+        CliCase{"verify_remembers",
+                "K=\"--policy policy.yaml --key $PWD/seal.key\"; $LILITH seal init $K >k; "
+                "$LILITH seal rotate $K >/dev/null; $LILITH verify --verify-key k --remember "
+                "log/agent-audit.log >/dev/null; sed -i '$d' log/agent-audit.log; $LILITH verify "
+                "--verify-key k log/agent-audit.log",
+                1, "seal_rolled_back"},
+        CliCase{"verify_key_that_is_none",
+                "$LILITH verify --verify-key policy.yaml log/agent-audit.log", 2,
+                "policy.yaml:1: this is no verify key"},
+        CliCase{"remember_needs_a_key", "$LILITH verify --remember log/agent-audit.log", 2,
+                "--verify-key"},
         CliCase{"show", "$LILITH audit show log/agent-audit.log", 0, "run_command git"},
         CliCase{"show_stdin", "$LILITH audit show - <log/agent-audit.log", 0, "run_command git"},
         CliCase{"show_missing", "$LILITH audit show none.log", 3, "none.log"},

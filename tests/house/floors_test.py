@@ -36,7 +36,7 @@ THIRD_PARTY = [
     (r"toml\+\+/", r"enforcer/setup/codex_config\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
-    (r"sodium(\.h|/)", r"audit/base/sha256\.cpp"),
+    (r"sodium(\.h|/)", r"audit/base/(sha256|signature)\.cpp"),
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
     (r"boost/math/", r"replay/statistics\.cpp"),
     (r"xxhash\.h", r"replay/hash\.cpp"),

@@ -129,6 +129,15 @@ void expect_same_decisions(const std::string& yaml, const std::vector<audit::Eve
   }
 }
 
+TEST(CompiledPolicy, KeepsTheSealsOfTheLog) {
+  const PolicyLoad load = compiled_and_loaded(
+      "version: \"1\"\naudit: {seal: {key: /var/lib/lilith/seal.key, events: 9, seconds: 60}}\n");
+  ASSERT_TRUE(load.policy);
+  EXPECT_EQ(load.policy->audit().seal_key, "/var/lib/lilith/seal.key");
+  EXPECT_EQ(load.policy->audit().seal_events, 9U);
+  EXPECT_EQ(load.policy->audit().seal_age, std::chrono::seconds(60));
+}
+
 TEST(CompiledPolicy, DecidesAsTheShippedPoliciesDo) {
   for (const char* name : {"lilith-policy.yaml", "starter-audit.yaml"}) {
     SCOPED_TRACE(name);

@@ -203,6 +203,15 @@ INSTANTIATE_TEST_SUITE_P(
                   "did you mean 'max_bytes'?"},
         BadPolicy{"shipper_state", "  log_path:", "  rotate: {shipper_state: ship}\n  log_path:",
                   21, 27, "absolute path"},
+        BadPolicy{"seal_without_key", "  log_path:", "  seal: {events: 9}\n  log_path:", 21, 9,
+                  "audit.seal needs a key"},
+        BadPolicy{"seal_key_relative", "  log_path:", "  seal: {key: seal.key}\n  log_path:", 21,
+                  15, "audit.seal.key must be an absolute path"},
+        BadPolicy{"seal_unbounded",
+                  "  log_path:", "  seal: {key: /k, events: 0, seconds: 0}\n  log_path:", 21, 9,
+                  "audit.seal needs a bound"},
+        BadPolicy{"seal_age", "  log_path:", "  seal: {key: /k, seconds: 9999999}\n  log_path:", 21,
+                  28, "seconds must be a whole number of at most 2592000"},
         BadPolicy{"quota_key", "  log_path:", "  quota: {max_byte: 1}\n  log_path:", 21, 11,
                   "did you mean 'max_bytes'?"},
         BadPolicy{"quota_that_one_file_fills",
@@ -385,7 +394,7 @@ TEST(PolicyDocs, NameEveryKeyCodeAndProtectedFile) {
   const std::string page = test::read_text(source + "/docs/policy.md");
   for (const KeyList keys : {kTopKeys, kEgressKeys, kAllowedHostKeys, kBlockedHostKeys,
                              kToolSectionKeys, kAllowedToolKeys, kBlockedToolKeys, kBlockEntryKeys,
-                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys}) {
+                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys, kSealKeys}) {
     for (const std::string_view key : keys) {
       EXPECT_THAT(page, testing::ContainsRegex("[`{]" + std::string(key) + "[`:]")) << key;
     }
@@ -438,7 +447,7 @@ TEST(PolicySchema, NamesExactlyTheKeysThatTheLoaderKnows) {
   std::set<std::string> in_loader;
   for (const KeyList keys : {kTopKeys, kEgressKeys, kAllowedHostKeys, kBlockedHostKeys,
                              kToolSectionKeys, kAllowedToolKeys, kBlockedToolKeys, kBlockEntryKeys,
-                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys}) {
+                             kCommandAllowKeys, kAuditKeys, kRotateKeys, kQuotaKeys, kSealKeys}) {
     for (const std::string_view key : keys) in_loader.emplace(key);
   }
   EXPECT_EQ(in_schema, in_loader);
