@@ -290,6 +290,14 @@ class Recorder {
   std::string buffer_;
 };
 
+// What hooks and proxies have to tell. All other kinds are the log's, the recorder's or the
+// shipper's own: from anybody else they would be forged evidence.
+bool is_for_clients(EventType type) {
+  return type == EventType::kDecision || type == EventType::kPolicyLoaded ||
+         type == EventType::kPolicyLoadFailed || type == EventType::kInventory ||
+         type == EventType::kConnectionClosed;
+}
+
 // The answer for one datagram.
 std::string Recorder::record(std::string_view datagram, const ucred& peer) {
   const std::string_view line = datagram.substr(0, datagram.find('\n'));
@@ -300,6 +308,10 @@ std::string Recorder::record(std::string_view datagram, const ucred& peer) {
   }
   if (auto read = decoder_.decode(line, event_); !read) {
     return std::string(kError) + read.error().message;
+  }
+  if (!is_for_clients(event_.type)) {
+    return std::string(kError) + "events of kind " + std::string(name(event_.type)) +
+           " are not taken from clients";
   }
   const auto policy = parse_policy_note(datagram);
   if (!policy) return std::string(kError) + policy.error().message;

@@ -47,6 +47,11 @@ constexpr std::array<std::string_view, 8> kSecretParameters{
     "access_token", "api_key", "apikey", "token", "password", "secret", "sig", "signature"};
 constexpr std::array<std::string_view, 6> kSecretVariables{
     "_TOKEN", "_SECRET", "_PASSWORD", "_API_KEY", "_ACCESS_KEY", "_PRIVATE_KEY"};
+// Members of JSON objects (arguments of tools, bodies in commands), in lower case without _ and -.
+constexpr std::array<std::string_view, 13> kSecretMembers{
+    "password",    "passwd",       "secret",       "token",      "apikey",
+    "accesstoken", "refreshtoken", "clientsecret", "privatekey", "secretkey",
+    "accesskey",   "authtoken",    "authorization"};
 
 class Scanner {
  public:
@@ -58,7 +63,7 @@ class Scanner {
       const bool starts_word = at_ == 0 || !is_token(text_[at_ - 1]);
       if (pem_block() || userinfo() ||
           (starts_word && (key_shape() || jwt() || option() || header() || assignment())) ||
-          url_parameter()) {
+          url_parameter() || json_member()) {
         continue;
       }
       ++at_;
@@ -198,6 +203,25 @@ class Scanner {
       }
     }
     return false;
+  }
+
+  // "name": "value" (RFC 8259).
+  bool json_member() {
+    if (text_[at_] != '"') return false;
+    std::string name;
+    std::size_t end = at_ + 1;
+    for (; end < text_.size() && is_token(text_[end]); ++end) {
+      if (text_[end] != '_' && text_[end] != '-') name.push_back(text_[end]);
+    }
+    if (std::ranges::find(kSecretMembers, ascii_lower(name)) == kSecretMembers.end()) return false;
+    const auto comes = [&](char wanted) {
+      while (end < text_.size() && text_[end] == ' ') ++end;
+      return end < text_.size() && text_[end++] == wanted;
+    };
+    if (text_[end++] != '"' || !comes(':') || !comes('"')) return false;
+    std::size_t stop = end;
+    while (stop < text_.size() && text_[stop] != '"') stop += text_[stop] == '\\' ? 2U : 1U;
+    return replace(end, std::min(stop, text_.size()), "member");
   }
 
   const std::string& text_;

@@ -2,12 +2,14 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "audit/redact.hpp"
 
 #include <ada.h>
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
+#include <tuple>
 
 namespace lilith::rules {
 namespace {
@@ -170,8 +172,10 @@ std::optional<CanonicalHost> carried_ipv4(const CanonicalHost& host) {
 
 Result<Destination> parse_url(std::string_view text) {
   const auto bad = [&](std::string_view why) {
+    std::string shown(text);  // whole: a secret that is cut has no shape any more
+    std::ignore = audit::redact_text(shown);
     return fail(ErrorCode::kInvalidInput,
-                "URL '" + printable(text.substr(0, 200)) + "': " + std::string(why));
+                "URL '" + printable(shown.substr(0, 200)) + "': " + std::string(why));
   };
   // The URL Standard drops some of these silently; two readers of such a URL may see two hosts.
   if (has_control(text)) return bad("has a control character");

@@ -1,14 +1,18 @@
 #include "shipper/http_client.hpp"
 
+#include "audit/redact.hpp"
+
 #include <algorithm>
 #include <curl/curl.h>
 #include <mutex>
+#include <tuple>
 
 namespace lilith::shipper {
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kReasonBytesMax = 300;
+constexpr std::size_t kSearchedBytesMax = std::size_t{64} * 1024;
 
 struct FreeEasy {
   void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
@@ -26,6 +30,20 @@ std::size_t take_answer(char* bytes, std::size_t one, std::size_t count, void* i
 }
 
 }  // namespace
+
+std::string said_by(std::string_view body, const SinkConfig& config) {
+  std::string said(body.substr(0, kSearchedBytesMax));
+  for (const std::string& secret : {config.password.value, config.token.value}) {
+    if (secret.empty()) continue;
+    constexpr std::string_view kInstead = "[secret]";
+    for (std::size_t at = 0; (at = said.find(secret, at)) != std::string::npos;
+         at += kInstead.size()) {
+      said.replace(at, secret.size(), kInstead);
+    }
+  }
+  std::ignore = audit::redact_text(said);
+  return said.substr(0, kReasonBytesMax);
+}
 
 bool is_passing(long status) {
   return status == 0 || status == 401 || status == 403 || status == 404 || status == 408 ||
@@ -98,8 +116,8 @@ HttpReply HttpClient::Impl::post(std::string_view body) {
   ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
   reply.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(after, 0, 3600));
   if (!reply.good()) {
-    reply.error = url_ + " answered " + std::to_string(reply.status) + ": " +
-                  reply.body.substr(0, kReasonBytesMax);
+    reply.error =
+        url_ + " answered " + std::to_string(reply.status) + ": " + said_by(reply.body, config_);
   }
   return reply;
 }

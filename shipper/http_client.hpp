@@ -20,6 +20,10 @@ struct HttpReply {
   [[nodiscard]] bool good() const { return status >= 200 && status < 300; }
 };
 
+// The beginning of what a receiver said, for messages, without what it may say back of the request:
+// passwords and tokens of `config`, and whatever else has the shape of a secret.
+[[nodiscard]] std::string said_by(std::string_view body, const SinkConfig& config);
+
 // Whether the same request may succeed later.
 [[nodiscard]] bool is_passing(long status);
 

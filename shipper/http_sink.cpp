@@ -18,7 +18,6 @@ namespace lilith::shipper {
 namespace {
 
 constexpr std::size_t kRequestLinesMax = 10'000;
-constexpr std::size_t kReasonBytesMax = 300;
 
 std::vector<std::string> headers_of(const SinkConfig& config) {
   const bool hec = config.api == HttpApi::kSplunkHec;
@@ -144,7 +143,7 @@ void HttpSink::read_items(std::span<const Line> lines, std::size_t count, const 
       const auto status = one ? one->find("status") : std::nullopt;
       const auto error = one ? one->find("error") : std::nullopt;
       verdicts.emplace_back(status ? status->integer().value_or(0) : 0,
-                            error ? error->to_json().substr(0, kReasonBytesMax) : "");
+                            error ? said_by(error->to_json(), config_) : "");
       return true;
     });
   }

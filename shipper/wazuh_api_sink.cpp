@@ -27,7 +27,6 @@ constexpr std::size_t kRequestBytesMax = std::size_t{4} * 1024 * 1024;
 constexpr milliseconds kMinute{60'000}, kSettleTime{200};
 // After a refused login: the API shuts out an address that tries too often (max_login_attempts).
 constexpr milliseconds kLoginPause{30'000};
-constexpr std::size_t kReasonBytesMax = 300;
 // Of the manager's errors those that are about its socket and not about the event
 // (framework/wazuh/core/exception.py).
 constexpr std::int64_t kQueueErrors[] = {1010, 1011, 1013, 1014};
@@ -164,8 +163,7 @@ void WazuhApiSink::read_reply(std::span<const Line> lines, std::size_t count,
   if (!error || (error->integer().value_or(1) != 0 && failed == 0)) {
     delivery.done += sent_.front();
     delivery.outcome = Outcome::kRetry;
-    delivery.error =
-        config_.url + " answered what is no result: " + reply.body.substr(0, kReasonBytesMax);
+    delivery.error = config_.url + " answered what is no result: " + said_by(reply.body, config_);
     return;
   }
   if (failed == 0) return accept(count, delivery);
@@ -175,7 +173,7 @@ void WazuhApiSink::read_reply(std::span<const Line> lines, std::size_t count,
       const auto why = item.find("error");
       const auto code = why ? why->find("code") : std::nullopt;
       const std::pair verdict{code ? code->integer().value_or(0) : 0,
-                              why ? why->to_json().substr(0, kReasonBytesMax) : std::string()};
+                              why ? said_by(why->to_json(), config_) : std::string()};
       if (const auto ids = item.find("id")) {
         ids->each_element([&](json::View id) {
           if (const auto event = id.string()) verdicts.emplace(*event, verdict);

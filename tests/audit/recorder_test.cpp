@@ -232,6 +232,30 @@ TEST(Recorder, RefusesWhatIsNoEventAndGoesOn) {
   EXPECT_EQ(recorder.events().size(), 2U);
 }
 
+TEST(Recorder, TakesOnlyTheKindsOfEventsThatHooksAndProxiesWrite) {
+  const test::TempDir dir;
+  RunningRecorder recorder(dir.path());
+  auto client = open_recorder(recorder.options().socket_path, kTimeout).value();
+  for (const EventType type :
+       {EventType::kEgressBurst, EventType::kLogOpened, EventType::kLogSealed,
+        EventType::kCheckpoint, EventType::kTamper, EventType::kShipLoss, EventType::kHeartbeat,
+        EventType::kLogFull, EventType::kLogResumed, EventType::kImported}) {
+    Event forged = fresh_event();
+    forged.type = type;
+    const auto appended = client->append(forged);
+    ASSERT_FALSE(appended.has_value()) << name(type);
+    EXPECT_THAT(appended.error().message, HasSubstr("not taken from clients")) << name(type);
+  }
+  for (const EventType type :
+       {EventType::kDecision, EventType::kPolicyLoaded, EventType::kPolicyLoadFailed,
+        EventType::kInventory, EventType::kConnectionClosed}) {
+    Event event = fresh_event();
+    event.type = type;
+    EXPECT_TRUE(client->append(event).has_value()) << name(type);
+  }
+  EXPECT_EQ(recorder.events().size(), 6U) << "with log_opened";
+}
+
 TEST(Recorder, PassesTheLogsErrorOn) {
   const test::TempDir dir;
   RunningRecorder recorder(dir.path());

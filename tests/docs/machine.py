@@ -17,6 +17,7 @@ BIN = pathlib.Path(os.environ.get("LILITH_BIN_DIR", "build/release/bin"))
 ROOM = pathlib.Path("/mnt")
 WORK = ROOM / "work"
 USER, UID, HOME = "dev", 1000, "/home/dev"
+RECORDER_UID = 990  # user `lilith`, as the package makes it
 # What pages name of a checkout.
 TREE = ["rules/policies", "packaging", "scripts", "wazuh", "tests/replay/history", "CHANGELOG.md"]
 STATE = ["/etc/lilith", "/etc/claude-code", "/var/log/lilith", "/var/lib/lilith", "/run/lilith"]
@@ -59,8 +60,9 @@ def loopback_up():
 
 
 def etc():
-    texts = {"passwd": f"root:x:0:0:root:/root:/bin/bash\n{USER}:x:{UID}:{UID}::{HOME}:/bin/bash\n",
-             "group": f"root:x:0:\n{USER}:x:{UID}:\n", "hosts": "127.0.0.1 localhost\n",
+    texts = {"passwd": f"root:x:0:0:root:/root:/bin/bash\n{USER}:x:{UID}:{UID}::{HOME}:/bin/bash\n"
+                       f"lilith:x:{RECORDER_UID}:{RECORDER_UID}::/nonexistent:/usr/sbin/nologin\n",
+             "group": f"root:x:0:\n{USER}:x:{UID}:\nlilith:x:{RECORDER_UID}:\n", "hosts": "127.0.0.1 localhost\n",
              "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n"}
     for name, text in texts.items():
         file = ROOM / name
@@ -69,7 +71,17 @@ def etc():
             mount("--bind", file, f"/etc/{name}")
 
 
-def furnish(writable_source=False):
+def system_folders(made):
+    """/run, /var/log, /var/lib and /etc as on a fresh machine: what the package owns there can be made."""
+    for folder in ("/run", "/var/log", "/var/lib"):
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
+    subprocess.run(["cp", "-a", "/etc", str(made / "etc")], check=True)
+    shutil.rmtree(made / "etc/lilith", ignore_errors=True)
+    (made / "etc/lilith").mkdir()
+    mount("--bind", ROOM / "etc", "/etc")
+
+
+def furnish(writable_source=False, with_system_folders=False):
     """Mounts and files, once, inside of the namespaces. The checkout itself is in /mnt/source if asked for."""
     made = pathlib.Path(tempfile.mkdtemp())
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", made)
@@ -82,6 +94,7 @@ def furnish(writable_source=False):
         else:
             shutil.copy(SOURCE / name, made / "work" / name)
     shutil.copytree(SOURCE / "tests/docs/before", made / "before")
+    shutil.copytree(SOURCE / "tests/security", made / "security")
     if writable_source:
         (made / "source").mkdir()
         mount("--bind", SOURCE, made / "source")
@@ -90,6 +103,8 @@ def furnish(writable_source=False):
         mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", folder)
     mount("--bind", ROOM / "home", "/home")
     mount("-t", "proc", "proc", "/proc")
+    if with_system_folders:
+        system_folders(ROOM)
     etc()
     for path in (ROOM / "work", "/home/dev"):
         subprocess.run(["chown", "-R", f"{UID}:{UID}", str(path)], check=True)
