@@ -4,6 +4,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/base/unique_fd.hpp"
+#include "audit/read/arrival.hpp"
 #include "audit/read/verify.hpp"
 #include "audit/recorder.hpp"
 #include "enforcer/cli_text.hpp"
@@ -60,7 +61,10 @@ constexpr std::array kCommands{
         "policy",
         "check, explain, diff, compile, schema: is a policy right, and what does it say of a call",
         "lilith-policy"},
-    CommandRow{"verify", "the chain of audit logs: nothing missing, changed or twice", nullptr},
+    CommandRow{"verify",
+               "the chain of audit logs, or what of them arrived at a SIEM: nothing missing, "
+               "changed or twice",
+               nullptr},
     CommandRow{"seal", "init, rotate, export-verify-key: the key that seals a log", nullptr},
     CommandRow{"audit", "show, tail: look at a log like a person", nullptr},
     CommandRow{"recorder", "the daemon that owns the log, so that an agent's user need not",
@@ -136,6 +140,14 @@ int verify(const VerifyArguments& arguments, bool json) {
   }
   print(json ? audit::to_json(*report) : audit::to_text(*report));
   return audit::exit_code(*report);
+}
+
+int verify_arrived(const std::vector<std::string>& files,
+                   const audit::ArrivedArguments& arguments) {
+  const auto done = audit::verify_arrived(files, arguments, system_clock());
+  if (!done) return complain(done.error().message, code_of(done.error()));
+  print(done->text);
+  return done->exit_code;
 }
 
 int show_log(const ShowOptions& options, bool follow_on) {
@@ -264,10 +276,11 @@ class CommandLine {
   void add_verify() {
     auto* added =
         command(app_, "verify",
-                "Is the chain of audit logs whole: nothing missing, changed, twice or forked. "
-                "0 whole, 1 findings, 3 some input could not be read",
-                [this] { return verify(verify_, json_); });
-    added->add_option("LOG", verify_.logs, "logs or directories")->required();
+                "Is the chain of audit logs whole: nothing missing, changed, twice or forked. With "
+                "--arrived: did everything reach a SIEM. "
+                "0 whole, 1 findings, 3 some input could not be read, 5 no event in what arrived",
+                [this] { return verify_either(); });
+    added->add_option("LOG", verify_.logs, "logs or directories; - is standard input")->required();
     added->add_flag("--from-start", verify_.from_start, "the first event must be seq 1");
     auto* keys = added->add_option(
         "--verify-key", verify_.keys,
@@ -279,6 +292,39 @@ class CommandLine {
                    "finding, and older files may be gone")
         ->needs(keys);
     added->add_flag("--json", json_, "the report as JSON");
+    add_arrived(*added);
+  }
+  void add_arrived(CLI::App& verify) {
+    CLI::Option* const on =
+        verify.add_flag("--arrived", arrived_on_,
+                        "LOG is what arrived at the other end, from many hosts, in any order, with "
+                        "repeats: Wazuh's archives.json, rsyslog's file, hits of Elasticsearch, "
+                        "NDJSON. Assumed when the first file is no log of ours");
+    verify.add_option("--form", arrived_.form,
+                      "only lines in this form: ndjson, syslog, wazuh, elastic, json (default: by "
+                      "the content of each line)");
+    verify.add_option("--silent-after", arrived_.silent_after,
+                      "a host whose newest event is older than 90s, 30m, 72h, 7d is a finding");
+    verify.add_option("--hosts", arrived_.hosts_file,
+                      "file of hosts, one a line: one that sent nothing is a finding");
+    verify.add_option("--at", arrived_.at, "count ages to this time (RFC 3339) instead of now");
+    verify.add_option("--prometheus", arrived_.prometheus,
+                      "write the figures to this file, for node_exporter's textfile collector");
+    verify.add_flag("--problems", arrived_.problems_only, "only chains with findings");
+    arrived_options_.push_back(on);
+    for (const char* option :
+         {"--form", "--silent-after", "--hosts", "--at", "--prometheus", "--problems"})
+      arrived_options_.push_back(verify.get_option(option));
+  }
+  int verify_either() {
+    const bool asked = std::any_of(arrived_options_.begin(), arrived_options_.end(),
+                                   [](const CLI::Option* option) { return option->count() > 0; });
+    if (!asked && !audit::looks_arrived(verify_.logs.front())) return verify(verify_, json_);
+    if (!verify_.keys.empty())
+      return complain("--verify-key belongs to a log, not to what arrived elsewhere", kUsage);
+    arrived_.from_start = verify_.from_start;
+    arrived_.json = json_;
+    return verify_arrived(verify_.logs, arrived_);
   }
   void add_seal() {
     CLI::App* seal = app_.add_subcommand("seal", "the key that seals a log. docs/seals.md");
@@ -478,7 +524,9 @@ class CommandLine {
   VerifyArguments verify_;
   SealArguments seal_;
   std::size_t last_ = 10;
-  bool json_ = false, follow_ = false;
+  audit::ArrivedArguments arrived_;
+  std::vector<const CLI::Option*> arrived_options_;  // each of them alone asks for --arrived
+  bool arrived_on_ = false, json_ = false, follow_ = false;
 };
 
 }  // namespace

@@ -30,6 +30,18 @@ inline constexpr std::size_t kVerifyDamagedMax = 4096;
 inline constexpr std::size_t kVerifyBranchesMax = 8;
 inline constexpr std::size_t kVerifyChainsMax = 65'536;
 
+// `lilith verify --arrived`: chains and hosts in one input; unbroken stretches of all chains (about
+// 100 bytes each); ranges of one fault in one chain; hashes that a chain keeps to compare repeats
+// with (16 bytes each): of its latest events, and of one of every so many of the older ones; sinks
+// of a host that are remembered to have kept events back.
+inline constexpr std::size_t kArrivalChainsMax = std::size_t{1024} * 1024;
+inline constexpr std::size_t kArrivalRunsMax = std::size_t{2} * 1024 * 1024;
+inline constexpr std::size_t kArrivalRangesMax = 4096;
+inline constexpr std::size_t kArrivalRecentHashes = 32;
+inline constexpr std::size_t kArrivalSparseHashesMax = 32;
+inline constexpr std::size_t kArrivalSinksMax = 64;
+inline constexpr std::size_t kArrivalHostsBytesMax = std::size_t{64} * 1024 * 1024;  // of --hosts
+
 // Hook input. 64 MiB on stdin is refused after this many bytes without reading on.
 inline constexpr std::size_t kHookInputBytesMax = std::size_t{8} * 1024 * 1024;
 // The hook's own deadline; the agents' are 10 s and more, and each of them lets the tool run when

@@ -4,6 +4,7 @@
 #include "audit/base/sha256.hpp"
 #include "audit/codec.hpp"
 #include "audit/event.hpp"
+#include "audit/read/chain_fact.hpp"
 
 #include <algorithm>
 #include <array>
@@ -156,7 +157,6 @@ struct ChainCheck::Impl {
   std::uint64_t at = 0;  // lines of the whole input so far
   std::uint64_t unread_at = 0;
   bool unread = false;
-  std::string scratch;
   std::vector<Finding> findings;
   std::uint64_t findings_total = 0;
   std::array<std::uint64_t, kFindingKinds> by_kind{};
@@ -200,9 +200,7 @@ struct ChainCheck::Impl {
       fragment_sha256 = sha256_hex(line);
       return;
     }
-    scratch.assign(line, 0, fields->hash_at);
-    scratch.append(line, fields->hash_at + fields->hash.size());
-    if (chain_hash(fields->prev, scratch) != fields->hash) {
+    if (!hash_holds(line, *fields)) {
       settle_fragment(false);
       add(FindingKind::kChanged, place, fields->seq, fields->id,
           "the line's bytes do not give its chain.hash: it was changed after it was written");

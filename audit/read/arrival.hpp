@@ -1,0 +1,55 @@
+#pragma once
+// `lilith verify --arrived`: did everything that workstations wrote reach the other end.
+
+#include "audit/read/arrival_check.hpp"
+
+#include <string>
+#include <vector>
+
+namespace lilith::audit {
+
+// Reads `files` (plain, .gz, .zst; "-" is standard input; a directory stands for every file below
+// it, hard links of one file once) into `check` and says in `report_errors` what could not be read.
+// An error only for a path that does not exist.
+[[nodiscard]] Result<void> read_arrived(const std::vector<std::string>& files, const Clock& clock,
+                                        ArrivalCheck& check,
+                                        std::vector<std::string>& report_errors);
+
+// Whether the first lines of a file hold events in another form than a log's own: then what is
+// asked for can only be the check of what arrived. False for what can't be read.
+[[nodiscard]] bool looks_arrived(const std::string& file);
+
+// For people: findings, one line a chain, what may explain gaps, one line that says it all.
+// `problems_only` leaves out chains without a finding.
+[[nodiscard]] std::string to_text(const ArrivalReport& report, bool problems_only = false);
+[[nodiscard]] std::string to_json(const ArrivalReport& report);
+// Prometheus' text format, for the textfile collector of node_exporter.
+[[nodiscard]] std::string to_prometheus(const ArrivalReport& report);
+// 0 complete, 1 findings, 3 no finding but not everything could be read or held, 5 no event at all.
+[[nodiscard]] int exit_code(const ArrivalReport& report);
+
+// What the command line says, before it was looked at.
+struct ArrivedArguments {
+  std::string form;          // empty: by content
+  std::string silent_after;  // 90s, 30m, 72h, 7d; empty: no host is silent for its age
+  std::string hosts_file;    // one host a line that has to be there; # begins a comment
+  std::string at;            // RFC 3339: the time that ages are counted to; empty: now
+  std::string prometheus;    // file that to_prometheus() replaces
+  bool from_start = false, json = false, problems_only = false;
+};
+[[nodiscard]] Result<ArrivalOptions> options_of(const ArrivedArguments& arguments);
+[[nodiscard]] Result<std::chrono::seconds> parse_span(const std::string& text);
+
+struct ArrivedOutput {
+  std::string text;  // for standard output
+  int exit_code = 0;
+};
+// The whole command over files. Writes the Prometheus file when one is asked for.
+[[nodiscard]] Result<ArrivedOutput> verify_arrived(const std::vector<std::string>& files,
+                                                   const ArrivedArguments& arguments,
+                                                   const Clock& clock);
+// The part behind the reading.
+[[nodiscard]] Result<ArrivedOutput> put_report(const ArrivalReport& report,
+                                               const ArrivedArguments& arguments);
+
+}  // namespace lilith::audit
