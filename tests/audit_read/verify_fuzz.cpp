@@ -2,6 +2,7 @@
 // as it was, or it has a finding.
 
 #include "audit/codec.hpp"
+#include "audit/read/arrival_check.hpp"
 #include "audit/read/chain_check.hpp"
 #include "tests/audit_read/log_fixture.hpp"
 
@@ -9,6 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -48,6 +52,34 @@ bool piece_of(const Lines& piece, const Lines& whole) {
          std::search(whole.begin(), whole.end(), piece.begin(), piece.end()) != whole.end();
 }
 
+// The same lines as what arrived, where order and repeats mean nothing: no finding means a piece of
+// the log and perhaps lines that are none of ours.
+void check_as_arrived(const Lines& read, const Lines& whole) {
+  lilith::audit::ArrivalCheck check({});
+  check.begin("in");
+  std::uint64_t number = 0;
+  for (const std::string& line : read) check.line(++number, line, {});
+  const auto report = check.report({});
+  std::vector<std::size_t> seen;
+  std::size_t own = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    if (std::find(read.begin(), read.end(), whole[i]) != read.end()) seen.push_back(i);
+  for (const std::string& line : read) own += line.find("lilith") != std::string::npos ? 1U : 0U;
+  const bool piece = seen.empty() || seen.back() - seen.front() + 1 == seen.size();
+  if (report.findings_total == 0 && (!piece || report.events != seen.size())) std::abort();
+  if (report.events < seen.size() || report.events > own) std::abort();
+}
+
+// Any bytes, and any bytes around an event.
+void check_any_line(std::string_view bytes, const std::string& event) {
+  lilith::audit::LineOpener opener;
+  lilith::audit::ArrivedEvent out;
+  (void)opener.open(bytes, out);
+  (void)opener.open(std::string(bytes) + event, out);
+  (void)opener.open("{\"a\":\"" + std::string(bytes) + "\",\"full_log\":\"" + event, out);
+  (void)opener.open("{\"_source\":" + event + std::string(bytes), out);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -70,5 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   lilith::audit::VerifyReport report;
   check.finish(report);
   if ((report.findings_total == 0) != piece_of(read, kWhole)) std::abort();
+  check_as_arrived(read, kWhole);
+  check_any_line({reinterpret_cast<const char*>(data), size}, kWhole[3]);
   return 0;
 }

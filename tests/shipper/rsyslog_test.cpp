@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <filesystem>
 
 namespace lilith::test {
 namespace {
@@ -34,7 +35,7 @@ class Rsyslog : public ShipProcess {
                    module + "\" address=\"127.0.0.1\" port=\"" + std::to_string(port_) + "\" " +
                    (module == "imrelp" ? "maxDataSize=\"64k\" " : "") +
                    "ruleset=\"all\")\nruleset(name=\"all\") { action(type=\"omfile\" file=\"" +
-                   dir_.file("received") + "\" template=\"raw\") }\n");
+                   dir_.file("received") + "\" template=\"" + template_ + "\") }\n");
     std::remove(dir_.file("pid").c_str());
     receiver_ = std::make_unique<Process>(std::vector<std::string>{
         kRsyslogd, "-n", "-i", dir_.file("pid"), "-f", dir_.file("rsyslog.conf")});
@@ -63,6 +64,7 @@ class Rsyslog : public ShipProcess {
   }
 
   int port_ = 0;
+  std::string template_ = "raw";
   std::unique_ptr<Process> receiver_;
 };
 
@@ -96,6 +98,62 @@ INSTANTIATE_TEST_SUITE_P(
                     PlainCase{"relp_rfc5424", "imrelp", "transport: relp"},
                     PlainCase{"relp_rfc3164", "imrelp", "transport: relp, format: rfc3164"}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
+
+// What rsyslog writes with its own templates is checked as it is.
+class RsyslogArchive : public Rsyslog, public testing::WithParamInterface<const char*> {};
+TEST_P(RsyslogArchive, IsProvenCompleteOrNamesWhatIsMissing) {
+  LILITH_NEEDS_RSYSLOG("imtcp");
+  template_ = GetParam();
+  start("imtcp");
+  append_events(log_options(log()), 300);
+  for (const std::string format : {"rfc5424", "rfc3164"}) {
+    configure(address() + "format: " + format);
+    std::filesystem::remove_all(dir_.file("state"));
+    const auto shipped = once();
+    ASSERT_EQ(shipped.exit_code, 0) << shipped.err;
+  }
+  const std::size_t written = all_lines(log()).size();
+  ASSERT_TRUE(eventually([&] { return lines_in(dir_.file("received")).size() >= 2 * written; }));
+  const auto verify = [&] {
+    return run({std::string(LILITH_BIN_DIR) + "/lilith", "verify", "--arrived", "--form", "syslog",
+                dir_.file("received")});
+  };
+  const auto whole = verify();
+  EXPECT_EQ(whole.exit_code, 0) << whole.out << whole.err;
+  EXPECT_THAT(whole.out, HasSubstr("complete from seq 1 to " + std::to_string(written)));
+  EXPECT_THAT(whole.out, HasSubstr(std::to_string(written) + " repeats"));
+
+  auto lines = lines_in(dir_.file("received"));
+  lines.erase(lines.begin() + 100 + static_cast<std::ptrdiff_t>(written));
+  lines.erase(lines.begin() + 100);
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  write_text(dir_.file("received"), text);
+  const auto gap = verify();
+  EXPECT_EQ(gap.exit_code, 1) << gap.out;
+  EXPECT_THAT(gap.out, HasSubstr("seq 101 is missing"));
+}
+INSTANTIATE_TEST_SUITE_P(Templates, RsyslogArchive,
+                         testing::Values("RSYSLOG_TraditionalFileFormat", "RSYSLOG_FileFormat",
+                                         "RSYSLOG_SyslogProtocol23Format"),
+                         [](const auto& test) { return std::string(test.param); });
+
+// Forms that keep the chain's values and not the bytes, as the real shipper writes them.
+TEST_F(ShipProcess, ArrivedInAnotherFormIsCheckedByItsLinks) {
+  append_events(log_options(log()), 50);
+  const std::size_t written = all_lines(log()).size();
+  for (const std::string form : {"ecs", "ocsf"}) {
+    configure("type: file, path: \"" + dir_.file(form) + "\", form: " + form);
+    std::filesystem::remove_all(dir_.file("state"));
+    const auto shipped = once();
+    ASSERT_EQ(shipped.exit_code, 0) << shipped.err;
+    // Not --arrived: the first line says it.
+    const auto verified = run({std::string(LILITH_BIN_DIR) + "/lilith", "verify", dir_.file(form)});
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+    EXPECT_THAT(verified.out,
+                HasSubstr("content of " + std::to_string(written) + " not checkable"));
+  }
+}
 
 TEST_F(Rsyslog, OverTlsWithVerificationReceivesEveryEvent) {
   LILITH_NEEDS_RSYSLOG("lmnsd_ossl");
