@@ -49,8 +49,6 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 add_library(thirdparty::curl ALIAS PkgConfig::CURL)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 add_library(thirdparty::rdkafka ALIAS PkgConfig::RDKAFKA)
-pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
-add_library(thirdparty::systemd ALIAS PkgConfig::SYSTEMD)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 add_library(thirdparty::microhttpd ALIAS PkgConfig::MICROHTTPD)
 

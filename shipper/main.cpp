@@ -4,6 +4,7 @@
 #include "audit/base/limits.hpp"
 #include "shipper/control.hpp"
 #include "shipper/report.hpp"
+#include "shipper/service_manager.hpp"
 #include "shipper/ship.hpp"
 #include "shipper/top.hpp"
 
@@ -13,7 +14,6 @@
 #include <signal.h>
 #include <stop_token>
 #include <sys/utsname.h>
-#include <systemd/sd-daemon.h>
 
 namespace {
 
@@ -67,10 +67,8 @@ int run(const shipper::Config& config, const std::string& path, const std::strin
   options.reload_fd = control.reload_fd();
   if (!once)
     options.load = [&path] { return checked(path, read_file(path, limits::kPolicyBytesMax)); };
-  options.notify = [](const std::string& lines) { (void)::sd_notify(0, lines.c_str()); };
-  std::uint64_t watchdog_us = 0;
-  if (::sd_watchdog_enabled(0, &watchdog_us) > 0)
-    options.watchdog = std::chrono::microseconds(watchdog_us);
+  options.notify = shipper::notify_service_manager;
+  options.watchdog = shipper::watchdog_interval();
   const auto result = shipper::ship(config, options, stop.get_token());
   if (!result) {
     say(result.error().message);

@@ -377,6 +377,9 @@ void Worker::go_back(std::size_t bytes) {
     if (auto placed = source.follower->seek(cursors_[source.path]); !placed)
       shared_.say("sink " + config_.name + ": " + placed.error().message);
   }
+  // Of both generations: one that is further on would take the place of a damaged one.
+  save(true);
+  dirty_ = true;
 }
 
 // What a sink said; false to end the worker.

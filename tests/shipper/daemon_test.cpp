@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -35,7 +36,9 @@ class Manager {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    if (path.starts_with('@')) address.sun_path[0] = '\0';  // an abstract name
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
   }
   bool hears(const std::string& wanted) {
     return eventually([&] {
@@ -45,6 +48,7 @@ class Manager {
       return heard_.find(wanted) != std::string::npos;
     });
   }
+  [[nodiscard]] const std::string& heard() const { return heard_; }
 
  private:
   UniqueFd fd_;
@@ -113,12 +117,28 @@ TEST_F(ShipDaemon, ABadFileIsRefusedWithItsLineAndTheOldOneGoesOn) {
 TEST_F(ShipDaemon, FeedsTheWatchdogThatTheManagerAsksFor) {
   append_events(log_options(log()), 1);
   file_sink(dir_.file("a"));
-  Manager manager(dir_.file("notify"));
-  Process shipper(command(), {.environment = {{"NOTIFY_SOCKET", dir_.file("notify")},
-                                              {"WATCHDOG_USEC", "60000"}}});
+  const std::string name = "@" + dir_.path();
+  Manager manager(name);
+  Process shipper(command(),
+                  {.environment = {{"NOTIFY_SOCKET", name}, {"WATCHDOG_USEC", "60000"}}});
   EXPECT_TRUE(manager.hears("WATCHDOG=1\nWATCHDOG=1\nWATCHDOG=1"));
   shipper.signal(SIGTERM);
   EXPECT_EQ(shipper.wait().exit_code, 0);
+}
+
+TEST_F(ShipDaemon, AWatchdogOfAnotherProcessIsNotFed) {
+  append_events(log_options(log()), 1);
+  file_sink(dir_.file("a"));
+  Manager manager(dir_.file("notify"));
+  Process shipper(command(), {.environment = {{"NOTIFY_SOCKET", dir_.file("notify")},
+                                              {"WATCHDOG_USEC", "1000"},
+                                              {"WATCHDOG_PID", "1"}}});
+  ASSERT_TRUE(manager.hears("READY=1"));
+  ASSERT_TRUE(arrives(dir_.file("a")));
+  shipper.signal(SIGTERM);
+  EXPECT_TRUE(manager.hears("STOPPING=1"));
+  EXPECT_EQ(shipper.wait().exit_code, 0);
+  EXPECT_THAT(manager.heard(), testing::Not(HasSubstr("WATCHDOG")));
 }
 
 TEST_F(ShipDaemon, StatusOnTheWholeTerminalEndsWithQ) {

@@ -87,7 +87,7 @@ class World {
   // Of the disk.
   void posted(const Cursors& cursors);
   void saved(const Cursors& cursors);
-  [[nodiscard]] bool may_kill() const { return !draining_ && !must_take_back_; }
+  [[nodiscard]] bool may_kill() const { return !draining_ && must_take_back_ == 0; }
   void half_saved();  // killed between the two renames
   void disk_error() { ++done_.disk_errors; }
 
@@ -134,7 +134,8 @@ class World {
   std::vector<std::string> received_;
   std::deque<std::string> unread_;
   std::optional<Cursors> current_, before_;  // what the checkpoint's two generations say
-  bool draining_ = false, must_take_back_ = false;
+  bool draining_ = false;
+  int must_take_back_ = 0;  // so many checkpoints are still further on than the receiver
   std::size_t turns_ = 0, turns_max_ = 0;
   std::stop_source stop_;
   // Since when something is done that no checkpoint was posted for, without pauses.

@@ -38,7 +38,7 @@ TEST_F(ShipSimulation, EveryEventAtLeastOnceInOrderWhateverHappens) {
   const std::uint64_t first = one != nullptr ? std::strtoull(one, nullptr, 10) : 1;
   const std::uint64_t count = one != nullptr                          ? 1
                               : std::getenv("LILITH_LONG") != nullptr ? 10'000
-                                                                      : 150;
+                                                                      : 100;
   SimulatedRun sum;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("again with LILITH_SIM_SEED=" + std::to_string(seed));
