@@ -69,7 +69,8 @@ def markdown_faults(root, name, text):
 def any_faults(name, text):
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
-        if re.search(r"\bTO" + r"DO\b(?!\(#\d+\))", line):
+        # Tables of shell lines are data: agents search for the word.
+        if not name.endswith("_rows.cpp") and re.search(r"\bTO" + r"DO\b(?!\(#\d+\))", line):
             faults.append(f"{name}:{number}: a TO" + "DO without an issue number")
         for place in PLACES:
             if re.search(place, line):
@@ -143,6 +144,7 @@ class TidyTestCanFail(unittest.TestCase):
             ("a.cpp", 'const char* s = "system(";\n'),
             ("a.cpp", "file_system(x);\n"),
             ("a.cpp", "// TO" + "DO(#12): later\n"),
+            ("a_rows.cpp", 'Row{"grep -rn TO' + 'DO src"},\n'),
             ("a.md", "[web](https://example.org) `[x](absent)`\n"),
         ]:
             with self.subTest(text=text):
