@@ -206,10 +206,8 @@ Result<void> DirectLog::open_log_file(bool& fresh) {
   }
   if (fresh) {
     if (auto group = set_group(log_fd_.get()); !group) return group;
-    // Where something of the log is promised to be on the disk, its name is.
-    if (options_.sync != Sync::kOff || !options_.seal.key.empty()) {
-      if (auto synced = sync_directory(directory_of(options_.path)); !synced) return synced;
-    }
+    // What is synced of a file is there after a power cut when its name is. Once a rotation.
+    if (auto synced = sync_directory(directory_of(options_.path)); !synced) return synced;
   }
   device_ = info.st_dev;
   inode_ = info.st_ino;
@@ -234,6 +232,14 @@ Result<void> DirectLog::bring_up_to_date() {
   if (key_knows_more) remembered = key_->sealed;
   auto tail = read_tail(log_fd_.get(), size_);
   if (!tail) return pass_error(tail);
+  if (state_.damaged && !tail->found) {
+    // A rotation syncs the state, so that a damaged one is younger.
+    std::string file;
+    const Head end = end_of_rotated(file);
+    if (end.seq > remembered.seq && (remembered.id.empty() || remembered.id == end.id)) {
+      remembered = end;
+    }
+  }
   if (is_whole_event(tail->torn, tail->head)) {
     // Only the final LF got lost: the line counts, and is ended.
     if (auto put = write_all(log_fd_.get(), "\n"); !put) return put;
@@ -469,9 +475,7 @@ Result<void> DirectLog::seal(SealReason reason) {
   if (auto put = put_line(key.checkpoint, key.sealed); !put) return put;
   key_ = std::move(key);
   state_.range = SealRange{event.seq + 1, {}};
-  // The last line of a file that nobody writes to again can't be given back.
-  const bool at_once = options_.sync != Sync::kOff || reason == SealReason::kRotation;
-  if (at_once && ::fdatasync(log_fd_.get()) != 0) {
+  if (options_.sync != Sync::kOff && ::fdatasync(log_fd_.get()) != 0) {
     return fail_errno("cannot sync the audit log " + options_.path);
   }
   return save_state();
@@ -539,8 +543,12 @@ Result<void> DirectLog::rotate() {
   if (key_) {
     if (auto sealed = seal_or_say(SealReason::kRotation); !sealed) return sealed;
   }
-  // The new file goes on from the state, and events of the log's own may not be in it yet.
+  // The new file goes on from the state, and events of the log's own may not be in it yet. After a
+  // power cut the next writer finds the end of the chain by both of them.
   if (auto saved = save_state(); !saved) return saved;
+  if (::fdatasync(log_fd_.get()) != 0 || ::fdatasync(lock_fd_.get()) != 0) {
+    return fail_errno("cannot sync the audit log " + options_.path + " before its rotation");
+  }
   const std::string target = rotated_name(options_.path, first_seq_);
   // link and unlink instead of rename: an existing file of that name is never overwritten.
   if (::link(options_.path.c_str(), target.c_str()) != 0) {

@@ -9,7 +9,7 @@ namespace lilith::audit {
 namespace {
 
 constexpr std::size_t kSeqDigits = 20;  // fixed, so that a head never gets shorter
-constexpr std::size_t kKeyDigits = 16, kHashDigits = 64;
+constexpr std::size_t kKeyDigits = 16, kHashDigits = 64, kCheckDigits = 16;
 constexpr std::string_view kPolicyWord = "policy ", kFilesWord = "files ", kFullWord = "full ",
                            kSealWord = "seal ", kUnsealed = "unsealed";
 
@@ -34,6 +34,10 @@ std::optional<SealRange> parse_range(std::string_view text) {
     (i == 0 ? range.first : range.counts[i - 1]) = *value;
   }
   return range;
+}
+
+std::string check_of(std::string_view head, std::string_view rows) {
+  return Sha256().update(head).update("\n").update(rows).finish_hex().substr(0, kCheckDigits);
 }
 
 Head parse_head(std::string_view line) {
@@ -91,14 +95,24 @@ void KnownPolicies::parse_row(std::string_view row) {
 
 LogState parse_state(std::string_view text) {
   LogState state;
-  for (bool first = true;; first = false) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos || end == 0) return state;
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(end + 1);
-    if (first) {
-      state.head = parse_head(line);
-    } else if (line.starts_with(kPolicyWord)) {
+  const std::size_t all = text.find("\n\n");
+  std::string_view first = text.substr(0, text.find('\n'));
+  std::string_view rows = all == std::string_view::npos || all < first.size()
+                              ? std::string_view()
+                              : text.substr(first.size() + 1, all - first.size());
+  // Versions before this had no check.
+  if (const std::size_t check = first.rfind(' ');
+      check != std::string_view::npos && first.size() - check - 1 == kCheckDigits) {
+    state.damaged = check_of(first.substr(0, check), rows) != first.substr(check + 1);
+    first = first.substr(0, check);
+  }
+  state.damaged = state.damaged || (!text.empty() && parse_head(first).id.empty());
+  if (state.damaged) return state;
+  state.head = parse_head(first);
+  while (!rows.empty()) {
+    const std::string_view line = rows.substr(0, rows.find('\n'));
+    rows.remove_prefix(std::min(line.size() + 1, rows.size()));
+    if (line.starts_with(kPolicyWord)) {
       state.policies.parse_row(line.substr(kPolicyWord.size()));
     } else if (line.starts_with(kFilesWord)) {
       state.rotated_bytes = decimal(line.substr(kFilesWord.size()));
@@ -110,12 +124,14 @@ LogState parse_state(std::string_view text) {
       state.unsealed = true;
     }
   }
+  return state;
 }
 
 std::string to_text(const LogState& state) {
   std::string digits = std::to_string(state.head.seq);
   digits.insert(0, kSeqDigits - std::min(kSeqDigits, digits.size()), '0');
-  std::string text = state.head.id + " " + digits + " " + state.head.hash + "\n";
+  const std::string head = state.head.id + " " + digits + " " + state.head.hash;
+  std::string text;
   if (state.rotated_bytes) {
     text.append(kFilesWord).append(std::to_string(*state.rotated_bytes)).append("\n");
   }
@@ -134,8 +150,7 @@ std::string to_text(const LogState& state) {
   }
   if (state.unsealed) text.append(kUnsealed).append("\n");
   state.policies.append_to(text);
-  text.push_back('\n');
-  return text;
+  return head + " " + check_of(head, text) + "\n" + text + "\n";
 }
 
 }  // namespace lilith::audit

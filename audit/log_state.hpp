@@ -1,14 +1,15 @@
 #pragma once
 // What the lock file of a log remembers; for log.cpp only. Text, one thing a line, an empty line at
 // the end:
-//   ID SEQ HASH          the last line of the chain; SEQ has 20 digits
+//   ID SEQ HASH CHECK    the last line of the chain; SEQ has 20 digits; CHECK is of all the rest
 //   files BYTES          of all rotated files, where a quota wants to know
 //   full SINCE REFUSED   no event was taken since (microseconds since 1970), and how many were not
 //   seal FIRST N...      events since the checkpoint before seq FIRST, by Action
 //   unsealed             no checkpoint can be made, and the log has said so
 //   policy KEY SHA256 M  a policy file that writers have loaded, the last one first; KEY tells its
 //                        path, M is e (enforce) or a (audit)
-// What cannot be read is as if it were not there.
+// What cannot be read is as if it were not there. It is written in place, and a power cut may leave
+// a part of it: then CHECK is wrong, and nothing of it counts.
 
 #include "audit/codec.hpp"
 #include "audit/event.hpp"
@@ -71,6 +72,7 @@ struct LogState {
   std::optional<Full> full;
   std::optional<SealRange> range;
   bool unsealed = false;
+  bool damaged = false;  // there was something, and it can't be relied on
   KnownPolicies policies;
 };
 

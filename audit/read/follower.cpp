@@ -356,20 +356,44 @@ class SeriesFollower final : public Follower {
     return true;
   }
 
+  // Whether the line before `position` stands in that file: after a power cut the chain may have
+  // gone on from an earlier line.
+  static Result<bool> has_line(const LogFile& file, const Position& position) {
+    auto reader = LineReader::open(file.path);
+    if (!reader) return pass_error(reader);
+    std::string_view line;
+    for (;;) {
+      const auto status = (*reader)->next(line);
+      if (!status || *status == LineReader::Status::kEnd) return false;
+      const auto fields = chain_fields(line);
+      if (!fields || fields->id != position.chain_id || fields->seq != position.seq) continue;
+      if (sha256_hex(line) == position.last_line_sha256) return true;
+    }
+  }
+
   Result<void> resume_without_file(const std::vector<LogFile>& series, const Position& position) {
     const std::string lost = options_.path + ": the file that was read up to byte " +
                              std::to_string(position.offset) + " is gone or was rewritten";
     const LogFile* start = nullptr;
+    const LogFile* holder = nullptr;  // where the last line that was read must stand
     if (position.seq > 0) {
-      for (const LogFile& one : series)
-        if (one.chain_id == position.chain_id && one.seq > 0 &&
-            (start == nullptr || one.seq <= position.seq + 1))
-          start = &one;
-      if (start != nullptr) {
-        skip_until_seq_ = position.seq;
-        pending_gap_ = lost + "; going on by seq in " + start->path + ".";
-        return enter(*start);
+      for (const LogFile& one : series) {
+        if (one.chain_id != position.chain_id || one.seq == 0) continue;
+        if (start == nullptr || one.seq <= position.seq + 1) start = &one;
+        if (one.seq <= position.seq) holder = &one;
       }
+    }
+    if (start != nullptr) {
+      Result<bool> known = true;
+      if (holder != nullptr) known = has_line(*holder, position);
+      if (!known) return pass_error(known);
+      if (*known) skip_until_seq_ = position.seq;
+      if (!*known) start = holder;
+      pending_gap_ = lost +
+                     (*known ? "; going on by seq in "
+                             : "; lines of the same seq are others now, reading again from ") +
+                     start->path + ".";
+      return enter(*start);
     }
     // Twice is better than never.
     pending_gap_ = lost + "; reading starts again with the oldest file that is left.";
