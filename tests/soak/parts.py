@@ -148,11 +148,12 @@ class Broker:
             self.process.wait()
 
     def consume(self, topic, output):
-        """All of TOPIC into OUTPUT, by Kafka's own console consumer; it ends when nothing came for a while."""
+        """What is in TOPIC into OUTPUT, by Kafka's own console consumer. It ends when nothing came for a while, which a
+        busy machine can make too soon: the caller says whether it is all."""
         with open(output, "wb") as file:
             subprocess.run([*self.java, "kafka.tools.ConsoleConsumer", "--bootstrap-server", f"127.0.0.1:{self.port}",
                             "--topic", topic, "--partition", "0", "--offset", "earliest",
-                            "--timeout-ms", "6000"], stdout=file,
+                            "--timeout-ms", "8000"], stdout=file,
                            stderr=subprocess.DEVNULL, check=True)
 
 

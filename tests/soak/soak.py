@@ -36,6 +36,7 @@ TOPIC = "lilith-audit"
 CLIENTS = 4
 ROTATE_BYTES, QUOTA_BYTES = 128 * 1024, 16 * 1024 * 1024
 CAUGHT_UP_BYTES = 64 * 1024
+CONSUME_TRIES = 10
 LONG_S = 600  # so long that logs rotate (at most once in two minutes), and the broker goes away twice
 GROWTH = {"RSS, KiB": 4096, "descriptors": 8, "bytes": 512 * 1024}
 POLICY = """version: "1"
@@ -204,7 +205,11 @@ class Soak:
         self.end("recorder")
         parts.eventually(lambda: sum(self.samples.lags().values()) == 0, "the rest is delivered")
         self.end("ship")
-        self.broker.consume(TOPIC, self.folder / "kafka.received")
+        received = {name: self.folder / f"{name}.received" for name in ("kafka", "syslog")}
+        for _ in range(CONSUME_TRIES):
+            self.broker.consume(TOPIC, received["kafka"])
+            if lines_of(received["kafka"]) >= lines_of(received["syslog"]):
+                break
 
     def close(self):
         for process in self.processes.values():
@@ -213,10 +218,14 @@ class Soak:
         self.broker.kill()
 
 
+def lines_of(received):
+    return {line for line in received.read_bytes().split(b"\n") if line}
+
+
 def chains(received):
     """{chain: its events and lines}, each line once and in order: at least once is what was promised."""
     out = {}
-    for line in {line for line in received.read_bytes().split(b"\n") if line}:
+    for line in lines_of(received):
         event = json.loads(line)
         out.setdefault(event["chain"]["id"], []).append((int(event["lilith"]["seq"]), event, line))
     return {chain: sorted(some, key=lambda one: one[0]) for chain, some in out.items()}
