@@ -60,6 +60,29 @@ std::string dot_command(std::string_view line, std::vector<std::string>& files) 
   return {};
 }
 
+// ATTACH 'FILE' AS name and VACUUM INTO 'FILE' write that file (sqlite.org/lang_attach.html).
+void sql_files(std::string_view text, const std::string& lower, std::vector<std::string>& files) {
+  for (const std::string_view word : {"attach", "into"}) {
+    for (std::size_t at = lower.find(word); at != npos; at = lower.find(word, at + 1)) {
+      std::size_t from = lower.find_first_not_of(" \t\n", at + word.size());
+      if (from != npos && word == "attach" && lower.compare(from, 8, "database") == 0) {
+        from = lower.find_first_not_of(" \t\n", from + 8);
+      }
+      if (from == npos || (text[from] != '\'' && text[from] != '"')) continue;
+      if (word == "into" && lower.rfind("vacuum", at) == npos) continue;
+      const std::size_t end = text.find(text[from], from + 1);
+      if (end == npos) continue;
+      std::string_view file = text.substr(from + 1, end - from - 1);
+      if (file.starts_with("file:")) {
+        file.remove_prefix(5);
+        while (file.starts_with("//")) file.remove_prefix(1);
+        file = file.substr(0, file.find('?'));
+      }
+      if (!file.empty() && file != ":memory:") files.emplace_back(file);
+    }
+  }
+}
+
 std::string sqlite_runs(std::string_view text, std::vector<std::string>& files) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -70,6 +93,7 @@ std::string sqlite_runs(std::string_view text, std::vector<std::string>& files) 
     if (std::string runs = dot_command(line, files); !runs.empty()) return runs;
   }
   const std::string lower = ascii_lower(text);
+  sql_files(text, lower, files);
   for (const std::string_view function : {"load_extension", "edit", "writefile"}) {
     if (calls(lower, function)) return std::string(function) + "()";
   }

@@ -33,8 +33,11 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
       !is_integer(value.text) && value.text.find('\n') == std::string::npos) {
     add_path(value, value.text, PathAccess::kArgument);
   }
-  const bool integer =
-      is_whole_arithmetic(value) || (value.constant && is_integer(value.text)) || is_count(value);
+  const std::string_view counter = number_program(value.text);
+  const bool counts = !value.constant && !counter.empty();
+  if (counts) line_.counters.emplace(counter);
+  const bool integer = is_whole_arithmetic(value) || (value.constant && is_integer(value.text)) ||
+                       is_count(value) || counts;
   if (!integer) {
     integers_.erase(name);
     lost_.insert(name);
@@ -122,12 +125,14 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   script_input(argv_seen, kept);
   if (is_wrapper(use.argv)) wrapper(argv, kept, appended);
   if (use.name == "find") find_actions(argv, kept);
+  if (use.name == "fd" || use.name == "fdfind") fd_actions(argv, kept);
   if (is_shell(base_name(use.name)) || use.name == "eval") shell_text(argv, kept);
   if (use.name == "trap") trap_text(argv);
   out_.commands[index].hazards = kept.hazards;
   argument_paths(argv);
   write_paths(argv, use.argv);
   script_paths(argv, script);
+  script_commands(argv, script);
   for (HostUse& one : dialled_hosts(use.argv, use.offset)) out_.hosts.push_back(std::move(one));
   note_printed(argv, use.argv);
   const bool fixed = std::all_of(argv.begin(), argv.end(), [](const Word& one) {
@@ -142,6 +147,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
 void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
   if (is_database_client(use.name)) {
     for (const Word& word : line_.printed) client_text(use.name, word.text, use.offset);
+    for (const Word& word : piped_words_) client_text(use.name, word.text, use.offset);
     if (input_.kind == Input::Kind::kText) client_text(use.name, input_.text.text, use.offset);
     if (input_.kind == Input::Kind::kHereDoc && input_.here_doc < here_docs_.size()) {
       here_docs_[input_.here_doc].client = use.name;
@@ -228,9 +234,14 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   }
   if (name == "export" || name == "declare" || name == "local" || name == "readonly" ||
       name == "typeset") {
+    bool arrays = false;
     for (std::size_t i = 1; i < argv.size(); ++i) {
       const std::size_t equals = argv[i].text.find('=');
       const bool option = argv[i].text.starts_with('-');
+      if (option && argv[i].text.find_first_of("aA") != std::string::npos) arrays = true;
+      if (arrays && !argv[i].constant && equals != std::string::npos) {
+        refuse("command.arithmetic", use.name + " of an array whose text is not known");
+      }
       if (option && argv[i].text.find_first_of("fniI") != std::string::npos) {
         line_hazard("command.environment",
                     use.name + " " + argv[i].text + " changes how names are read", use.offset);
@@ -244,6 +255,10 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       const std::string variable = argv[i].text.substr(0, equals);
       if (variable.find('[') != std::string::npos)
         refuse("command.arithmetic", use.name + " with a subscript");
+      // declare -a 'x=($(cmd))' expands the text between the parentheses once more.
+      if (value.text.starts_with('(')) {
+        refuse("command.arithmetic", use.name + " expands an array in quotes");
+      }
       // `export PATH` alone hands on what is there.
       if (equals != std::string::npos) note_assignment(variable, value, use.offset);
     }
@@ -309,6 +324,13 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       name == "complete" || name == "shopt" || name == "trap" || name == "mapfile" ||
       name == "readarray" || name == "source" || name == "." || name == "let") {
     if (name == "let") refuse("command.arithmetic", "let is not read");
+    // Where aliases are expanded (an interactive shell, shopt -s expand_aliases) later lines run
+    // it.
+    const bool defines =
+        name == "alias" && std::any_of(argv.begin() + 1, argv.end(), [](const Word& one) {
+          return !one.constant || one.text.find('=') != std::string::npos;
+        });
+    if (defines) hazard("command.environment", "alias changes what a name runs");
     return false;
   }
   return is_harmless_builtin(name);
@@ -475,6 +497,59 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
             argv.begin() + static_cast<std::ptrdiff_t>(to)},
            {}, argv[i + 1].offset - base_, false);
     look_through_ = outer;
+  }
+}
+
+// awk '{print | "sort -u"}'
+void Reader::script_commands(const std::vector<Word>& argv, const ScriptUse& script) {
+  for (const std::string& line : script.commands) {
+    Word text;
+    text.text = line;
+    text.offset = argv[0].offset;
+    const Input input = std::exchange(input_, Input());
+    nested_text(text, true, false, "sh");
+    input_ = input;
+  }
+}
+
+// fd -x COMMAND, fd -X COMMAND: up to `;` or the end (fd(1)). What was found stands in the place of
+// {}, {/}, {//}, {.} or {/.}, or behind the command.
+void Reader::fd_actions(const std::vector<Word>& argv, CommandUse& use) {
+  const auto unknown = [&](const std::string& what) {
+    use.hazards.push_back(
+        {"command.wrapper", "what fd " + what + " would run can't be told", use.offset});
+  };
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "--") return;
+    if (word != "-x" && word != "-X" && word != "--exec" && word != "--exec-batch") {
+      // In a bundle, glued to its command, or shortened.
+      if (has_short(word, 'x', "deEtSogcjm") || has_short(word, 'X', "deEtSogcjm") ||
+          (word.size() > 3 && word.starts_with("--ex") && !word.starts_with("--exclude"))) {
+        unknown(word);
+      }
+      continue;
+    }
+    std::size_t to = i + 1;
+    while (to < argv.size() && argv[to].text != ";") ++to;
+    const std::vector<Word> wrapped{argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
+                                    argv.begin() + static_cast<std::ptrdiff_t>(to)};
+    if (wrapped.empty() || !wrapped[0].constant || wrapped[0].text.find('{') != std::string::npos ||
+        reaches_shell_text(wrapped, "{}") || reaches_shell_text(wrapped, "{/") ||
+        reaches_shell_text(wrapped, "{.")) {
+      unknown(word);
+      return;
+    }
+    const bool outer = std::exchange(look_through_, true);
+    skips_functions_ = true;
+    appended_ = std::none_of(wrapped.begin(), wrapped.end(), [](const Word& one) {
+      return one.text.find('{') != std::string::npos;
+    });
+    const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
+    simple(wrapped, {}, wrapped[0].offset - base_, false);
+    input_ = input;
+    look_through_ = outer;
+    i = to;
   }
 }
 

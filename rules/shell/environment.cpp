@@ -144,6 +144,8 @@ constexpr auto kDangerousNames = std::to_array<std::string_view>({
     "ZIPOPT",
     "UNZIPOPT",
     "PSQLRC",
+    "PGSERVICEFILE",
+    "PGSERVICE",
     "PSQL_HISTORY",
     "OPENSSL_CONF",
     "OPENSSL_ENGINES",
@@ -396,6 +398,9 @@ constexpr auto kToolPrograms = std::to_array<std::string_view>({"gcc",
                                                                 "zig"});
 constexpr auto kHomeNames =
     std::to_array<std::string_view>({"JAVA_HOME", "GOROOT", "DOTNET_ROOT", "RUSTUP_HOME"});
+constexpr auto kHostNames = std::to_array<std::string_view>({"PGHOST", "PGHOSTADDR", "MYSQL_HOST"});
+constexpr auto kOwnHosts =
+    std::to_array<std::string_view>({"localhost", "127.0.0.1", "::1", "0.0.0.0"});
 constexpr auto kSystemPlaces = std::to_array<std::string_view>(
     {"/usr/", "/bin/", "/sbin/", "/opt/", "/Library/", "/nix/store/"});
 
@@ -510,6 +515,10 @@ bool is_harmless_value(std::string_view name, std::string_view value, bool const
     return constant && all_words(value, is_tool);
   }
   if (among(kHomeNames, name)) return constant && is_system_place(value);
+  // Where a client connects to (libpq 32.15, mysql(1)): this machine, or a socket's directory.
+  if (among(kHostNames, name)) {
+    return constant && (value.empty() || value.starts_with('/') || among(kOwnHosts, value));
+  }
   known = false;
   return false;
 }

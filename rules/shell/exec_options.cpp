@@ -171,6 +171,7 @@ class Options {
   void gh();
   void cmake();
   void go();
+  void node();
   void compiler();
   void cargo();
   void simple();
@@ -487,6 +488,13 @@ constexpr std::string_view kCargoStock =
     " r read-manifest remove report rm run rustc rustdoc search t test tree uninstall update"
     " vendor verify-project version yank";
 
+// Extensions that Rust projects install under these names (crates.io, the most downloaded ones),
+// and that build, test or look: each runs the project's code at most, as cargo does.
+constexpr std::string_view kCargoExtensions =
+    "nextest llvm-cov expand audit deny outdated hack machete udeps tarpaulin insta fuzz miri"
+    " semver-checks msrv bloat asm geiger sort criterion chef sweep tree-sitter public-api mutants"
+    " shear vet cyclonedx about license sqlx";
+
 void Options::cargo() {
   std::string sub;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
@@ -509,7 +517,9 @@ void Options::cargo() {
     } else if (sub.empty() && !word.starts_with('-')) {
       if (!argv_[i].constant) return unknown("the sub-command");
       sub = word;
-      if (!is_one_of<kCargoStock>(sub)) hazard("the external sub-command " + sub);
+      if (!is_one_of<kCargoStock>(sub) && !is_one_of<kCargoExtensions>(sub)) {
+        hazard("the external sub-command " + sub);
+      }
     } else if (sub == "help" && !word.starts_with('-') && !is_one_of<kCargoStock>(word)) {
       hazard("the external sub-command " + word);
     }
@@ -539,6 +549,11 @@ constexpr std::array kSimpleRows{
     SimpleRow{"go", "-exec", ""},
     SimpleRow{"go", "-toolexec", ""},
     SimpleRow{"go", "-vettool", ""},
+    SimpleRow{"go", "-gccgoflags", ""},
+    SimpleRow{"terraform", "-plugin-dir", ""},
+    // Its settings may run programs before and after each transfer (rsyncd.conf(5)).
+    SimpleRow{"rsync", "--daemon", ""},
+    SimpleRow{"rsync", "--config", ""},
     SimpleRow{"rsync", "-e", "fTBM"},
     SimpleRow{"rsync", "--rsh", ""},
     SimpleRow{"rsync", "--rsync-path", ""},
@@ -548,10 +563,6 @@ constexpr std::array kSimpleRows{
     SimpleRow{"ssh", "-o", "BbcDEeFIiJLlmpQRSWw"},
     SimpleRow{"rg", "--pre", ""},
     SimpleRow{"rg", "--hostname-bin", ""},
-    SimpleRow{"fd", "--exec", ""},
-    SimpleRow{"fd", "--exec-batch", ""},
-    SimpleRow{"fd", "-x", "deEtSogc"},
-    SimpleRow{"fd", "-X", "deEtSogc"},
     SimpleRow{"sort", "--compress-program", ""},
     SimpleRow{"zip", "-TT", ""},
     SimpleRow{"zip", "--unzip-command", ""},
@@ -596,11 +607,6 @@ constexpr std::array kSimpleRows{
     SimpleRow{"man", "--pager", ""},
     SimpleRow{"man", "--html", ""},
     SimpleRow{"split", "--filter", ""},
-    SimpleRow{"node", "-r", ""},
-    SimpleRow{"node", "--require", ""},
-    SimpleRow{"node", "--import", ""},
-    SimpleRow{"node", "--loader", ""},
-    SimpleRow{"node", "--experimental-loader", ""},
     SimpleRow{"gcc", "-wrapper", ""},
     SimpleRow{"g++", "-wrapper", ""},
     SimpleRow{"gcc", "-fplugin", ""},
@@ -673,6 +679,13 @@ void Options::make() {
     if (name == "SHELL" || name == ".SHELLFLAGS" || name == "MAKEFLAGS" || name == "MAKE" ||
         name == "GNUMAKEFLAGS" || name == "MAKEFILES") {
       hazard(name);
+    }
+    // CC, CXX, AR and their like are run as they stand.
+    const std::string value = word.substr(equals + 1);
+    if (is_word_of("CC CXX CPP LD AR AS NM RANLIB HOSTCC PKG_CONFIG", name) &&
+        value.find('$') == npos &&
+        is_dangerous_assignment(name == "HOSTCC" ? "HOST_CC" : name, value, argv_[i].constant)) {
+      hazard(name + "=");
     }
     for (const std::string_view call : {"(shell ", "{shell ", "(eval ", "{eval ", "(guile ",
                                         "{guile ", "(file ", "{file ", "(call ", "{call "}) {
@@ -776,6 +789,12 @@ void Options::gh() {
        is_word_of("pager editor browser http_unix_socket", key))) {
     hazard(sub + " " + verb);
   }
+  // What stands behind "--" is ssh's and scp's.
+  if ((sub == "codespace" || sub == "cs") && (verb == "ssh" || verb == "cp")) {
+    const bool options = std::any_of(argv_.begin(), argv_.end(),
+                                     [](const Argument& one) { return one.text == "--"; });
+    if (options) hazard(sub + " " + verb + " --");
+  }
   if (sub != "repo" || (verb != "clone" && verb != "fork")) return;
   // What stands behind "--" is git clone's.
   std::vector<Argument> clone{Argument{"git"}, Argument{"clone"}};
@@ -811,6 +830,31 @@ void Options::cmake() {
     if (program && value != "ninja" && value != "/usr/bin/ninja" &&
         is_dangerous_assignment("CC", value, argv_[i].constant)) {
       hazard("-D" + key);
+    }
+  }
+}
+
+// node(1): a module that is loaded first. One of the project, or a package, is code like the script
+// itself; one of another place is not.
+void Options::node() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "--" || !word.starts_with('-')) return;
+    const std::size_t equals = word.find('=');
+    const std::string option = word.substr(0, equals);
+    const bool glued = word.starts_with("-r") && word.size() > 2;
+    if (!glued && !is_word_of("-r --require --import --loader --experimental-loader", option)) {
+      if (is_word_of("-e --eval -p --print -C --conditions --env-file", word)) ++i;
+      continue;
+    }
+    const bool own = glued || equals != npos;
+    if (!own && ++i >= argv_.size()) return;
+    const std::string module = glued            ? word.substr(2)
+                               : equals != npos ? word.substr(equals + 1)
+                                                : argv_[i].text;
+    if (!argv_[i].constant || module.starts_with('/') || module.starts_with('~') ||
+        module.find("..") != npos || module.find(':') != npos) {
+      hazard(option);
     }
   }
 }
@@ -920,6 +964,7 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "gh") options.gh();
   if (name == "cmake") options.cmake();
   if (name == "go") options.go();
+  if (name == "node") options.node();
   if (is_word_of("gcc g++ cc c++ clang clang++", name)) options.compiler();
   if (name == "cargo") options.cargo();
   options.builtins(name);

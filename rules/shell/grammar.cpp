@@ -58,6 +58,7 @@ void Reader::inherit(const Reader& outer) {
   look_through_ = outer.look_through_;
   subscript_seen_ = outer.subscript_seen_;
   captured_ = outer.captured_;
+  piped_words_ = outer.piped_words_;
   posix_ = outer.posix_;
 }
 
@@ -182,6 +183,7 @@ void Reader::pipeline() {
   const Names before = names();
   piped_.reset();
   const std::size_t printed = line_.printed.size();
+  const std::size_t words_before = piped_words_.size();
   command();
   blanks();
   bool piped = false;
@@ -202,12 +204,14 @@ void Reader::pipeline() {
     for (; line_.printed.size() > printed; line_.printed.pop_back()) {
       const Word& word = line_.printed.back();
       add_path(word, word.text, PathAccess::kArgument);
+      piped_words_.push_back(word);
     }
     piped_ = std::move(text);
     command();
     blanks();
   }
   piped_.reset();
+  piped_words_.resize(words_before);
   if (piped) {
     directories_ = start;
     meet(before);
@@ -703,6 +707,13 @@ void Reader::simple_command() {
             kDeclarations.end()) {
       std::vector<Assignment> declared;
       if (assignment(declared)) {
+        // declare -a NAME=$X expands what $X holds as an array, once more.
+        const bool arrays = std::any_of(argv.begin(), argv.end(), [](const Word& one) {
+          return one.text.starts_with('-') && one.text.find_first_of("aA") != std::string::npos;
+        });
+        if (arrays && !declared[0].value.constant && declared[0].value.text != "(...)") {
+          refuse("command.arithmetic", argv[0].text + " of an array whose text is not known");
+        }
         note_assignment(declared[0].name, declared[0].value, base_ + word_at,
                         declared[0].append ? Binding::kAppends : Binding::kStays);
         continue;

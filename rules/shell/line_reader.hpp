@@ -127,6 +127,7 @@ struct Line {
   };
   std::vector<Link> links;    // of ln
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
+  std::set<std::string, std::less<>> counters;  // programs whose output was taken for a number
 };
 
 class Reader {
@@ -282,9 +283,12 @@ class Reader {
   void finish_links();
   void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
   void finish_braces(const Dynamic& one);
+  void agent_directory(const Word& word, const std::string& target, bool removes);
   void into_directory(const std::vector<Word>& argv, std::size_t at, const std::string& target);
   void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
   void script_paths(const std::vector<Word>& argv, const ScriptUse& script);
+  void script_commands(const std::vector<Word>& argv, const ScriptUse& script);
+  void fd_actions(const std::vector<Word>& argv, CommandUse& use);
   void note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args);
   enum class Binding { kStays, kAppends, kForOneCommand };
   void note_assignment(const std::string& name, const Word& value, std::size_t offset,
@@ -321,14 +325,15 @@ class Reader {
   bool saw_cd_ = false;
   bool in_function_ = false;
   bool last_here_doc_quoted_ = false;
-  Input input_;                   // of the simple command that is read
-  std::optional<Input> piped_;    // what the command behind a pipe will find
-  std::optional<Input> printed_;  // what the last simple command surely prints
-  Directories pushed_;            // by pushd
-  bool posix_ = false;            // text of sh: where bash's own forms mean something else
-  bool captured_ = false;         // in $(...) or `...`: what is printed becomes a word
-  bool appended_ = false;         // the next simple command is xargs's, which appends words
-  bool package_ = false;          // the next simple command is one of `npx` or `uv run`
+  Input input_;                    // of the simple command that is read
+  std::optional<Input> piped_;     // what the command behind a pipe will find
+  std::optional<Input> printed_;   // what the last simple command surely prints
+  std::vector<Word> piped_words_;  // of echo and printf in front of the pipe
+  Directories pushed_;             // by pushd
+  bool posix_ = false;             // text of sh: where bash's own forms mean something else
+  bool captured_ = false;          // in $(...) or `...`: what is printed becomes a word
+  bool appended_ = false;          // the next simple command is xargs's, which appends words
+  bool package_ = false;           // the next simple command is one of `npx` or `uv run`
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
   bool in_substitution_ = false;  // of the forms $( and <(

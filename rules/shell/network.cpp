@@ -98,6 +98,15 @@ class Network {
     if (name == "openssl") return openssl();
     if (name == "docker" || name == "podman") return images();
     if (name == "gh") return gh();
+    if (name == "mvn" || name == "mvnw") return maven();
+    if (name == "terraform" || name == "tofu") return modules();
+    if ((name == "buf" && argv_.size() > 1) ||
+        (name == "pre-commit" && argv_.size() > 1 && argv_[1].text == "try-repo") ||
+        (name == "bundle" && argv_.size() > 1 &&
+         is_word_of("config add plugin install", argv_[1].text)) ||
+        (name == "go" && argv_.size() > 1 && argv_[1].text == "tool")) {
+      return every_url();
+    }
     if (name == "tar" || name == "gtar") return tar();
     if (is_word_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
       return packages(is_word_of("npx uvx bunx", name));
@@ -231,6 +240,9 @@ class Network {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       if (word.starts_with("--")) {
+        // A list of names that the other side holds.
+        if (word.starts_with("--files-from=")) scp_like(word.substr(word.find('=') + 1));
+        if (word == "--files-from" && i + 1 < argv_.size()) scp_like(argv_[i + 1].text);
         if (is_word_of(kCopyValues, word.substr(2))) ++i;
       } else if (word.starts_with('-') && word.size() > 1) {
         if (word.find_first_of(value, 1) == word.size() - 1) ++i;
@@ -334,25 +346,90 @@ class Network {
     }
   }
 
-  // What leaves the machine or names where to or from: docker push, pull, login, a build from a
-  // URL.
+  // mvn -DNAME=VALUE: repositories to load from and to send to (the plugins dependency and deploy).
+  void maven() {
+    const bool deploys = std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
+      return one.text.find("deploy") != std::string::npos;
+    });
+    for (const Argument& one : argv_) {
+      const std::size_t equals = one.text.find('=');
+      if (!one.text.starts_with("-D") || equals == std::string::npos) continue;
+      const std::string name = one.text.substr(2, equals - 2);
+      if (!is_word_of("remoteRepositories altDeploymentRepository altReleaseDeploymentRepository"
+                      " altSnapshotDeploymentRepository",
+                      name) &&
+          !(deploys && (name == "url" || name == "repositoryUrl"))) {
+        continue;
+      }
+      // ID::LAYOUT::URL, several with commas
+      for (std::size_t from = equals + 1; from < one.text.size();) {
+        const std::size_t comma = std::min(one.text.find(',', from), one.text.size());
+        const std::string_view part = std::string_view(one.text).substr(from, comma - from);
+        const std::size_t colons = part.rfind("::");
+        url(part.substr(colons == std::string_view::npos ? 0 : colons + 2));
+        from = comma + 1;
+      }
+    }
+  }
+
+  // terraform init -from-module=SOURCE, with a getter in front (git::https://...).
+  void modules() {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      std::string source;
+      if (word.starts_with("-from-module=")) source = word.substr(word.find('=') + 1);
+      if (word == "-from-module" && i + 1 < argv_.size()) source = argv_[i + 1].text;
+      if (source.empty()) continue;
+      if (const std::size_t getter = source.find("::"); getter != std::string::npos) {
+        source.erase(0, getter + 2);
+      }
+      if (!url(source)) scp_like(source);
+    }
+  }
+
+  // The registry that an image's name begins with, if it names one.
+  void image(const std::string& word) {
+    const std::string host = word.substr(0, word.find('/'));
+    if (word.size() > host.size() && host.find_first_of(".:") != std::string::npos &&
+        !host.starts_with('.') && !word.starts_with("sha256:")) {
+      authority(host, 443, "https");
+    }
+  }
+
+  // What leaves the machine or names where to or from: docker push, pull, login, a build that is
+  // pushed or comes from a URL, an image that is run and may be loaded first.
   void images() {
     std::size_t sub = 1;
     while (sub < argv_.size() && argv_[sub].text.starts_with('-')) ++sub;
     if (sub < argv_.size() && is_word_of("image buildx builder", argv_[sub].text)) ++sub;
     if (sub >= argv_.size()) return;
     const std::string& name = argv_[sub].text;
+    if (name == "run" || name == "create") {
+      const std::size_t at = container_options(argv_, sub + 1).image;
+      if (at < argv_.size()) image(argv_[at].text);
+      return;
+    }
+    const bool pushed = name == "build" && pushes(sub);
     for (std::size_t i = sub + 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
+      const bool tag = argv_[i - 1].text == "-t" || argv_[i - 1].text == "--tag";
+      if (pushed && tag) image(word);
+      if (pushed && word.starts_with("--tag=")) image(word.substr(word.find('=') + 1));
       if (word.starts_with('-')) continue;
-      if (name == "build" || name == "import") url(word);
-      if (name != "push" && name != "pull" && name != "login") continue;
-      const std::string host = word.substr(0, word.find('/'));
-      const bool registry = name == "login" ? !argv_[i - 1].text.starts_with('-')
-                                            : word.size() > host.size() &&
-                                                  host.find_first_of(".:") != std::string::npos;
-      if (registry) authority(host, 443, "https");
+      if (is_word_of("build import compose bake", name)) url(word);
+      if (name == "push" || name == "pull") image(word);
+      if (name == "login" && !argv_[i - 1].text.starts_with('-')) {
+        authority(word.substr(0, word.find('/')), 443, "https");
+      }
     }
+  }
+  [[nodiscard]] bool pushes(std::size_t from) const {
+    return std::any_of(argv_.begin() + static_cast<std::ptrdiff_t>(from), argv_.end(),
+                       [](const Argument& one) {
+                         return one.text == "--push" || one.text == "--push=true" ||
+                                one.text.find("type=registry") != std::string::npos ||
+                                one.text.find("push=true") != std::string::npos;
+                       });
   }
 
   void gh() {
@@ -361,6 +438,20 @@ class Network {
       const bool glued = word.starts_with("--hostname=");
       if (glued) authority(word.substr(word.find('=') + 1), 443, "https");
       if (word == "--hostname" && i + 1 < argv_.size()) authority(argv_[i + 1].text, 443, "https");
+      // [HOST/]OWNER/REPO, or the address of one.
+      const bool named = word.starts_with("--repo=");
+      const bool value = argv_[i - 1].text == "-R" || argv_[i - 1].text == "--repo" || named;
+      const bool operand = argv_[1].text == "repo" && i > 2 && !word.starts_with('-') &&
+                           !argv_[i - 1].text.starts_with('-');
+      if (word == "--") return;  // what follows is git's
+      if (!value && !operand) continue;
+      const std::string repo = named ? word.substr(word.find('=') + 1) : word;
+      if (url(repo) || repo.find(':') != std::string::npos) {
+        if (repo.find("://") == std::string::npos) scp_like(repo);
+      } else if (std::count(repo.begin(), repo.end(), '/') == 2 && !repo.starts_with('.') &&
+                 !repo.starts_with('/')) {
+        authority(repo.substr(0, repo.find('/')), 443, "https");
+      }
     }
   }
 
@@ -381,7 +472,7 @@ class Network {
     const auto fetches = [](const Argument& one) {
       return is_word_of(
           "install i add ci publish update upgrade download wheel dlx sync config source tool run"
-          " cache",
+          " cache plugin set",
           one.text);
     };
     const auto first = argv_.begin() + 1;
@@ -510,6 +601,9 @@ class Network {
 }  // namespace
 
 std::vector<HostUse> dialled_hosts(const std::vector<Argument>& argv, std::size_t offset) {
+  if (const std::size_t at = module_at(argv); at != npos) {
+    return dialled_hosts({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, offset);
+  }
   const std::string_view name = base_name(argv[0].text);
   Network network(argv, offset);
   network.run(name);

@@ -100,6 +100,22 @@ template <class Row, std::size_t N>
   return path.substr(path.rfind('/') + 1);
 }
 
+// How `docker run` or `docker create` is called: argv[from] stands behind the sub-command.
+struct ContainerOption {
+  std::string option;        // "--volume", "-v"
+  std::size_t argument = 0;  // the word that holds its value; argv.size() when there is none
+  std::size_t from = 0;      // where in that word the value begins
+};
+struct ContainerCall {
+  std::vector<ContainerOption> options;  // those with a value
+  std::size_t image = 0;                 // argv.size() when there is none
+};
+[[nodiscard]] ContainerCall container_options(const std::vector<Argument>& argv, std::size_t from);
+
+// `python3 -m NAME ...`: where NAME stands; npos for any other call. The module is a program of its
+// own, and its options are.
+[[nodiscard]] std::size_t module_at(const std::vector<Argument>& argv);
+
 // Whether `git config` at argv[at] only reads.
 [[nodiscard]] bool reads_git_config(const std::vector<Argument>& argv, std::size_t at);
 // Whether a table has rows for the program.

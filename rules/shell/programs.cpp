@@ -305,6 +305,7 @@ class AwkScript {
   std::string runs;                                 // what runs a program; empty: nothing
   bool writes_anywhere = false;                     // to a file that the script computes
   std::vector<std::pair<std::string, bool>> files;  // string literals; true: output goes there
+  std::vector<std::string> commands;                // whole lines of sh that it pipes to
 
   void read() {
     while (at_ < s_.size()) step();
@@ -386,10 +387,23 @@ class AwkScript {
       at_ += 2;
     } else {
       ++at_;
-      if (at_ < s_.size() && s_[at_] == '&') ++at_;
-      runs = "a pipe";
+      const bool both = at_ < s_.size() && s_[at_] == '&';
+      if (both) ++at_;
+      if (both || !prints_ || !constant_command()) runs = "a pipe";
     }
     operand_ = false;
+  }
+  // `print | "sort -u"`: a string that is all of the command is a line of sh.
+  bool constant_command() {
+    const std::size_t open = s_.find_first_not_of(" \t", at_);
+    if (open == npos || s_[open] != '"') return false;
+    const std::size_t close = s_.find_first_of("\"\\\n", open + 1);
+    if (close == npos || s_[close] != '"') return false;
+    const std::size_t next = s_.find_first_not_of(" \t", close + 1);
+    if (next != npos && std::string_view(";}\n").find(s_[next]) == npos) return false;
+    commands.emplace_back(s_.substr(open + 1, close - open - 1));
+    at_ = close + 1;
+    return true;
   }
   static bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9');
@@ -418,6 +432,13 @@ void awk_use(const std::vector<Argument>& argv, std::size_t offset, ScriptUse& o
                              offset});
     }
     for (auto& [path, writes] : script.files) out.files.push_back({i, std::move(path), writes});
+    for (std::string& line : script.commands) {
+      if (argv[i].constant) out.commands.push_back(std::move(line));
+    }
+    if (!argv[i].constant && !script.commands.empty()) {
+      out.hazards.push_back({"command.exec_option",
+                             "'" + argv[0].text + "' would run another program by a pipe", offset});
+    }
   }
 }
 
@@ -462,16 +483,22 @@ bool is_awk(std::string_view name) {
   return name == "awk" || name == "gawk" || name == "mawk" || name == "nawk";
 }
 
-// sed -f - and awk -f -: their scripts run programs.
+// <(...) reads as `(...)` here.
+bool is_given_as_input(std::string_view file) {
+  return is_standard_input(file) || file.starts_with('(');
+}
+
+// sed -f - and awk -f <(...): their scripts run programs.
 bool script_file_is_input(const std::vector<Argument>& argv) {
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i].text;
-    if (word.starts_with("--file=") && is_standard_input(word.substr(word.find('=') + 1))) {
+    if (word.starts_with("--file=") && is_given_as_input(word.substr(word.find('=') + 1))) {
       return true;
     }
     const bool takes = word == "--file" ||
                        (word.starts_with('-') && !word.starts_with("--") && word.ends_with('f'));
-    if (word == "-f-" || (takes && i + 1 < argv.size() && is_standard_input(argv[i + 1].text))) {
+    if ((word.starts_with("-f") && is_given_as_input(word.substr(2))) ||
+        (takes && i + 1 < argv.size() && is_given_as_input(argv[i + 1].text))) {
       return true;
     }
   }
@@ -508,6 +535,23 @@ ShellCall shell_call(const std::vector<Argument>& argv) {
   }
   call.operand = std::min(i, argv.size());
   return call;
+}
+
+std::size_t module_at(const std::vector<Argument>& argv) {
+  const Interpreter* const program = argv.empty() ? nullptr : interpreter(argv[0].text);
+  if (program == nullptr || program->name != "python") return npos;
+  for (std::size_t i = 1; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv[i].text;
+    if (word.starts_with("--")) continue;
+    // The first letter with a value ends the bundle: -Im NAME, -W error -m NAME.
+    const std::size_t letter = word.find_first_of("mcWX", 1);
+    if (letter == npos) continue;
+    if (word[letter] == 'c' || (word[letter] == 'm' && letter + 1 < word.size())) return npos;
+    ++i;
+    if (word[letter] == 'm') return i < argv.size() && argv[i].constant ? i : npos;
+    if (letter + 1 < word.size()) --i;
+  }
+  return npos;
 }
 
 bool is_interpreter(std::string_view name) { return interpreter(name) != nullptr; }
@@ -569,7 +613,17 @@ ScriptUse script_use(const std::vector<Argument>& argv, std::size_t offset) {
   } else if (name == "yq") {
     // load("FILE") of mikefarah's yq.
     for (std::size_t i = 1; i < argv.size(); ++i) {
-      if (argv[i].text.find("load") != std::string::npos) literals(argv[i].text, i, out);
+      const std::string& word = argv[i].text;
+      if (word.find("load") != std::string::npos) literals(word, i, out);
+      // -s EXPRESSION names the files that are written; a field may, a place may not.
+      const bool next = word == "-s" || word == "--split-exp";
+      if (!next && !word.starts_with("--split-exp=")) continue;
+      const std::string& names = next && i + 1 < argv.size() ? argv[i + 1].text : word;
+      if (names.find_first_of("/~", next ? 0 : names.find('=')) != std::string::npos) {
+        out.hazards.push_back({"command.exec_option",
+                               "'" + argv[0].text + "' writes to a file that its script computes",
+                               offset});
+      }
     }
   } else if (is_awk(name)) {
     awk_use(argv, offset, out);

@@ -40,6 +40,7 @@ struct ScriptFile {
 struct ScriptUse {
   std::vector<Hazard> hazards;
   std::vector<ScriptFile> files;
+  std::vector<std::string> commands;  // lines of sh that the script runs, constant ones
 };
 // Of sed and awk: what the script runs, reads and writes. Of the interpreters: the string literals
 // of a script given as a word, any of which may be the name of a file.

@@ -9,6 +9,9 @@
 namespace lilith::rules::shell {
 namespace {
 
+// Commands of a line, those that its own values give among them.
+constexpr std::size_t kVariantsMax = 1024;
+
 // A word as it is read where a value stands in its place.
 Word word_of_value(const Word& from, std::string text) {
   Word word;
@@ -110,6 +113,22 @@ void Reader::finish_variant(const Dynamic& one, const std::vector<Word>& argv) {
   argument_paths(argv);
   if (one.command == Dynamic::kNoCommand || !argv[0].constant) return;
   const std::vector<Argument> args = arguments_of(argv);
+  // Block entries are asked of the options that the line itself puts there: F=--force; git push $F.
+  const std::vector<Word>& before = one.argv;
+  const bool options = std::any_of(argv.begin() + 1, argv.end(), [&](const Word& word) {
+    if (!word.text.starts_with('-') && !word.text.starts_with('+')) return false;
+    return std::none_of(before.begin(), before.end(),
+                        [&](const Word& other) { return other.text == word.text; });
+  });
+  if (options) {
+    if (out_.commands.size() >= kVariantsMax) {
+      refuse("command.too_complex", "the line's values give too many commands");
+    }
+    CommandUse variant = out_.commands[one.command];
+    variant.argv = args;
+    variant.hazards.clear();
+    out_.commands.push_back(std::move(variant));
+  }
   write_paths(argv, args);
   const ScriptUse script = script_use(args, argv[0].offset);
   script_paths(argv, script);
@@ -155,8 +174,8 @@ void read_line(std::string_view text, CommandAnalysis& out) {
     // Defined functions take the place of programs of the same name; a shadowed name says another
     // thing than it does.
     for (const std::string& name : reader.defined_) {
-      if (is_harmless_builtin(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
-          is_shell(name)) {
+      if (line.counters.contains(name) || is_harmless_builtin(name) ||
+          is_transparent_wrapper(name) || is_listed_wrapper(name) || is_shell(name)) {
         out.hazards.push_back(
             {"command.function_shadowing", "a function takes the name '" + name + "'", 0});
       }

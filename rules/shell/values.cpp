@@ -176,6 +176,29 @@ bool is_tame_substitution(std::string_view text) {
   return true;
 }
 
+std::string_view number_program(std::string_view word) {
+  if (!word.starts_with("$(") || word.starts_with("$((") || end_of(word, 1) != word.size())
+    return {};
+  const std::string_view text = word.substr(2, word.size() - 3);
+  if (text.find_first_of(";&|<>`(){}\\\n$\"'*?[~") != std::string_view::npos) return {};
+  const std::vector<std::string_view> words = words_of(text);
+  if (words.size() == 1 && words[0] == "nproc") return "nproc";
+  if (words.size() == 2 && words[0] == "id" && (words[1] == "-u" || words[1] == "-g")) return "id";
+  if (words.size() == 2 && words[0] == "date" && words[1].starts_with('+') && words[1].size() > 1) {
+    for (std::size_t at = 1; at + 1 < words[1].size(); at += 2) {
+      if (words[1][at] != '%' || std::string_view("sNYmdHMSj").find(words[1][at + 1]) == npos) {
+        return {};
+      }
+    }
+    return words[1].size() % 2 == 1 ? "date" : "";
+  }
+  if (words.size() == 4 && words[0] == "git" && words[1] == "rev-list" && words[2] == "--count" &&
+      !words[3].starts_with('-')) {
+    return "git";
+  }
+  return {};
+}
+
 bool begins_tame(std::string_view word) {
   if (!word.starts_with("$(")) return false;
   const std::size_t end = end_of(word, 1);

@@ -87,8 +87,26 @@ void Reader::write_paths(const std::vector<Word>& argv, const std::vector<Argume
     }
     const std::string target = word.text.substr(one.from, one.size);
     add_path(word, target, access);
+    if (one.touches) {
+      directories_ = here;
+      continue;
+    }
     into_directory(argv, one.argument, target);
     directories_ = here;
+  }
+}
+
+// A directory that is written as a whole: the settings and hooks in it are.
+void Reader::agent_directory(const Word& word, const std::string& target, bool removes) {
+  const std::string whole = target.substr(0, target.find_last_not_of('/') + 1);
+  constexpr std::array<std::string_view, 6> kAgents{".claude",  ".cursor", ".gemini",
+                                                    ".copilot", ".vscode", ".git"};
+  const std::string_view last = base_name(whole);
+  if (std::find(kAgents.begin(), kAgents.end(), last) == kAgents.end()) return;
+  // A checkout or an editor's settings may be removed: nothing is left that runs.
+  if (removes && (last == ".vscode" || last == ".git")) return;
+  for (const std::string_view file : {"/settings.json", "/hooks.json", "/config"}) {
+    add_path(word, whole + std::string(file), PathAccess::kTouchArgument);
   }
 }
 
@@ -104,16 +122,9 @@ void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
   const bool directory =
       last.empty() || last == "." || last == ".." || argv[at].text.starts_with('-') ||
       std::find(kDirectories.begin(), kDirectories.end(), last) != kDirectories.end();
-  // With an agent's directory its settings and hooks are gone.
-  if (name == "rm" || name == "mv" || name == "shred") {
-    const std::string whole = target.substr(0, target.find_last_not_of('/') + 1);
-    for (const std::string_view agent : {".claude", ".cursor", ".gemini", ".copilot"}) {
-      if (base_name(whole) != agent) continue;
-      for (const std::string_view file : {"/settings.json", "/hooks.json"}) {
-        add_path(argv[at], whole + std::string(file), PathAccess::kTouchArgument);
-      }
-    }
-  }
+  // With an agent's directory its settings and hooks are gone; what is unpacked or copied there may
+  // be called like them.
+  agent_directory(argv[at], target, name == "rm" || name == "mv" || name == "shred");
   if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
   if (!directory || (name == "mv" && at + 1 != argv.size())) return;
   for (std::size_t i = 1; i < argv.size(); ++i) {
@@ -122,6 +133,7 @@ void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
     source.erase(0, source.rfind('/') + 1);
     if (i == at || argv[i].text.starts_with('-') || source.empty() || source == ".") continue;
     add_path(argv[at], target + "/" + source, PathAccess::kTouchArgument);
+    agent_directory(argv[at], target + "/" + source, name == "mv");
   }
 }
 

@@ -44,6 +44,19 @@ constexpr std::array kWriteRows{
     WriteRow{"awk", "vFfEile", "", "", "profile pretty-print dump-variables"},
     WriteRow{"pip", "tdwrcefi", "tdw", "requirement constraint index-url extra-index-url",
              "target prefix root dest wheel-dir log src report cache-dir"},
+    WriteRow{"uv pip", "torcefip", "to",
+             "requirement constraint override index-url extra-index-url find-links python",
+             "target prefix output-file cache-dir"},
+    WriteRow{"uv export", "op", "o", "python format", "output-file cache-dir"},
+    WriteRow{"uv build", "op", "o", "python", "out-dir cache-dir"},
+    WriteRow{"uv venv", "p", "", "python prompt", "cache-dir", Operands::kAll},
+    WriteRow{"venv", "", "", "prompt", "", Operands::kAll},
+    WriteRow{"virtualenv", "p", "", "python prompt", "", Operands::kAll},
+    WriteRow{"json.tool", "", "", "indent", "", Operands::kSecond},
+    WriteRow{"deno compile", "oc", "o", "config import-map target include", "output"},
+    WriteRow{"deno bundle", "oc", "o", "config import-map", "output outdir"},
+    WriteRow{"deno install", "nc", "", "name config import-map", "root"},
+    WriteRow{"bun build", "", "", "target format", "outfile outdir"},
     WriteRow{"cargo new", "", "", "name vcs edition color registry", "root target-dir",
              Operands::kAll},
     WriteRow{"cp", "tS", "t", "suffix", "target-directory", Operands::kLast},
@@ -183,6 +196,9 @@ class Writes {
   void mount(std::size_t argument, std::size_t from, bool volume);
   void build_output(std::size_t argument, std::size_t from);
   void xxd();
+  void curl_outputs();
+  void sed_suffix();
+  void sub_command(std::string_view name);
   void cmake();
   void formatter(std::string_view name);
   [[nodiscard]] bool any_short(char letter, std::string_view value) const {
@@ -417,6 +433,15 @@ void Writes::formatter(std::string_view name) {
   }
 }
 
+// The row of `uv pip install`, `deno compile`: of the first word that is no option.
+void Writes::sub_command(std::string_view name) {
+  std::size_t at = 1;
+  while (at < argv_.size() && argv_[at].text.starts_with('-')) ++at;
+  if (at >= argv_.size()) return;
+  const WriteRow* const row = write_row(std::string(name) + " " + argv_[at].text);
+  if (row != nullptr) by_row(*row, at + 1);
+}
+
 // xxd(1): its options are not bundled, and its second operand is the output.
 void Writes::xxd() {
   std::size_t operands = 0;
@@ -473,32 +498,10 @@ void Writes::build_output(std::size_t argument, std::size_t from) {
 // The options of `docker run` up to the image: what is mounted without `ro` is the container's to
 // write.
 void Writes::mounts(std::size_t from) {
-  constexpr std::string_view kSwitches =
-      "--detach --disable-content-trust --init --interactive --no-healthcheck --oom-kill-disable"
-      " --privileged --publish-all --quiet --read-only --rm --sig-proxy --tty --build --no-deps"
-      " --no-TTY --remove-orphans --service-ports --use-aliases --replace --rmi --no-hosts "
-      "--tls-verify";
-  for (std::size_t i = from; i < argv_.size(); ++i) {
-    const std::string& word = argv_[i].text;
-    if (!word.starts_with('-') || word == "--") return;
-    if (word.starts_with("--")) {
-      const std::size_t equals = word.find('=');
-      const std::string_view option = std::string_view(word).substr(0, equals);
-      const bool alone = equals == npos && is_word_of(kSwitches, option);
-      const std::size_t value = equals == npos ? i + 1 : i;
-      const std::size_t begin = equals == npos ? 0 : equals + 1;
-      if (option == "--volume") mount(value, begin, true);
-      if (option == "--mount") mount(value, begin, false);
-      if (option == "--cidfile") add(value, begin);
-      if (!alone) i = value;
-      continue;
-    }
-    // Letters without a value may stand before one that has one, which ends the bundle.
-    const std::size_t letter = word.find_first_not_of("ditPqT", 1);
-    if (letter == npos) continue;
-    const bool glued = letter + 1 < word.size();
-    if (word[letter] == 'v') mount(glued ? i : i + 1, glued ? letter + 1 : 0, true);
-    if (!glued) ++i;
+  for (const ContainerOption& one : container_options(argv_, from).options) {
+    if (one.option == "--volume" || one.option == "-v") mount(one.argument, one.from, true);
+    if (one.option == "--mount") mount(one.argument, one.from, false);
+    if (one.option == "--cidfile") add(one.argument, one.from);
   }
 }
 
@@ -532,6 +535,31 @@ void Writes::mount(std::size_t argument, std::size_t from, bool volume) {
   }
 }
 
+void Writes::curl_outputs() {
+  // -w '%output{FILE}', '%output{>>FILE}' (curl(1), --write-out)
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    constexpr std::string_view kOutput = "%output{";
+    const std::string& word = argv_[i].text;
+    for (std::size_t at = word.find(kOutput); at != npos; at = word.find(kOutput, at + 1)) {
+      const std::size_t from = word.find_first_not_of('>', at + kOutput.size());
+      if (from != npos) add(i, from, std::min(word.find('}', from), word.size()) - from);
+    }
+  }
+}
+
+void Writes::sed_suffix() {
+  // A suffix with a slash says where the copy of each file goes (sed's manual, -i).
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t equals = word.find('=');
+    const bool suffix = word.starts_with("--i") && equals != npos &&
+                        std::string_view("--in-place").starts_with(word.substr(0, equals));
+    const std::size_t letter = short_option(word, 'i', "efl");
+    const std::size_t from = suffix ? equals + 1 : letter != npos ? letter + 1 : word.size();
+    if (word.find('/', from) != npos) add(i, from);
+  }
+}
+
 std::vector<WriteOperand> Writes::find(std::string_view name) {
   if (name == "git") {
     git();
@@ -541,9 +569,16 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       if (argv_[i].text.starts_with("of=")) add(i, 3);
     }
+  } else if (name == "curl") {
+    curl_outputs();
+    by_row(*write_row(name), 1);
   } else if (name == "docker" || name == "podman") {
     containers();
+  } else if (is_word_of("uv deno bun", name)) {
+    sub_command(name);
   } else if (name == "go") {
+    // go -C DIR build -o NAME
+    if (argv_.size() > 2 && (argv_[1].text == "-C" || argv_[1].text == "--C")) base_ = 2;
     // go's options are long ones behind one dash.
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
@@ -601,6 +636,7 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
       add(i);
     }
   } else if (name == "sed") {
+    sed_suffix();
     if (any_short('i', "efl") || any_long("in-place")) {
       const bool script = any_short('e', "fli") || any_short('f', "eli") ||
                           any_long("expression") || any_long("file");
@@ -657,6 +693,43 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
 
 }  // namespace
 
+// The options of `docker run` up to the image, and where that stands.
+ContainerCall container_options(const std::vector<Argument>& argv, std::size_t from) {
+  constexpr std::string_view kSwitches =
+      "--detach --disable-content-trust --init --interactive --no-healthcheck --oom-kill-disable"
+      " --privileged --publish-all --quiet --read-only --rm --sig-proxy --tty --build --no-deps"
+      " --no-TTY --remove-orphans --service-ports --use-aliases --replace --rmi --no-hosts "
+      "--tls-verify";
+  ContainerCall call;
+  std::size_t i = from;
+  for (; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "--") {
+      ++i;
+      break;
+    }
+    if (!word.starts_with('-')) break;
+    if (word.starts_with("--")) {
+      const std::size_t equals = word.find('=');
+      const std::string option = word.substr(0, equals);
+      const bool alone = equals == npos && is_word_of(kSwitches, option);
+      const std::size_t value = equals == npos ? i + 1 : i;
+      if (!alone) call.options.push_back({option, value, equals == npos ? 0 : equals + 1});
+      if (!alone) i = value;
+      continue;
+    }
+    // Letters without a value may stand before one that has one, which ends the bundle.
+    const std::size_t letter = word.find_first_not_of("ditPqT", 1);
+    if (letter == npos) continue;
+    const bool glued = letter + 1 < word.size();
+    call.options.push_back(
+        {"-" + word.substr(letter, 1), glued ? i : i + 1, glued ? letter + 1 : 0});
+    if (!glued) ++i;
+  }
+  call.image = std::min(i, argv.size());
+  return call;
+}
+
 bool has_write_rows(std::string_view program) {
   // "git" stands before "git add", and that before any longer name.
   const auto rows = rows_from(kWriteRows, kWritePlaces, program);
@@ -667,6 +740,15 @@ bool has_write_rows(std::string_view program) {
 
 std::vector<WriteOperand> write_operands(const std::vector<Argument>& argv) {
   if (argv.empty()) return {};
+  if (const std::size_t at = module_at(argv); at != npos) {
+    const std::vector<Argument> module(argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end());
+    std::vector<WriteOperand> found = write_operands(module);
+    for (WriteOperand& one : found) {
+      one.argument += at;
+      if (one.base != 0 && one.base != WriteOperand::kUnknownBase) one.base += at;
+    }
+    return found;
+  }
   const std::string_view name = base_name(argv[0].text);
   return Writes(argv).find(name);
 }

@@ -305,7 +305,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "A=1 time curl evil", Verdict::kRuns, "time\ncurl\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "env - curl evil", Verdict::kHazard, "command.wrapper"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "trap 'curl evil' EXIT", Verdict::kRuns, "trap\ncurl\n"},
-    ShellRow{"wrappers", "GTFOBins, coreutils manual", "alias git='curl evil'", Verdict::kRuns, "alias\n"},
+    ShellRow{"wrappers", "GTFOBins, coreutils manual", "alias git='curl evil'", Verdict::kHazard, "command.environment"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "enable -f ./x git", Verdict::kRuns, "enable\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "hash -p ./x git; git", Verdict::kRuns, "hash\ngit\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", ". ./x", Verdict::kRuns, ".\n"},
