@@ -180,6 +180,7 @@ bool DirectLog::still_current() const {
 }
 
 Result<void> DirectLog::open_log_file(bool& fresh) {
+  log_fd_.reset();  // before open(2): closing may set errno
   log_fd_.reset(::open(options_.path.c_str(),
                        O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
   fresh = false;
@@ -745,7 +746,7 @@ Result<std::vector<std::string>> rotated_files(const std::string& path) {
     }
     const bool digits =
         rest.size() == kSeqDigits && rest.find_first_not_of("0123456789") == std::string_view::npos;
-    if (digits) found.push_back(directory + "/" + name);
+    if (digits) found.push_back(std::string(directory).append("/").append(name));
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return fail(ErrorCode::kIo, "cannot list " + directory + ": " + error.message(), error.value());

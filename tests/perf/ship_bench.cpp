@@ -1,5 +1,6 @@
 // lilith-ship to a loopback TCP receiver, against raw loops and installed peers: the same log, the
-// same receiver, one after the other in one run.
+// same receiver, one after the other in one run. Also as ECS and OCSF, against peers that parse
+// each line and write it anew.
 
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
@@ -36,12 +37,11 @@ constexpr std::size_t kReadBytes = std::size_t{1} << 20, kFrameBytes = std::size
   std::_Exit(1);
 }
 
-// Accepts one connection at a time and reads it until the last line of the log has come.
+// Accepts one connection at a time and reads it until the last event of the log has come.
 class Sink {
  public:
-  explicit Sink(std::string last_hash)
-      : last_hash_(std::move(last_hash)),
-        socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Sink(std::string last_id)
+      : last_id_(std::move(last_id)), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -69,13 +69,13 @@ class Sink {
       const std::string_view now(buffer.data(), static_cast<std::size_t>(got));
       tail.append(now.substr(now.size() - std::min(now.size(), kTailBytes)));
       if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
-      if (tail.find(last_hash_) != std::string::npos) return SteadyClock::now();
+      if (tail.find(last_id_) != std::string::npos) return SteadyClock::now();
     }
   }
 
  private:
-  static constexpr std::size_t kTailBytes = 256;
-  std::string last_hash_;
+  static constexpr std::size_t kTailBytes = 4096;  // more than the last event in any form
+  std::string last_id_;
   UniqueFd socket_;
   int port_ = 0;
 };
@@ -174,44 +174,47 @@ struct Subject {
 };
 
 // Settings of facts on peers: each tuned as its manual says, state fresh in every run.
-std::optional<Subject> rsyslog(const std::string& log, const test::TempDir& dir) {
+std::optional<Subject> rsyslog(const std::string& log, const test::TempDir& dir, bool parses) {
   if (::access("/usr/sbin/rsyslogd", X_OK) != 0) return std::nullopt;
   return Subject{
-      "rsyslog (tuned, octet-counted)",
-      [log, &dir](Sink& sink, int run) {
-        const std::string work = dir.file("rsyslog" + std::to_string(run));
-        test::write_text(
-            work + "/conf",
-            "global(workDirectory=\"" + work + "\" maxMessageSize=\"64k\")\n" +
-                "module(load=\"imfile\")\n"
-                "template(name=\"t5424\" type=\"string\" string=\"<134>1 "
-                "%timegenerated:::date-rfc3339% %hostname% lilith - audit - %msg%\")\n"
-                "input(type=\"imfile\" file=\"" +
-                log +
-                "\" tag=\"lilith\" ruleset=\"fwd\" freshStartTail=\"off\" "
-                "persistStateInterval=\"1000\")\n"
-                "ruleset(name=\"fwd\" queue.type=\"LinkedList\" queue.size=\"100000\" "
-                "queue.dequeueBatchSize=\"2048\") { action(type=\"omfwd\" target=\"127.0.0.1\" "
-                "port=\"" +
-                std::to_string(sink.port()) +
-                "\" protocol=\"tcp\" template=\"t5424\" TCP_Framing=\"octet-counted\" "
-                "action.resumeRetryCount=\"-1\") }\n");
+      parses ? "rsyslog (the same, mmjsonparse)" : "rsyslog (tuned, octet-counted)",
+      [log, parses, &dir](Sink& sink, int run) {
+        const std::string work = dir.file("rsyslog" + std::to_string(run) + (parses ? "p" : ""));
+        const std::string parse = parses ? "action(type=\"mmjsonparse\" cookie=\"\") " : "";
+        test::write_text(work + "/conf",
+                         "global(workDirectory=\"" + work + "\" maxMessageSize=\"64k\")\n" +
+                             "module(load=\"imfile\")\n" +
+                             (parses ? "module(load=\"mmjsonparse\")\n" : "") +
+                             "template(name=\"t5424\" type=\"string\" string=\"<134>1 "
+                             "%timegenerated:::date-rfc3339% %hostname% lilith - audit - " +
+                             (parses ? "%$!all-json%" : "%msg%") +
+                             "\")\n"
+                             "input(type=\"imfile\" file=\"" +
+                             log +
+                             "\" tag=\"lilith\" ruleset=\"fwd\" freshStartTail=\"off\" "
+                             "persistStateInterval=\"1000\")\n"
+                             "ruleset(name=\"fwd\" queue.type=\"LinkedList\" queue.size=\"100000\" "
+                             "queue.dequeueBatchSize=\"2048\") { " +
+                             parse + "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"" +
+                             std::to_string(sink.port()) +
+                             "\" protocol=\"tcp\" template=\"t5424\" TCP_Framing=\"octet-counted\" "
+                             "action.resumeRetryCount=\"-1\") }\n");
         return program(sink,
                        {"/usr/sbin/rsyslogd", "-n", "-i", work + "/pid", "-f", work + "/conf"});
       },
       1};
 }
 
-std::optional<Subject> syslog_ng(const std::string& log, const test::TempDir& dir) {
+std::optional<Subject> syslog_ng(const std::string& log, const test::TempDir& dir, bool parses) {
   const std::string root = std::string(LILITH_SOURCE_DIR) + "/build/syslog-ng";
   const std::string modules = root + "/usr/lib/syslog-ng/3.38";
   const std::string libraries = root + "/usr/lib/syslog-ng:" + root +
                                 "/usr/lib/x86_64-linux-gnu:" + root + "/lib/x86_64-linux-gnu";
   if (::access((root + "/usr/sbin/syslog-ng").c_str(), X_OK) != 0) return std::nullopt;
   return Subject{
-      "syslog-ng (tuned, newline)",
+      parses ? "syslog-ng (the same, json-parser)" : "syslog-ng (tuned, newline)",
       [=, &dir](Sink& sink, int run) {
-        const std::string work = dir.file("syslog-ng" + std::to_string(run));
+        const std::string work = dir.file("syslog-ng" + std::to_string(run) + (parses ? "p" : ""));
         test::write_text(
             work + "/conf",
             "@version: 3.38\noptions{use-dns(no); keep-hostname(yes); stats-freq(0); "
@@ -221,8 +224,10 @@ std::optional<Subject> syslog_ng(const std::string& log, const test::TempDir& di
                 "log-iw-size(20000));};\ndestination d{network(\"127.0.0.1\" port(" +
                 std::to_string(sink.port()) +
                 ") flush-lines(1000) log-fifo-size(40000) template(\"<134>1 ${S_ISODATE} ${HOST} "
-                "lilith - audit - ${MSG}\\n\"));};\nlog{source(s); destination(d); "
-                "flags(flow-control);};\n");
+                "lilith - audit - " +
+                (parses ? "$(format-json --key .j.* --shift-levels 2)" : "${MSG}") +
+                "\\n\"));};\nparser p{json-parser(prefix(\".j.\"));};\nlog{source(s); " +
+                (parses ? "parser(p); " : "") + "destination(d); flags(flow-control);};\n");
         return program(sink,
                        {root + "/usr/sbin/syslog-ng", "-F", "--no-caps", "-f", work + "/conf", "-R",
                         work + "/persist", "-p", work + "/pid", "-c", work + "/control",
@@ -258,13 +263,8 @@ int main(int argc, char** argv) {
   }
   const test::TempDir dir;
   const std::string log = test::make_log(dir.path(), kCalls);
-  std::string last_hash;
-  std::size_t bytes = 0;
-  {
-    const std::string text = test::read_text(log);
-    bytes = text.size();
-    last_hash = text.substr(text.size() - 64 - 4, 64);
-  }
+  const std::size_t bytes = test::read_text(log).size();
+  const std::string last_id = test::read_events(log).back().id;
   std::vector<Subject> subjects;
   for (const auto& [name, how] : {std::pair{"raw: read, send", "--raw"},
                                   {"raw OC: header and count per line", "--raw-counted"}}) {
@@ -272,22 +272,29 @@ int main(int argc, char** argv) {
                           return program(sink, {self, how, log, std::to_string(sink.port())});
                         }});
   }
-  subjects.push_back({"lilith-ship (tcp, octet-counting)", [&](Sink& sink, int run) {
-                        test::write_text(
-                            dir.file("ship.yaml"),
+  for (const std::string form : {"native", "ecs", "ocsf"}) {
+    subjects.push_back(
+        {form == "native" ? "lilith-ship (tcp, octet-counting)"
+                          : "lilith-ship (the same, " + form + ")",
+         [&log, &dir, form](Sink& sink, int run) {
+           const std::string name = form + std::to_string(run);
+           test::write_text(dir.file(name + ".yaml"),
                             "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" +
-                                dir.file("state" + std::to_string(run)) +
-                                "\"\nsinks:\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
-                                std::to_string(sink.port()) + "\"}\n");
-                        return program(sink, {std::string(LILITH_BIN_DIR) + "/lilith-ship",
-                                              "--config", dir.file("ship.yaml")});
-                      }});
-  if (auto peer = rsyslog(log, dir)) subjects.push_back(std::move(*peer));
-  if (auto peer = syslog_ng(log, dir)) subjects.push_back(std::move(*peer));
+                                dir.file("state-" + name) +
+                                "\"\nsinks:\n  - {name: soc, type: syslog, form: " + form +
+                                ", address: \"127.0.0.1:" + std::to_string(sink.port()) + "\"}\n");
+           return program(sink, {std::string(LILITH_BIN_DIR) + "/lilith-ship", "--config",
+                                 dir.file(name + ".yaml")});
+         }});
+  }
+  for (const bool parses : {false, true}) {
+    if (auto peer = rsyslog(log, dir, parses)) subjects.push_back(std::move(*peer));
+    if (auto peer = syslog_ng(log, dir, parses)) subjects.push_back(std::move(*peer));
+  }
   for (int run = -1; run < kRuns; ++run) {  // the first one warms up
     for (Subject& one : subjects) {
       if (one.runs < kRuns && run != 0) continue;
-      Sink sink(last_hash);  // of its own: a peer goes on trying to connect
+      Sink sink(last_id);  // of its own: a peer goes on trying to connect
       const auto figures = one.once(sink, run);
       if (run < 0) continue;
       if (!figures) {
