@@ -143,7 +143,7 @@ constexpr std::array kHoles{
     HazardRow{"cargo -Zunstable-options build"},
     HazardRow{"cargo build -Z unstable-options"},
     HazardRow{"cargo -C /x build"},
-    HazardRow{"cargo nextest run"},
+    HazardRow{"cargo nextestx run"},
     HazardRow{"cargo foo"},
     HazardRow{"jobs -x PROG"},
     HazardRow{"wait -n -p X"},
