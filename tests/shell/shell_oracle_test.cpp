@@ -175,12 +175,17 @@ bool safe_to_run(std::string_view line) {
   return !std::regex_search(line.begin(), line.end(), outside);
 }
 
-TEST_F(Oracle, RowsRunNothingThatTheReaderDidNotName) {
+// In parts, so that they run side by side.
+constexpr std::size_t kRowParts = 4;
+class OracleRows : public Oracle, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(OracleRows, RunNothingThatTheReaderDidNotName) {
   std::size_t run = 0, refused = 0, unsafe = 0;
-  for (const std::string& line : all_lines()) {
-    if (!safe_to_run(line)) {
+  const std::vector<std::string> lines = all_lines();
+  for (std::size_t i = GetParam(); i < lines.size(); i += kRowParts) {
+    if (!safe_to_run(lines[i])) {
       ++unsafe;
-    } else if (check(line)) {
+    } else if (check(lines[i])) {
       ++run;
     } else {
       ++refused;
@@ -188,9 +193,11 @@ TEST_F(Oracle, RowsRunNothingThatTheReaderDidNotName) {
   }
   std::cout << run << " rows run, " << refused << " refused by the reader, " << unsafe
             << " not safe to run; " << programs_ << " programs seen\n";
-  EXPECT_GT(run, 400U);
-  EXPECT_GT(programs_, 600U);
+  EXPECT_GT(run, 100U);
+  EXPECT_GT(programs_, 150U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Part, OracleRows, testing::Range(std::size_t{0}, kRowParts));
 
 // In parts, so that the long run stays below the time limit of one test.
 class OracleGenerated : public Oracle, public testing::WithParamInterface<std::uint32_t> {};
