@@ -1,4 +1,4 @@
-"""One real client, one tool call, one hook: did the tool run, and what does the audit log say?
+"""One real client, its tool calls, its hook: did the tool run, and what does the audit log say?
 
 The client runs in a network namespace of its own with nothing but loopback, an empty environment and a HOME of its own;
 its hook is put into its settings by lilith install.
@@ -31,8 +31,9 @@ class Case:
     said: str = ""              # the model is told this
     command: str = "touch pwned"
     policy: str = "enforce"     # enforce, audit, broken, missing
-    storage: str = "folder"     # folder, full, read-only
+    storage: str = "folder"     # folder, full, read-only, locked: the log's lock is held by somebody else all the time
     program: str = "lilith"     # lilith, missing, killed
+    denied_too: int = 0         # so many pairs of calls in one turn: `command` and a denied one, each with its number
 
 
 CASES = {
@@ -46,6 +47,8 @@ CASES = {
     "disk_full": Case(runs=False, action=None, storage="full", said="audit log could not be written"),
     "log_read_only": Case(runs=False, action=None, storage="read-only", said="audit log could not be written"),
     "hook_killed": Case(runs=False, action=None, program="killed"),
+    "hook_slow": Case(runs=False, action=None, storage="locked", said="audit log could not be written"),
+    "twenty_calls": Case(runs=True, action="allowed", denied_too=10, said="mkdir"),
 }
 
 # The tool with which each client's model runs a command, and the key of the command in its arguments.
@@ -122,21 +125,26 @@ def loopback_up():
 
 
 def make_storage(case, folder):
+    """Returns what must stay open."""
     folder.mkdir()
     if case.storage == "folder":
-        return
+        return None
+    if case.storage == "locked":
+        lock = open(folder / "agent-audit.log.lock", "ab")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True)
     if done.returncode != 0:
         skip("the system refuses a mount")
     if case.storage == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        return
+        return None
     with open(folder / "filler", "wb", buffering=0) as filler:
         try:
             while True:
                 filler.write(b"x" * 4096)
         except OSError:
-            pass
+            return None
 
 
 def write_policy(case, work):
@@ -217,13 +225,26 @@ def decision_events(work):
     return [event for event in events if event["lilith"]["event"] == "decision"]
 
 
+def wanted(case):
+    """Each command with the action of its event."""
+    if not case.denied_too:
+        return [(case.command, case.action)]
+    return [one for i in range(case.denied_too)
+            for one in ((f"{case.command}{i}", case.action), (f"mkdir denied{i}", "denied"))]
+
+
+def made(project):
+    """What the tool's commands left behind."""
+    return sorted(path.name for path in project.iterdir() if path.name.startswith(("pwned", "denied")))
+
+
 def run_case(options, case, work):
     home, project = work / "home", work / "project"
     project.mkdir()
-    make_storage(case, work / "log")
+    kept = make_storage(case, work / "log")
     policy = write_policy(case, work)
     tool, key = CLIENTS[options.client]
-    model = Model((tool, {key: case.command, "description": "Does one thing"}))
+    model = Model([(tool, {key: command, "description": "Does one thing"}) for command, _ in wanted(case)])
     prepare_home(options.client, home, model.port)
     if case.program in ("missing", "killed"):
         configure(options, home, policy, broken_line(options, case, work))
@@ -238,7 +259,9 @@ def run_case(options, case, work):
                               capture_output=True, text=True, timeout=CLIENT_SECONDS)
     finally:
         model.close()
-    return done, model, (project / "pwned").exists()
+        if kept:
+            kept.close()
+    return done, model, made(project)
 
 
 def judge(options, case, work, done, model, ran):
@@ -250,20 +273,21 @@ def judge(options, case, work, done, model, ran):
 
     # Without these two, "the tool did not run" could mean that the client never got so far.
     expect(model.asked, "the model was never asked with the tool on offer")
-    expect(model.results, "the client gave no result of the tool call back")
-    expect(ran == case.runs, f"the tool {'ran' if ran else 'did not run'}")
+    calls = wanted(case)
+    expect(len(model.results) >= len(calls), f"the client gave {len(model.results)} results of {len(calls)} calls back")
+    effects = sorted(command.split()[1].rstrip(";") for command, action in calls if case.runs and action != "denied")
+    expect(ran == effects, f"the tool made {ran}, not {effects}")
     expect(case.said in "\n".join(model.results), f"the model was not told: {case.said}")
     events = decision_events(work)
     if case.action is None:
         expect(not events, "there is a decision event")
     else:
-        expect([event["action"] for event in events] == [case.action],
-               f"the log says {[event['action'] for event in events]}")
+        seen = sorted((event["lilith"]["call"]["command"], event["action"]) for event in events)
+        expect(seen == sorted(calls), f"the log says {seen}")
         for event in events:
             if case.policy in ("broken", "missing"):
                 expect(event["lilith"]["reason_code"].startswith("policy."), "the event does not blame the policy")
             expect(event["lilith"]["agent"]["name"] == options.client, "the event names another agent")
-            expect(event["lilith"]["call"]["command"] == case.command, "the event holds another command")
     if case.program == "killed":
         code = work / "killer.code"
         expect(code.exists() and code.read_text().strip() == "137", "the hook was not killed")

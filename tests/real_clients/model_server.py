@@ -1,5 +1,5 @@
 """A model on loopback that speaks as much of the clients' interfaces as they use (Anthropic's Messages, Google's
-generateContent, OpenAI's Responses): it asks for one tool call, then says that it is done."""
+generateContent, OpenAI's Responses): it asks for its tool calls in one turn, then says that it is done."""
 
 import http.server
 import json
@@ -7,11 +7,11 @@ import threading
 
 
 class Model:
-    """`tool` is (name, input). After the run: `asked` says whether the call was put, `results` holds the texts that the
-    client gave back for it."""
+    """`calls` are (name, input), of one tool. After the run: `asked` says whether they were put, `results` holds the
+    texts that the client gave back for them."""
 
-    def __init__(self, tool):
-        self.tool = tool
+    def __init__(self, calls):
+        self.calls = calls
         self.asked = False
         self.results = []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
@@ -22,24 +22,24 @@ class Model:
         self.server.shutdown()
         self.server.server_close()
 
-    def next_call(self, offered, results):
-        """The call to put now, or None when it is time to say "done"."""
+    def next_calls(self, offered, results):
+        """The calls to put now, none when it is time to say "done"."""
         self.results += results
-        if results or self.tool[0] not in offered:
-            return None
+        if results or self.calls[0][0] not in offered:
+            return []
         self.asked = True
-        return self.tool
+        return self.calls
 
     def answer_to(self, path, request):
         """(the answer whole, the events of a stream)."""
         if "generateContent" in path or "GenerateContent" in path:
-            answer = generated(self.next_call(*read_generate(request)))
+            answer = generated(self.next_calls(*read_generate(request)))
             return answer, [answer]
         if path.endswith("/responses"):
-            return {}, list(response_events(self.next_call(*read_responses(request))))
-        block = message_block(self.next_call(*read_messages(request)))
+            return {}, list(response_events(self.next_calls(*read_responses(request))))
+        blocks = message_blocks(self.next_calls(*read_messages(request)))
         name = request.get("model", "scripted")
-        return message(block, name), list(message_events(block, name))
+        return message(blocks, name), list(message_events(blocks, name))
 
     def handler(model):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -100,34 +100,34 @@ def read_messages(request):
     return offered, [text_of(block.get("content")) for block in results]
 
 
-def message_block(call):
-    if not call:
-        return {"type": "text", "text": "done"}
-    return {"type": "tool_use", "id": "toolu_01scripted", "name": call[0], "input": call[1]}
+def message_blocks(calls):
+    return [{"type": "tool_use", "id": f"toolu_{i}scripted", "name": name, "input": given}
+            for i, (name, given) in enumerate(calls)] or [{"type": "text", "text": "done"}]
 
 
-def stop_reason(block):
-    return "tool_use" if block["type"] == "tool_use" else "end_turn"
+def stop_reason(blocks):
+    return "tool_use" if blocks[0]["type"] == "tool_use" else "end_turn"
 
 
-def message(block, name):
-    return {"id": "msg_01scripted", "type": "message", "role": "assistant", "model": name, "content": [block],
-            "stop_reason": stop_reason(block), "stop_sequence": None,
+def message(blocks, name):
+    return {"id": "msg_01scripted", "type": "message", "role": "assistant", "model": name, "content": blocks,
+            "stop_reason": stop_reason(blocks), "stop_sequence": None,
             "usage": {"input_tokens": 1, "output_tokens": 1}}
 
 
-def message_events(block, name):
-    opening = message(block, name) | {"content": [], "stop_reason": None}
+def message_events(blocks, name):
+    opening = message(blocks, name) | {"content": [], "stop_reason": None}
     yield {"type": "message_start", "message": opening}
-    if block["type"] == "tool_use":
-        yield {"type": "content_block_start", "index": 0, "content_block": block | {"input": {}}}
-        delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-    else:
-        yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        delta = {"type": "text_delta", "text": block["text"]}
-    yield {"type": "content_block_delta", "index": 0, "delta": delta}
-    yield {"type": "content_block_stop", "index": 0}
-    yield {"type": "message_delta", "delta": {"stop_reason": stop_reason(block), "stop_sequence": None},
+    for index, block in enumerate(blocks):
+        if block["type"] == "tool_use":
+            yield {"type": "content_block_start", "index": index, "content_block": block | {"input": {}}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        else:
+            yield {"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}}
+            delta = {"type": "text_delta", "text": block["text"]}
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": {"stop_reason": stop_reason(blocks), "stop_sequence": None},
            "usage": {"output_tokens": 1}}
     yield {"type": "message_stop"}
 
@@ -143,9 +143,9 @@ def read_generate(request):
     return offered, [json.dumps(result) for result in results]
 
 
-def generated(call):
-    part = {"functionCall": {"name": call[0], "args": call[1]}} if call else {"text": "done"}
-    return {"candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+def generated(calls):
+    parts = [{"functionCall": {"name": name, "args": given}} for name, given in calls] or [{"text": "done"}]
+    return {"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}],
             "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}}
 
 
@@ -158,14 +158,13 @@ def read_responses(request):
     return offered, [result if isinstance(result, str) else json.dumps(result) for result in results]
 
 
-def response_events(call):
-    if call:
-        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": call[0],
-                "arguments": json.dumps(call[1])}
-    else:
-        item = {"type": "message", "role": "assistant", "id": "msg_1",
-                "content": [{"type": "output_text", "text": "done"}]}
+def response_events(calls):
+    items = [{"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}", "name": name,
+              "arguments": json.dumps(given)} for i, (name, given) in enumerate(calls)]
+    items = items or [{"type": "message", "role": "assistant", "id": "msg_1",
+                       "content": [{"type": "output_text", "text": "done"}]}]
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     yield {"type": "response.created", "response": {"id": "resp_1"}}
-    yield {"type": "response.output_item.done", "item": item}
+    for item in items:
+        yield {"type": "response.output_item.done", "item": item}
     yield {"type": "response.completed", "response": {"id": "resp_1", "usage": usage}}
