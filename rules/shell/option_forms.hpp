@@ -37,24 +37,25 @@ template <std::size_t N>
   return false;
 }
 
-// The same for the long lists, which stand in constants: as a search in a table that the compiler
-// has sorted.
+// The words of such a list, sorted when it is compiled.
+template <const std::string_view& kList>
+inline constexpr auto kSortedWords = [] {
+  constexpr auto kBlanks = std::count(kList.begin(), kList.end(), ' ');
+  std::array<std::string_view, static_cast<std::size_t>(kBlanks) + 1> words;
+  std::size_t from = 0;
+  for (std::string_view& one : words) {
+    const std::size_t end = std::min(kList.find(' ', from), kList.size());
+    one = kList.substr(from, end - from);
+    from = end + 1;
+  }
+  std::sort(words.begin(), words.end());
+  return words;
+}();
+// is_word_of() for the long lists, which stand in constants.
 template <const std::string_view& kList>
 [[nodiscard]] constexpr bool is_one_of(std::string_view word) {
-  constexpr auto kWords = [] {
-    constexpr auto kBlanks = std::count(kList.begin(), kList.end(), ' ');
-    std::array<std::string_view, static_cast<std::size_t>(kBlanks) + 1> words;
-    std::size_t from = 0;
-    for (std::string_view& one : words) {
-      const std::size_t end = std::min(kList.find(' ', from), kList.size());
-      one = kList.substr(from, end - from);
-      from = end + 1;
-    }
-    std::sort(words.begin(), words.end());
-    return words;
-  }();
-  static_assert(!kWords.front().empty());
-  return std::binary_search(kWords.begin(), kWords.end(), word);
+  static_assert(!kSortedWords<kList>.front().empty());
+  return std::binary_search(kSortedWords<kList>.begin(), kSortedWords<kList>.end(), word);
 }
 
 // The places of a table's rows in the order of their programs, those of one program in the table's.

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import unittest
 
 INSIDE = "LILITH_DOCS_NAMESPACE"
 SOURCE = pathlib.Path(os.environ.get("LILITH_SOURCE_DIR", "."))
@@ -22,6 +23,7 @@ RECORDER_UID = 990  # user `lilith`, as the package makes it
 TREE = ["rules/policies", "packaging", "scripts", "wazuh", "tests/replay/history", "CHANGELOG.md"]
 STATE = ["/etc/lilith", "/etc/claude-code", "/var/log/lilith", "/var/lib/lilith", "/run/lilith"]
 TIMEOUT_S = 120
+SKIPPED = 77  # SKIP_RETURN_CODE of ctest
 
 
 NAMESPACES = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child"]
@@ -129,3 +131,14 @@ def run(script):
         code = process.wait(timeout=TIMEOUT_S)
         output.seek(0)
         return code, output.read()
+
+
+def test_inside(programs=(), **furniture):
+    """The unittest cases of the script that calls, in a machine furnished so; returns its exit code."""
+    missing = next((name for name in programs if shutil.which(name) is None), None)
+    reason = enter() or (missing and f"{missing} is not installed here (scripts/setup test)")
+    if reason:
+        print(f"skipped: {reason}")
+        return SKIPPED
+    furnish(**furniture)
+    return 0 if unittest.main(verbosity=2, exit=False).result.wasSuccessful() else 1

@@ -13,7 +13,6 @@ import unittest
 import machine
 import pages
 
-SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
 UPDATE = os.environ.get("LILITH_UPDATE_GOLDEN") == "1"
 
 
@@ -134,7 +133,7 @@ def main():
     reason = machine.enter()
     if reason:
         print(f"skipped: {reason}")
-        return SKIPPED
+        return machine.SKIPPED
     return run(page, text, found)
 
 

@@ -14,7 +14,6 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
 import machine  # noqa: E402
 
-SKIPPED = 77
 LOG = pathlib.Path("/var/log/lilith/agent-audit.log")
 QUOTA = 512 * 1024
 POLICY = f"""version: "1"
@@ -124,14 +123,5 @@ class AnAgentOfTheDevelopersUser(unittest.TestCase):
         assert cls.recorder.wait(60) == 0
 
 
-def main():
-    reason = machine.enter()
-    if reason:
-        print(f"skipped: {reason}")
-        return SKIPPED
-    machine.furnish(with_system_folders=True)
-    return 0 if unittest.main(verbosity=2, exit=False).result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(machine.test_inside(with_system_folders=True))

@@ -8,7 +8,6 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
 import machine  # noqa: E402
 
-SKIPPED = 77
 STATE = f"{machine.HOME}/.local/state/lilith"
 VICTIM = pathlib.Path("/tmp/victim")
 SETUP = f"""
@@ -84,14 +83,5 @@ class Files(unittest.TestCase):
                     self.assertTrue((machine.WORK / path).exists(), printed)
 
 
-def main():
-    reason = machine.enter()
-    if reason:
-        print(f"skipped: {reason}")
-        return SKIPPED
-    machine.furnish()
-    return 0 if unittest.main(verbosity=2, exit=False).result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(machine.test_inside())

@@ -13,7 +13,6 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
 import machine  # noqa: E402
 
-SKIPPED = 77
 SECRETS = {name: f"{name.lower().replace('_', '')}Q7w{number}x9Zk4vT2" for number, name in enumerate(
     ["IN_USERINFO", "IN_HEADER", "IN_VARIABLE", "IN_OPTION", "IN_PARAMETER", "IN_BODY", "IN_ARGUMENT", "IN_ENVIRONMENT",
      "IN_FILE", "IN_KAFKA", "IN_SHIP_ENVIRONMENT"])}
@@ -61,16 +60,5 @@ class Secrets(unittest.TestCase):
             self.assertIn(str(machine.WORK / file), self.texts)
 
 
-def main():
-    reason = machine.enter()
-    if reason is None and shutil.which("jq") is None:
-        reason = "jq is not installed here (scripts/setup test)"
-    if reason:
-        print(f"skipped: {reason}")
-        return SKIPPED
-    machine.furnish()
-    return 0 if unittest.main(verbosity=2, exit=False).result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(machine.test_inside(programs=["jq"]))
