@@ -2,6 +2,7 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "audit/json/writer.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -175,10 +176,10 @@ bool Walk::escape() {
     default:
       return false;
   }
-  if (end_ - at_ < 6 || at_[2] != '0' || at_[3] != '0' || at_[4] < '0' || at_[4] > '7' ||
-      !is_lower_hex(at_[5])) {
+  if (end_ - at_ < 6 || at_[2] != '0' || at_[3] != '0' || !is_lower_hex(at_[5])) return false;
+  const bool short_form = at_[4] == '0' && (at_[5] == '9' || at_[5] == 'a' || at_[5] == 'd');
+  if (at_[4] != '1' && (at_[4] != '0' || short_form) && (at_[4] != '7' || at_[5] != 'f'))
     return false;
-  }
   at_ += 6;
   return true;
 }
@@ -308,9 +309,8 @@ bool object_if(Walk& w, const char (&key)[N], bool (*walk)(Walk&, LineView&), Li
 }
 
 bool walk_time(Walk& w, LineView& v) {
-  std::string_view text;
-  if (!w.member("\"time\":") || !w.text(text)) return false;
-  const auto time = parse_time(text);
+  if (!w.member("\"time\":") || !w.text(v.time_text)) return false;
+  const auto time = parse_time(v.time_text);
   if (time) v.time = *time;
   return time.has_value();
 }
@@ -360,13 +360,6 @@ bool walk_tail(Walk& w, LineView& v) {
          w.close() && w.at_end();
 }
 
-// `^ +\[`: the writer put one blank more in front.
-bool has_guard(std::string_view text) {
-  if (text.size() < 2 || text.front() != ' ') return false;
-  const std::size_t at = text.find_first_not_of(' ');
-  return at != std::string_view::npos && text[at] == '[';
-}
-
 void unescape(std::string_view raw, std::string& out) {
   out.clear();
   for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -401,12 +394,10 @@ void unescape(std::string_view raw, std::string& out) {
 
 void assign(const LineView& view, std::string_view raw, std::string& into) {
   if (view.escaped && raw.find('\\') != std::string_view::npos) {
-    unescape(raw, into);
-    if (has_guard(into)) into.erase(0, 1);
-    return;
+    unescape(without_guard(raw), into);
+  } else {
+    into.assign(without_guard(raw));
   }
-  if (has_guard(raw)) raw.remove_prefix(1);
-  into.assign(raw);
 }
 
 void assign_list(const LineView& view, std::string_view raw, std::vector<std::string>& into) {
@@ -418,45 +409,49 @@ void assign_list(const LineView& view, std::string_view raw, std::vector<std::st
   into.resize(count);
 }
 
+// Every text of a view beside the event's.
+template <class View, class E, class Visit>
+void visit_texts(View& v, E& e, const Visit& visit) {
+  visit(v.process_key, e.process_key);
+  visit(v.process_exe, e.process_exe);
+  visit(v.host, e.host);
+  visit(v.id, e.id);
+  visit(v.technique, e.technique);
+  visit(v.rule, e.rule);
+  visit(v.reason_code, e.reason_code);
+  visit(v.reason, e.reason);
+  visit(v.policy_sha256, e.policy_sha256);
+  visit(v.agent, e.agent);
+  visit(v.session, e.session);
+  visit(v.hook, e.hook);
+  visit(v.call_id, e.call_id);
+  visit(v.child, e.child);
+  visit(v.user, e.facts.user);
+  visit(v.tool, e.tool);
+  visit(v.server, e.server);
+  visit(v.operation_path, e.operation.path);
+  visit(v.operation_program, e.operation.program);
+  visit(v.operation_command, e.operation.command);
+  visit(v.operation_host, e.operation.host);
+  visit(v.operation_protocol, e.operation.protocol);
+  visit(v.operation_url, e.operation.url);
+  visit(v.operation_server, e.operation.server);
+  visit(v.operation_name, e.operation.name);
+  visit(v.call_command, e.call.command);
+  visit(v.call_arguments, e.call.arguments);
+  visit(v.call_undecidable, e.call.undecidable);
+  visit(v.home, e.facts.home);
+  visit(v.cwd, e.facts.cwd);
+  visit(v.engine, e.engine);
+  visit(v.truncated, e.truncated);
+  visit(v.redacted, e.redacted);
+  visit(v.chain_id, e.chain_id);
+  visit(v.chain_prev, e.chain_prev);
+  visit(v.chain_hash, e.chain_hash);
+}
+
 void assign_texts(const LineView& v, Event& e) {
-  for (const auto& [raw, into] : {std::pair{v.process_key, &e.process_key},
-                                  {v.process_exe, &e.process_exe},
-                                  {v.host, &e.host},
-                                  {v.id, &e.id},
-                                  {v.technique, &e.technique},
-                                  {v.rule, &e.rule},
-                                  {v.reason_code, &e.reason_code},
-                                  {v.reason, &e.reason},
-                                  {v.policy_sha256, &e.policy_sha256},
-                                  {v.agent, &e.agent},
-                                  {v.session, &e.session},
-                                  {v.hook, &e.hook},
-                                  {v.call_id, &e.call_id},
-                                  {v.child, &e.child},
-                                  {v.user, &e.facts.user},
-                                  {v.tool, &e.tool},
-                                  {v.server, &e.server},
-                                  {v.operation_path, &e.operation.path},
-                                  {v.operation_program, &e.operation.program},
-                                  {v.operation_command, &e.operation.command},
-                                  {v.operation_host, &e.operation.host},
-                                  {v.operation_protocol, &e.operation.protocol},
-                                  {v.operation_url, &e.operation.url},
-                                  {v.operation_server, &e.operation.server},
-                                  {v.operation_name, &e.operation.name},
-                                  {v.call_command, &e.call.command},
-                                  {v.call_arguments, &e.call.arguments},
-                                  {v.call_undecidable, &e.call.undecidable},
-                                  {v.home, &e.facts.home},
-                                  {v.cwd, &e.facts.cwd},
-                                  {v.engine, &e.engine},
-                                  {v.truncated, &e.truncated},
-                                  {v.redacted, &e.redacted},
-                                  {v.chain_id, &e.chain_id},
-                                  {v.chain_prev, &e.chain_prev},
-                                  {v.chain_hash, &e.chain_hash}}) {
-    assign(v, raw, *into);
-  }
+  visit_texts(v, e, [&](std::string_view raw, std::string& into) { assign(v, raw, into); });
 }
 
 void assign_lists(const LineView& v, Event& e) {
@@ -494,16 +489,22 @@ bool view_line(std::string_view line, LineView& view) {
 
 std::string_view text_of(const LineView& view, std::string_view raw, std::string& scratch) {
   if (view.escaped && raw.find('\\') != std::string_view::npos) {
-    unescape(raw, scratch);
-    raw = scratch;
+    unescape(without_guard(raw), scratch);
+    return scratch;
   }
-  if (has_guard(raw)) raw.remove_prefix(1);
-  return raw;
+  return without_guard(raw);
+}
+
+bool next_detail(std::string_view& rest, std::string_view& key, std::string_view& value) {
+  if (rest.empty()) return false;
+  key = next_text(rest);
+  value = next_text(rest);
+  return true;
 }
 
 std::string_view detail_of(const LineView& view, std::string_view key, std::string& scratch) {
-  for (std::string_view rest = view.detail; !rest.empty();) {
-    const std::string_view name = next_text(rest), value = next_text(rest);
+  std::string_view name, value;
+  for (std::string_view rest = view.detail; next_detail(rest, name, value);) {
     if (name == key) return text_of(view, value, scratch);
   }
   return {};
@@ -532,6 +533,64 @@ void to_event(const LineView& v, Event& e) {
   assign_texts(v, e);
   assign_lists(v, e);
   e.unknown.clear();
+}
+
+// Appends the JSON of `text` with the blank that the writer puts before a bracket; the result is
+// what stands between its quotes.
+static std::string_view append_text(std::string& texts, std::string_view text) {
+  const std::size_t bracket = text.find_first_not_of(' ');
+  const bool guarded = bracket != std::string_view::npos && text[bracket] == '[';
+  const std::size_t from = texts.size();
+  json::append_string(texts, guarded ? " " + std::string(text) : std::string(text));
+  return std::string_view(texts).substr(from + 1, texts.size() - from - 2);
+}
+
+void to_view(const Event& e, LineView& v, std::string& texts) {
+  v = {};
+  v.type = e.type;
+  v.decision = e.decision;
+  v.mode = e.mode;
+  v.enforcement = e.enforcement;
+  v.via = e.via;
+  v.action = e.action;
+  v.category = e.category;
+  v.operation_kind = e.operation.kind;
+  v.call_kind = e.call.kind;
+  v.escaped = true;
+  v.time = e.time;
+  v.seq = e.seq;
+  v.process_pid = e.process_pid;
+  v.policy_line = e.policy_line;
+  v.uid = e.facts.uid;
+  v.operations = e.operations;
+  v.decide_us = e.decide_us;
+  v.operation_port = e.operation.port;
+  v.peer_pid = e.peer_pid;
+  v.peer_uid = e.peer_uid;
+  // Views must not move: room for the longest escape of every byte, the guards and the quotes.
+  constexpr std::size_t kEscapeBytes = 6, kAroundBytes = 4;
+  std::size_t room = 0;
+  const auto count = [&](std::string_view text) {
+    room += text.size() * kEscapeBytes + kAroundBytes;
+  };
+  visit_texts(v, e, [&](std::string_view, const std::string& text) { count(text); });
+  for (const auto& [key, value] : e.detail) {
+    count(key);
+    count(value);
+  }
+  texts.clear();
+  texts.reserve(room);
+  visit_texts(v, e, [&](std::string_view& view, const std::string& text) {
+    if (!text.empty()) view = append_text(texts, text);
+  });
+  const std::size_t from = texts.size();
+  for (const auto& [key, value] : e.detail) {
+    if (texts.size() > from) texts.push_back(',');
+    json::append_string(texts, key);
+    texts.push_back(':');
+    append_text(texts, value);
+  }
+  v.detail = std::string_view(texts).substr(from);
 }
 
 }  // namespace lilith::audit

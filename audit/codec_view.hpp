@@ -25,6 +25,7 @@ struct LineView {
   OperationKind call_kind = OperationKind::kOther;
   bool escaped = false;  // some text of this line has a backslash
   WallTime time{};
+  std::string_view time_text;  // as it stands in the line; empty in a view of an event
   std::uint64_t seq = 0;
   std::int64_t process_pid = 0, policy_line = 0, uid = -1, operations = 0, decide_us = 0;
   std::int64_t operation_port = 0, peer_pid = 0, peer_uid = -1;
@@ -50,9 +51,23 @@ struct LineView {
 // value in it.
 [[nodiscard]] std::string_view text_of(const LineView& view, std::string_view raw,
                                        std::string& scratch);
+// A text of a view as JSON: without the blank before a bracket, with its escapes.
+[[nodiscard]] inline std::string_view without_guard(std::string_view raw) {
+  if (!raw.starts_with(' ')) return raw;
+  const std::size_t at = raw.find_first_not_of(' ');
+  return at != std::string_view::npos && raw[at] == '[' ? raw.substr(1) : raw;
+}
+// The next member of `rest`, which begins as `detail` of a view and loses it; false at its end. The
+// key and the value as they stand in the line.
+[[nodiscard]] bool next_detail(std::string_view& rest, std::string_view& key,
+                               std::string_view& value);
 // The value of one key in `detail`; empty when absent.
 [[nodiscard]] std::string_view detail_of(const LineView& view, std::string_view key,
                                          std::string& scratch);
+
+// A view of an event: as view_line() would give it of the line that has it, but for `also`, the
+// lists and the whole objects of `call` and `facts`, which stay empty. `texts` holds what it views.
+void to_view(const Event& event, LineView& view, std::string& texts);
 
 // Sets every member of `event`; keeps the memory of its strings.
 void to_event(const LineView& view, Event& event);

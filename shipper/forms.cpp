@@ -1,8 +1,9 @@
 #include "shipper/forms.hpp"
 
-#include "audit/json/writer.hpp"
-
 #include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <cstring>
 #include <netinet/in.h>
 
 namespace lilith::shipper {
@@ -10,44 +11,120 @@ namespace {
 
 using audit::Action;
 using audit::Category;
-using audit::Event;
 using audit::EventType;
+using audit::LineView;
 using audit::OperationKind;
-using json::Writer;
 
-constexpr const char* kEcsVersion = "9.5.0-dev";
-constexpr const char* kOcsfVersion = "1.9.0-dev";
-constexpr int kSha256AlgorithmId = 3;  // OCSF fingerprint.algorithm_id
+// What a form puts around the values of a line is less; what does not fit is written again into
+// twice the room.
+constexpr std::size_t kFormBytes = 4096;
+constexpr std::size_t kTimeBytes = 27;  // 2026-11-24T00:20:42.831204Z
 
-bool is_address(const std::string& host) {
+// Writes members, each with a comma behind it, which the end of their object takes back. The names
+// and values that never change are literals of JSON; the texts of a line's view are JSON already
+// and are copied as they stand. Beyond its end nothing is written; full() says that it was needed.
+class Members {
+ public:
+  Members(char* from, std::size_t size) : at_(from), end_(from + size) {}
+
+  [[nodiscard]] bool full() const { return full_; }
+  [[nodiscard]] const char* at() const { return at_; }
+
+  template <std::size_t N>
+  Members& put(const char (&json)[N]) {
+    copy(json, N - 1);
+    return *this;
+  }
+  Members& put(std::string_view json) {
+    copy(json.data(), json.size());
+    return *this;
+  }
+  Members& number(std::int64_t value) { return digits(value); }
+  Members& number(std::uint64_t value) { return digits(value); }
+  // `name` is the member's name with all that stands before the text: "\"name\":\"".
+  template <std::size_t N>
+  Members& text(const char (&name)[N], std::string_view json) {
+    return put(name).put(audit::without_guard(json)).put("\",");
+  }
+  // A member only when there is something to say.
+  template <std::size_t N>
+  Members& text_if(const char (&name)[N], std::string_view json) {
+    return json.empty() ? *this : text(name, json);
+  }
+  template <std::size_t N>
+  Members& number(const char (&name)[N], std::int64_t value) {
+    return put(name).number(value).put(",");
+  }
+  // Ends an object.
+  Members& close() {
+    if (!full_ && at_[-1] == ',') --at_;
+    return put("},");
+  }
+
+ private:
+  void copy(const char* bytes, std::size_t size) {
+    if (static_cast<std::size_t>(end_ - at_) < size) {
+      full_ = true;
+      return;
+    }
+    std::memcpy(at_, bytes, size);
+    at_ += size;
+  }
+  template <class Number>
+  Members& digits(Number value) {
+    std::array<char, 24> text{};
+    char* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return put(std::string_view(text.data(), static_cast<std::size_t>(end - text.data())));
+  }
+
+  char* at_;
+  char* const end_;
+  bool full_ = false;
+};
+
+bool is_address(std::string_view host) {
+  std::array<char, INET6_ADDRSTRLEN + 1> text{};
+  if (host.empty() || host.size() >= text.size()) return false;
+  std::memcpy(text.data(), host.data(), host.size());
   in6_addr buffer{};
-  return ::inet_pton(AF_INET, host.c_str(), &buffer) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), &buffer) == 1;
+  return ::inet_pton(AF_INET, text.data(), &buffer) == 1 ||
+         ::inet_pton(AF_INET6, text.data(), &buffer) == 1;
 }
 
-// A member only when there is something to say.
-void text(Writer& writer, std::string_view name, std::string_view value) {
-  if (!value.empty()) writer.member(name, value);
+// The time as this program writes it, which is how nearly every line has it already.
+void put_time(Members& out, const LineView& event) {
+  const std::string_view text = event.time_text;
+  if (text.size() == kTimeBytes && text[10] == 'T' && text[19] == '.' && text[17] != '6' &&
+      text.back() == 'Z') {
+    out.put(text);
+  } else {
+    out.put(std::string_view(format_time(event.time)));
+  }
 }
 
-void list_of_one(Writer& writer, std::string_view name, std::string_view value) {
-  writer.key(name).begin_array().value(value).end_array();
-}
-
-std::string_view target_path(const Event& event) {
-  const OperationKind kind = event.operation.kind;
+std::string_view target_path(const LineView& event) {
+  const OperationKind kind = event.operation_kind;
   const bool file = kind == OperationKind::kReadFile || kind == OperationKind::kWriteFile;
-  return file ? std::string_view(event.operation.path) : std::string_view();
+  return file ? event.operation_path : std::string_view();
 }
 
-std::string_view target_command(const Event& event) {
-  if (!event.call.command.empty()) return event.call.command;
-  return event.operation.command;
+std::string_view target_command(const LineView& event) {
+  return event.call_command.empty() ? event.operation_command : event.call_command;
+}
+
+// `prefix`: what stands before each key, with its quote.
+template <std::size_t N>
+void put_detail(Members& out, const char (&prefix)[N], const LineView& event) {
+  std::string_view key, value;
+  for (std::string_view rest = event.detail; audit::next_detail(rest, key, value);)
+    out.put(prefix).put(key).text("\":\"", value);
 }
 
 // ---- Elastic Common Schema
 
-std::string_view ecs_category(const Event& event) {
+constexpr std::string_view kEcsVersion = "9.5.0-dev";
+
+std::string_view ecs_category(const LineView& event) {
   switch (event.category) {
     case Category::kEgress:
       return "network";
@@ -60,7 +137,7 @@ std::string_view ecs_category(const Event& event) {
     case Category::kToolInvocation:
       break;
   }
-  switch (event.operation.kind) {
+  switch (event.operation_kind) {
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile:
       return "file";
@@ -91,122 +168,116 @@ std::string_view ecs_type(Action action) {
   return "info";
 }
 
-std::string_view ecs_outcome(const Event& event) {
+std::string_view ecs_outcome(const LineView& event) {
   if (event.decision == audit::Verdict::kAllow) return "success";
   return event.decision == audit::Verdict::kDeny ? "failure" : "unknown";
 }
 
-void ecs_event(Writer& writer, const Event& event) {
-  writer.key("event").begin_object();
-  writer.member("kind", event.action == Action::kDenied ? "alert" : "event");
-  list_of_one(writer, "category", ecs_category(event));
-  list_of_one(writer, "type", ecs_type(event.action));
-  writer.member("action", audit::name(event.type));
-  writer.member("outcome", ecs_outcome(event));
-  writer.member("module", "lilith").member("dataset", "lilith.audit");
-  text(writer, "id", event.id);
-  writer.member("sequence", event.seq);
-  text(writer, "reason", event.reason);
-  text(writer, "code", event.reason_code);
-  if (event.decide_us > 0) writer.member("duration", event.decide_us * 1000);
-  text(writer, "hash", event.chain_hash);
-  writer.end_object();
+void ecs_event(Members& out, const LineView& event) {
+  out.put(event.action == Action::kDenied ? std::string_view("\"event\":{\"kind\":\"alert\",")
+                                          : std::string_view("\"event\":{\"kind\":\"event\","));
+  out.put("\"category\":[\"").put(ecs_category(event)).put("\"],\"type\":[\"");
+  out.put(ecs_type(event.action)).put("\"],\"action\":\"").put(audit::name(event.type));
+  out.put("\",\"outcome\":\"").put(ecs_outcome(event));
+  out.put("\",\"module\":\"lilith\",\"dataset\":\"lilith.audit\",");
+  out.text_if("\"id\":\"", event.id);
+  out.put("\"sequence\":").number(event.seq).put(",");
+  out.text_if("\"reason\":\"", event.reason).text_if("\"code\":\"", event.reason_code);
+  if (event.decide_us > 0) out.number("\"duration\":", event.decide_us * 1000);
+  out.text_if("\"hash\":\"", event.chain_hash).close();
 }
 
-void ecs_target(Writer& writer, const Event& event) {
+void ecs_target(Members& out, const LineView& event) {
   if (const auto path = target_path(event); !path.empty())
-    writer.key("file").begin_object().member("path", path).end_object();
-  if (event.operation.kind != OperationKind::kEgress) return;
-  const audit::Operation& to = event.operation;
-  writer.key("destination").begin_object();
-  text(writer, "address", to.host);
-  text(writer, is_address(to.host) ? "ip" : "domain", to.host);
-  if (to.port > 0) writer.member("port", to.port);
-  writer.end_object();
-  if (!to.protocol.empty())
-    writer.key("network").begin_object().member("protocol", to.protocol).end_object();
-  if (!to.url.empty()) writer.key("url").begin_object().member("full", to.url).end_object();
+    out.text("\"file\":{\"path\":\"", path).close();
+  if (event.operation_kind != OperationKind::kEgress) return;
+  const std::string_view host = event.operation_host;
+  out.put("\"destination\":{").text_if("\"address\":\"", host);
+  if (is_address(host)) {
+    out.text("\"ip\":\"", host);
+  } else {
+    out.text_if("\"domain\":\"", host);
+  }
+  if (event.operation_port > 0) out.number("\"port\":", event.operation_port);
+  out.close();
+  if (!event.operation_protocol.empty())
+    out.text("\"network\":{\"protocol\":\"", event.operation_protocol).close();
+  if (!event.operation_url.empty()) out.text("\"url\":{\"full\":\"", event.operation_url).close();
 }
 
-void ecs_who(Writer& writer, const Event& event) {
-  writer.key("host").begin_object().member("name", event.host).end_object();
-  writer.key("process").begin_object().member("entity_id", event.process_key);
-  if (event.process_pid > 0) writer.member("pid", event.process_pid);
-  text(writer, "executable", event.process_exe);
-  writer.end_object();
-  if (!event.facts.user.empty() || event.facts.uid >= 0) {
-    writer.key("user").begin_object();
-    text(writer, "name", event.facts.user);
-    if (event.facts.uid >= 0) writer.member("id", std::to_string(event.facts.uid));
-    writer.end_object();
+void ecs_who(Members& out, const LineView& event) {
+  out.text("\"host\":{\"name\":\"", event.host).close();
+  out.text("\"process\":{\"entity_id\":\"", event.process_key);
+  if (event.process_pid > 0) out.number("\"pid\":", event.process_pid);
+  out.text_if("\"executable\":\"", event.process_exe).close();
+  if (!event.user.empty() || event.uid >= 0) {
+    out.put("\"user\":{").text_if("\"name\":\"", event.user);
+    if (event.uid >= 0) out.put("\"id\":\"").number(event.uid).put("\",");
+    out.close();
   }
-  if (!event.agent.empty())
-    writer.key("service").begin_object().member("type", event.agent).end_object();
+  if (!event.agent.empty()) out.text("\"service\":{\"type\":\"", event.agent).close();
   if (!event.tool.empty()) {
-    writer.key("gen_ai").begin_object().key("tool").begin_object().member("name", event.tool);
-    if (!event.call_id.empty())
-      writer.key("call").begin_object().member("id", event.call_id).end_object();
-    writer.end_object().end_object();
+    out.text("\"gen_ai\":{\"tool\":{\"name\":\"", event.tool);
+    if (!event.call_id.empty()) out.text("\"call\":{\"id\":\"", event.call_id).close();
+    out.close().close();
   }
 }
 
-void write_ecs(Writer& writer, const Event& event) {
-  writer.begin_object().member("@timestamp", format_time(event.time));
-  writer.key("ecs").begin_object().member("version", kEcsVersion).end_object();
-  ecs_event(writer, event);
-  ecs_who(writer, event);
-  ecs_target(writer, event);
+void write_ecs(Members& out, const LineView& event) {
+  put_time(out.put("{\"@timestamp\":\""), event);
+  out.put("\",\"ecs\":{\"version\":\"").put(kEcsVersion).put("\"},");
+  ecs_event(out, event);
+  ecs_who(out, event);
+  ecs_target(out, event);
   if (!event.rule.empty() || !event.policy_sha256.empty()) {
-    writer.key("rule").begin_object();
-    text(writer, "id", event.rule);
-    text(writer, "ruleset", event.policy_sha256);
-    writer.end_object();
+    out.put("\"rule\":{").text_if("\"id\":\"", event.rule);
+    out.text_if("\"ruleset\":\"", event.policy_sha256).close();
   }
   if (!event.technique.empty()) {
-    writer.key("threat").begin_object().member("framework", "MITRE ATT&CK").key("technique");
-    writer.begin_object();
-    list_of_one(writer, "id", event.technique);
-    writer.end_object().end_object();
+    out.put("\"threat\":{\"framework\":\"MITRE ATT&CK\",\"technique\":{\"id\":[\"");
+    out.put(audit::without_guard(event.technique)).put("\"]}},");
   }
-  writer.key("labels").begin_object().member("lilith_action", audit::name(event.action));
-  writer.member("lilith_category", audit::name(event.category));
-  writer.member("lilith_mode", audit::name(event.mode));
-  writer.member("lilith_enforcement", audit::name(event.enforcement));
-  text(writer, "lilith_session", event.session);
-  text(writer, "lilith_server", event.server);
-  text(writer, "lilith_command", target_command(event));
-  text(writer, "lilith_truncated", event.truncated);
-  text(writer, "lilith_redacted", event.redacted);
-  text(writer, "lilith_chain_id", event.chain_id);
-  text(writer, "lilith_chain_prev", event.chain_prev);
-  for (const auto& [key, value] : event.detail) writer.member("lilith_detail_" + key, value);
-  writer.end_object().end_object();
+  out.put("\"labels\":{\"lilith_action\":\"").put(audit::name(event.action));
+  out.put("\",\"lilith_category\":\"").put(audit::name(event.category));
+  out.put("\",\"lilith_mode\":\"").put(audit::name(event.mode));
+  out.put("\",\"lilith_enforcement\":\"").put(audit::name(event.enforcement)).put("\",");
+  out.text_if("\"lilith_session\":\"", event.session);
+  out.text_if("\"lilith_server\":\"", event.server);
+  out.text_if("\"lilith_command\":\"", target_command(event));
+  out.text_if("\"lilith_truncated\":\"", event.truncated);
+  out.text_if("\"lilith_redacted\":\"", event.redacted);
+  out.text_if("\"lilith_chain_id\":\"", event.chain_id);
+  out.text_if("\"lilith_chain_prev\":\"", event.chain_prev);
+  put_detail(out, "\"lilith_detail_", event);
+  out.close().close();
 }
 
 // ---- OCSF
 
+constexpr std::string_view kOcsfVersion = "1.9.0-dev";
+
 struct OcsfWord {
-  int id;
-  const char* word;
+  std::int64_t id;
+  std::string_view word;
 };
 
 struct OcsfClass {
-  int category_uid, class_uid;
-  const char *category, *name;
+  std::int64_t category_uid, class_uid;
+  std::string_view category, name;
 };
 
-OcsfClass ocsf_class(const Event& event) {
+OcsfClass ocsf_class(const LineView& event) {
   if (event.category == Category::kEgress) return {4, 4001, "Network Activity", "Network Activity"};
   if (event.category == Category::kToolInvocation)
     return {6, 6003, "Application Activity", "API Activity"};
   return {6, 6002, "Application Activity", "Application Lifecycle"};
 }
 
-OcsfWord ocsf_activity(const Event& event) {
+OcsfWord ocsf_activity(const LineView& event) {
   if (event.category == Category::kEgress)
     return event.action == Action::kDenied ? OcsfWord{5, "Refuse"} : OcsfWord{1, "Open"};
   if (event.category == Category::kToolInvocation) {
-    switch (event.operation.kind) {
+    switch (event.operation_kind) {
       case OperationKind::kReadFile:
         return {2, "Read"};
       case OperationKind::kWriteFile:
@@ -255,7 +326,7 @@ OcsfWord ocsf_disposition(Action action) {
   return {17, "Logged"};
 }
 
-OcsfWord ocsf_severity(const Event& event) {
+OcsfWord ocsf_severity(const LineView& event) {
   if (event.type == EventType::kTamper) return {5, "Critical"};
   if (event.type == EventType::kEgressBurst) return {5, "Critical"};
   if (event.action == Action::kError) return {3, "Medium"};
@@ -264,139 +335,131 @@ OcsfWord ocsf_severity(const Event& event) {
   return event.action == Action::kWouldDeny ? OcsfWord{2, "Low"} : OcsfWord{1, "Informational"};
 }
 
-void word(Writer& writer, const char* id, const char* name, const OcsfWord& value) {
-  writer.member(id, value.id).member(name, value.word);
+// Both members of an enumeration: its id, and its word behind `name`.
+template <std::size_t N, std::size_t M>
+void word(Members& out, const char (&id)[N], const char (&name)[M], const OcsfWord& value) {
+  out.number(id, value.id).put(name).put(value.word).put("\",");
 }
 
-void ocsf_metadata(Writer& writer, const Event& event) {
-  writer.key("metadata").begin_object().member("version", kOcsfVersion);
-  writer.key("product").begin_object().member("name", "lilith").member("vendor_name", "lilith");
-  text(writer, "version", event.engine);
-  writer.end_object();
-  writer.key("profiles").begin_array();
-  for (const char* profile : {"security_control", "host", "ai_operation", "record_integrity"})
-    writer.value(profile);
-  writer.end_array();
-  writer.member("log_name", "lilith audit").member("event_code", audit::name(event.type));
-  text(writer, "uid", event.id);
-  writer.member("sequence", event.seq).member("original_time", format_time(event.time));
-  writer.end_object();
+void ocsf_metadata(Members& out, const LineView& event) {
+  out.put("\"metadata\":{\"version\":\"").put(kOcsfVersion);
+  out.put("\",\"product\":{\"name\":\"lilith\",\"vendor_name\":\"lilith\",");
+  out.text_if("\"version\":\"", event.engine).close();
+  out.put(
+      "\"profiles\":[\"security_control\",\"host\",\"ai_operation\",\"record_integrity\"],"
+      "\"log_name\":\"lilith audit\",\"event_code\":\"");
+  out.put(audit::name(event.type)).put("\",").text_if("\"uid\":\"", event.id);
+  out.put("\"sequence\":").number(event.seq);
+  put_time(out.put(",\"original_time\":\""), event);
+  out.put("\"},");
 }
 
-void ocsf_actor(Writer& writer, const Event& event) {
-  writer.key("actor").begin_object();
-  writer.key("process").begin_object().member("uid", event.process_key);
-  if (event.process_pid > 0) writer.member("pid", event.process_pid);
-  text(writer, "path", event.process_exe);
-  writer.end_object();
-  if (!event.facts.user.empty() || event.facts.uid >= 0) {
-    writer.key("user").begin_object();
-    text(writer, "name", event.facts.user);
-    if (event.facts.uid >= 0) writer.member("uid", std::to_string(event.facts.uid));
-    writer.end_object();
+void ocsf_actor(Members& out, const LineView& event) {
+  out.text("\"actor\":{\"process\":{\"uid\":\"", event.process_key);
+  if (event.process_pid > 0) out.number("\"pid\":", event.process_pid);
+  out.text_if("\"path\":\"", event.process_exe).close();
+  if (!event.user.empty() || event.uid >= 0) {
+    out.put("\"user\":{").text_if("\"name\":\"", event.user);
+    if (event.uid >= 0) out.put("\"uid\":\"").number(event.uid).put("\",");
+    out.close();
   }
-  writer.end_object();
+  out.close();
   if (event.agent.empty()) return;
-  writer.key("ai_agent").begin_object().member("name", event.agent);
-  text(writer, "instance_uid", event.session);
-  writer.end_object();
+  out.text("\"ai_agent\":{\"name\":\"", event.agent);
+  out.text_if("\"instance_uid\":\"", event.session).close();
 }
 
-void ocsf_what(Writer& writer, const Event& event, int class_uid) {
-  const audit::Operation& operation = event.operation;
-  if (class_uid != 6002)
-    writer.key("src_endpoint").begin_object().member("hostname", event.host).end_object();
-  if (class_uid == 6002)
-    writer.key("app")
-        .begin_object()
-        .member("name", "lilith")
-        .member("vendor_name", "lilith")
-        .end_object();
-  if (class_uid == 6003) {
-    writer.key("api").begin_object().member("operation", event.tool);
-    if (!event.call_id.empty())
-      writer.key("request").begin_object().member("uid", event.call_id).end_object();
-    if (!event.server.empty())
-      writer.key("service").begin_object().member("name", event.server).end_object();
-    writer.end_object();
-    if (const auto path = target_path(event); !path.empty()) {
-      writer.key("resources").begin_array().begin_object().member("type", "file");
-      writer.member("name", path).end_object().end_array();
-    }
-  }
-  if (class_uid == 4001) {
-    writer.key("dst_endpoint").begin_object();
-    text(writer, is_address(operation.host) ? "ip" : "hostname", operation.host);
-    if (operation.port > 0) writer.member("port", operation.port);
-    writer.end_object();
-    writer.key("connection_info").begin_object().member("direction_id", 2);
-    writer.member("direction", "Outbound");
-    text(writer, "protocol_name", operation.protocol);
-    writer.end_object();
-    if (!operation.url.empty())
-      writer.key("url").begin_object().member("url_string", operation.url).end_object();
+void ocsf_api(Members& out, const LineView& event) {
+  out.text("\"api\":{\"operation\":\"", event.tool);
+  if (!event.call_id.empty()) out.text("\"request\":{\"uid\":\"", event.call_id).close();
+  if (!event.server.empty()) out.text("\"service\":{\"name\":\"", event.server).close();
+  out.close();
+  if (const auto path = target_path(event); !path.empty()) {
+    out.put("\"resources\":[{\"type\":\"file\",\"name\":\"");
+    out.put(audit::without_guard(path)).put("\"}],");
   }
 }
 
-void ocsf_judgement(Writer& writer, const Event& event) {
-  word(writer, "action_id", "action", ocsf_action(event.action));
-  word(writer, "disposition_id", "disposition", ocsf_disposition(event.action));
+void ocsf_network(Members& out, const LineView& event) {
+  const std::string_view host = event.operation_host;
+  out.put("\"dst_endpoint\":{");
+  if (is_address(host)) {
+    out.text("\"ip\":\"", host);
+  } else {
+    out.text_if("\"hostname\":\"", host);
+  }
+  if (event.operation_port > 0) out.number("\"port\":", event.operation_port);
+  out.close().put("\"connection_info\":{\"direction_id\":2,\"direction\":\"Outbound\",");
+  out.text_if("\"protocol_name\":\"", event.operation_protocol).close();
+  if (!event.operation_url.empty())
+    out.text("\"url\":{\"url_string\":\"", event.operation_url).close();
+}
+
+void ocsf_what(Members& out, const LineView& event, std::int64_t class_uid) {
+  if (class_uid == 6002) {
+    out.put("\"app\":{\"name\":\"lilith\",\"vendor_name\":\"lilith\"},");
+  } else {
+    out.text("\"src_endpoint\":{\"hostname\":\"", event.host).close();
+  }
+  if (class_uid == 6003) ocsf_api(out, event);
+  if (class_uid == 4001) ocsf_network(out, event);
+}
+
+void ocsf_judgement(Members& out, const LineView& event) {
+  word(out, "\"action_id\":", "\"action\":\"", ocsf_action(event.action));
+  word(out, "\"disposition_id\":", "\"disposition\":\"", ocsf_disposition(event.action));
   if (!event.policy_sha256.empty()) {
-    writer.key("policy").begin_object().member("uid", event.policy_sha256);
-    writer.member("is_applied", event.action == Action::kDenied).end_object();
+    out.text("\"policy\":{\"uid\":\"", event.policy_sha256);
+    out.put("\"is_applied\":");
+    out.put(std::string_view(event.action == Action::kDenied ? "true}," : "false},"));
   }
-  if (!event.rule.empty())
-    writer.key("firewall_rule").begin_object().member("uid", event.rule).end_object();
+  if (!event.rule.empty()) out.text("\"firewall_rule\":{\"uid\":\"", event.rule).close();
   if (!event.technique.empty()) {
-    writer.key("attacks").begin_array().begin_object().key("technique").begin_object();
-    writer.member("uid", event.technique).end_object().end_object().end_array();
+    out.put("\"attacks\":[{\"technique\":{\"uid\":\"");
+    out.put(audit::without_guard(event.technique)).put("\"}}],");
   }
 }
 
-void fingerprint(Writer& writer, const std::string& value) {
-  writer.key("fingerprint").begin_object();
-  writer.member("algorithm_id", kSha256AlgorithmId).member("algorithm", "SHA-256");
-  writer.member("value", value).end_object();
+// OCSF fingerprint: algorithm_id 3 is SHA-256.
+void fingerprint(Members& out, std::string_view value) {
+  out.put("\"fingerprint\":{\"algorithm_id\":3,\"algorithm\":\"SHA-256\",\"value\":\"");
+  out.put(audit::without_guard(value)).put("\"}");
 }
 
-void write_ocsf(Writer& writer, const Event& event) {
+void write_ocsf(Members& out, const LineView& event) {
   const OcsfClass what = ocsf_class(event);
   const OcsfWord activity = ocsf_activity(event);
-  writer.begin_object();
-  word(writer, "activity_id", "activity_name", activity);
-  writer.member("category_uid", what.category_uid).member("category_name", what.category);
-  writer.member("class_uid", what.class_uid).member("class_name", what.name);
-  writer.member("type_uid", what.class_uid * 100 + activity.id);
-  writer.member("time", static_cast<std::int64_t>(event.time.time_since_epoch().count() / 1000));
-  word(writer, "severity_id", "severity", ocsf_severity(event));
-  text(writer, "status_code", event.reason_code);
-  text(writer, "status_detail", event.reason);
-  ocsf_metadata(writer, event);
-  writer.key("device")
-      .begin_object()
-      .member("hostname", event.host)
-      .member("type_id", 0)
-      .end_object();
-  ocsf_actor(writer, event);
-  ocsf_what(writer, event, what.class_uid);
-  ocsf_judgement(writer, event);
-  if (event.decide_us > 0) writer.member("duration", (event.decide_us + 999) / 1000);
+  word(out.put("{"), "\"activity_id\":", "\"activity_name\":\"", activity);
+  out.number("\"category_uid\":", what.category_uid);
+  out.put("\"category_name\":\"").put(what.category).put("\",");
+  out.number("\"class_uid\":", what.class_uid);
+  out.put("\"class_name\":\"").put(what.name).put("\",");
+  out.number("\"type_uid\":", what.class_uid * 100 + activity.id);
+  out.number("\"time\":", event.time.time_since_epoch().count() / 1000);
+  word(out, "\"severity_id\":", "\"severity\":\"", ocsf_severity(event));
+  out.text_if("\"status_code\":\"", event.reason_code);
+  out.text_if("\"status_detail\":\"", event.reason);
+  ocsf_metadata(out, event);
+  out.text("\"device\":{\"hostname\":\"", event.host).put("\"type_id\":0},");
+  ocsf_actor(out, event);
+  ocsf_what(out, event, what.class_uid);
+  ocsf_judgement(out, event);
+  if (event.decide_us > 0) out.number("\"duration\":", (event.decide_us + 999) / 1000);
   if (!event.chain_hash.empty()) {
-    writer.key("attestation_list").begin_array().begin_object();
-    writer.member("chain_uid", event.chain_id);
-    fingerprint(writer, event.chain_hash);
-    writer.key("prev_event").begin_object();
-    fingerprint(writer, event.chain_prev);
-    writer.end_object().end_object().end_array();
+    out.text("\"attestation_list\":[{\"chain_uid\":\"", event.chain_id);
+    fingerprint(out, event.chain_hash);
+    out.put(",\"prev_event\":{");
+    fingerprint(out, event.chain_prev);
+    out.put("}}],");
   }
-  writer.key("unmapped").begin_object().member("mode", audit::name(event.mode));
-  writer.member("category", audit::name(event.category));
-  writer.member("enforcement", audit::name(event.enforcement));
-  text(writer, "command", target_command(event));
-  text(writer, "truncated", event.truncated);
-  text(writer, "redacted", event.redacted);
-  for (const auto& [key, value] : event.detail) writer.member("detail_" + key, value);
-  writer.end_object().end_object();
+  out.put("\"unmapped\":{\"mode\":\"").put(audit::name(event.mode));
+  out.put("\",\"category\":\"").put(audit::name(event.category));
+  out.put("\",\"enforcement\":\"").put(audit::name(event.enforcement)).put("\",");
+  out.text_if("\"command\":\"", target_command(event));
+  out.text_if("\"truncated\":\"", event.truncated);
+  out.text_if("\"redacted\":\"", event.redacted);
+  put_detail(out, "\"detail_", event);
+  out.close().close();
 }
 
 }  // namespace
@@ -406,12 +469,22 @@ Result<void> FormWriter::append(std::string& out, std::string_view line) {
     out += line;
     return {};
   }
-  if (auto decoded = decoder_.decode(line, event_); !decoded) return decoded;
-  Writer writer(out);
-  if (form_ == Form::kEcs) {
-    write_ecs(writer, event_);
-  } else {
-    write_ocsf(writer, event_);
+  std::size_t room = line.size() * 2 + kFormBytes;
+  if (!audit::view_line(line, view_)) {
+    // Another layout: as a view of the same event.
+    if (auto decoded = decoder_.decode(line, event_); !decoded) return decoded;
+    audit::to_view(event_, view_, texts_);
+    room += texts_.size();
+  }
+  for (bool written = false; !written; room *= 2) {
+    const std::size_t had = out.size();
+    out.resize_and_overwrite(had + room, [&](char* into, std::size_t) {
+      Members members(into + had, room);
+      form_ == Form::kEcs ? write_ecs(members, view_) : write_ocsf(members, view_);
+      written = !members.full();
+      // Without the comma behind the whole object.
+      return written ? static_cast<std::size_t>(members.at() - into) - 1 : had;
+    });
   }
   return {};
 }

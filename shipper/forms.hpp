@@ -3,6 +3,7 @@
 // table; tests/golden/forms-*.ndjson has one line for each kind of event.
 
 #include "audit/codec.hpp"
+#include "audit/codec_view.hpp"
 #include "shipper/config.hpp"
 
 #include <string>
@@ -18,8 +19,11 @@ class FormWriter {
 
  private:
   Form form_;
+  audit::LineView view_;
+  // For lines in another layout than our writer's.
   audit::Decoder decoder_;
   audit::Event event_;
+  std::string texts_;
 };
 
 }  // namespace lilith::shipper

@@ -200,6 +200,7 @@ void Worker::sort_lines(Batch& batch) {
   batch.good.clear();
   batch.good_index.clear();
   batch.bodies.clear();
+  batch.body_ends.clear();
   batch.done = 0;
   const std::string_view bytes = batch.lines.bytes;
   const bool may_have_nul = bytes.find('\0') != std::string_view::npos;
@@ -216,14 +217,20 @@ void Worker::sort_lines(Batch& batch) {
       continue;
     }
     if (config_.form != Form::kNative) {
-      batch.bodies.emplace_back();
-      if (auto made = forms_.append(batch.bodies.back(), line); !made) {
+      if (auto made = forms_.append(batch.bodies, line); !made) {
         dead_letter(batch, line, made.error().message);
         continue;
       }
+      batch.body_ends.push_back(batch.bodies.size());
     }
-    batch.good.push_back({line, config_.form == Form::kNative ? line : batch.bodies.back()});
+    batch.good.push_back({line, line});
     batch.good_index.push_back(i);
+  }
+  // Only now: they moved while there were more to come.
+  std::size_t body = 0;
+  for (std::size_t i = 0; i < batch.body_ends.size(); ++i) {
+    batch.good[i].body = std::string_view(batch.bodies).substr(body, batch.body_ends[i] - body);
+    body = batch.body_ends[i];
   }
 }
 

@@ -75,7 +75,8 @@ class Worker {
     audit::FollowedLines lines;
     std::vector<Line> good;               // what the sink gets
     std::vector<std::size_t> good_index;  // their places among all lines
-    std::deque<std::string> bodies;       // of `good`, in another form than the log's
+    std::string bodies;                   // of `good` one behind the other, in another form
+    std::vector<std::size_t> body_ends;   // offsets in `bodies`
     std::size_t done = 0;                 // of `good`
   };
   // Where a done batch began, for receivers that may have lost it.

@@ -3,6 +3,7 @@
 #include "shipper/forms.hpp"
 
 #include "audit/codec.hpp"
+#include "audit/codec_view.hpp"
 #include "audit/json/reader.hpp"
 #include "tests/support/support.hpp"
 
@@ -37,6 +38,59 @@ TEST(Forms, NativeIsTheLineItself) {
   const std::string line = sample_lines().front();
   ASSERT_TRUE(FormWriter(Form::kNative).append(out, line).has_value());
   EXPECT_EQ(out, line);
+}
+
+// The layout of our writer is copied as it stands, any other is decoded first: the same event, the
+// same bytes.
+TEST(Forms, AreTheSameForALineInAnotherLayout) {
+  audit::Event odd = audit::decode(sample_lines().front()).value();
+  odd.operation = {.kind = audit::OperationKind::kEgress, .host = "2001:db8::1", .port = 443};
+  odd.call.command = "printf '\"%s\"\\n' \x01 \x7F \t d\u00e9j\u00e0";
+  odd.reason = "[not a list]";
+  odd.tool = "  [neither]";
+  odd.detail = {{"first", ""}, {"second", " ["}, {"third", std::string(20'000, '\n')}};
+  odd.facts.uid = 4'000'000'000;
+  std::vector<std::string> lines = sample_lines();
+  lines.push_back(audit::encode(odd));
+  for (const Form form : {Form::kEcs, Form::kOcsf}) {
+    for (const std::string& line : lines) {
+      audit::LineView view;
+      ASSERT_TRUE(audit::view_line(line, view)) << line;
+      const std::string other = "{ " + line.substr(1);
+      ASSERT_FALSE(audit::view_line(other, view));
+      FormWriter writer(form);
+      std::string ours = "before", theirs = "before";
+      ASSERT_TRUE(writer.append(ours, line).has_value());
+      ASSERT_TRUE(writer.append(theirs, other).has_value());
+      EXPECT_EQ(ours, theirs);
+    }
+  }
+}
+
+// What only another program writes.
+TEST(Forms, WriteEveryTimeInUtcAndNumbersOfAnySize) {
+  std::string line = sample_lines().front();
+  const auto put = [&](std::string_view key, std::string_view json) {
+    const std::size_t from = line.find(key) + key.size();
+    line.replace(from, line.find_first_of(",}", from) - from, json);
+  };
+  const auto all_forms_have = [&](std::string_view text) {
+    for (const Form form : {Form::kEcs, Form::kOcsf}) {
+      std::string out;
+      ASSERT_TRUE(FormWriter(form).append(out, line).has_value());
+      EXPECT_THAT(out, testing::HasSubstr(text));
+    }
+  };
+  for (const char* time :
+       {"\"2026-11-24T02:20:42.5+02:00\"", "\"2026-11-24t00:20:42.500000z\"",
+        "\"2026-11-24 00:20:42.500000Z\"", "\"2026-11-24T00:20:42.500000999Z\""}) {
+    put("\"time\":", time);
+    all_forms_have("\"2026-11-24T00:20:42.500000Z\"");
+  }
+  put("\"time\":", "\"2026-11-24T00:20:60.250000Z\"");  // a leap second
+  all_forms_have("\"2026-11-24T00:21:00.250000Z\"");
+  put("\"seq\":", "\"9000000000000000001\"");
+  all_forms_have("\"sequence\":9000000000000000001");
 }
 
 TEST(Forms, RefuseWhatIsNoEvent) {
