@@ -421,7 +421,8 @@ class SeriesFollower final : public Follower {
     for (const LogFile& one : *series) {
       if (is_file(one) || one.live) break;
       if (known_before_live(one)) continue;
-      if (one.first_line_sha256 == state_.here.first_line_sha256) break;
+      // A copy of what was just read; but where nothing was, all of it stands in the copy only.
+      if (state_.scan > 0 && one.first_line_sha256 == state_.here.first_line_sha256) break;
       auto opened = TailFile::open(one.path);
       if (!opened && opened.error().code == ErrorCode::kNotFound) continue;
       if (!opened) return pass_error(opened);

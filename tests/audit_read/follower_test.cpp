@@ -263,6 +263,18 @@ TEST_F(FollowerTest, T04_TheRestOfACopiedFileComesFirst) {
   EXPECT_EQ(gap_, "");
 }
 
+// Opened when there was much to read, and cut before anything was: the copy begins as the file in
+// hand did, and yet none of it was read.
+TEST_F(FollowerTest, T04_AFileThatIsCutBeforeTheFirstReadIsReadFromItsCopy) {
+  write_text(path_, "a\nb\n");
+  open();
+  copy_truncate(".1");
+  EXPECT_THAT(read(), ElementsAre("a", "b"));
+  append_text(path_, "c\n");
+  EXPECT_THAT(read(), ElementsAre("c"));
+  EXPECT_EQ(gap_, "");
+}
+
 TEST_F(FollowerTest, T04_ACutWithoutACopyIsReportedAndReadFromTheStart) {
   write_text(path_, "a\nb\n");
   open();

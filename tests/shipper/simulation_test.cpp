@@ -1,5 +1,5 @@
 // Hundreds of lives of a shipper, each decided by one seed. LILITH_SIM_SEED=N runs one of them
-// again.
+// again, and with LILITH_LONG all from there on.
 
 #include "tests/shipper/simulation.hpp"
 
@@ -36,19 +36,19 @@ class ShipSimulation : public testing::Test {
 TEST_F(ShipSimulation, EveryEventAtLeastOnceInOrderWhateverHappens) {
   const char* const one = std::getenv("LILITH_SIM_SEED");
   const std::uint64_t first = one != nullptr ? std::strtoull(one, nullptr, 10) : 1;
-  const std::uint64_t count = one != nullptr                          ? 1
-                              : std::getenv("LILITH_LONG") != nullptr ? 10'000
-                                                                      : 100;
+  const bool longer = std::getenv("LILITH_LONG") != nullptr;
+  constexpr std::uint64_t kLast = 10'000, kLastOfShortForm = 100;
+  const std::uint64_t last = longer ? kLast : one != nullptr ? first : kLastOfShortForm;
   SimulatedRun sum;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
     SCOPED_TRACE("again with LILITH_SIM_SEED=" + std::to_string(seed));
     add(sum, World(seed).run());
     if (HasFailure()) break;
   }
-  std::cout << "seeds " << first << " to " << first + count - 1 << ": " << sum.events << " events, "
-            << sum.kills << " kills, " << sum.stops << " stops, " << sum.resets << " resets, "
-            << sum.disk_errors << " full disks, " << sum.read_errors << " read errors, "
-            << sum.checkpoints << " checkpoints, " << sum.repeats << " repeats\n";
+  std::cout << "seeds " << first << " to " << last << ": " << sum.events << " events, " << sum.kills
+            << " kills, " << sum.stops << " stops, " << sum.resets << " resets, " << sum.disk_errors
+            << " full disks, " << sum.read_errors << " read errors, " << sum.checkpoints
+            << " checkpoints, " << sum.repeats << " repeats\n";
 }
 
 TEST_F(ShipSimulation, OneSeedIsOneLife) {
