@@ -142,6 +142,14 @@ int verify(const VerifyArguments& arguments, bool json) {
   return audit::exit_code(*report);
 }
 
+// Kafka's client is a library of a package of its own.
+constexpr CommandRow kVerifyTopic{"verify", "", "lilith-verify"};
+bool names_kafka(int argc, char** argv) {
+  return std::any_of(argv, argv + argc, [](std::string_view word) {
+    return word == "--kafka" || word.starts_with("--kafka=");
+  });
+}
+
 int verify_arrived(const std::vector<std::string>& files,
                    const audit::ArrivedArguments& arguments) {
   const auto done = audit::verify_arrived(files, arguments, system_clock());
@@ -293,6 +301,17 @@ class CommandLine {
         ->needs(keys);
     added->add_flag("--json", json_, "the report as JSON");
     add_arrived(*added);
+    add_topic(*added);
+  }
+  // Listed here and read by lilith-verify: with --kafka this parser is not asked.
+  void add_topic(CLI::App& verify) {
+    for (const auto& [name, does] : audit::kTopicOptions) {
+      CLI::Option* const option =
+          name == "--follow" ? verify.add_flag(std::string(name), topic_on_, std::string(does))
+                             : verify.add_option(std::string(name), topic_, std::string(does));
+      option->group("A Kafka topic instead of LOG (lilith-verify, of the package lilith-shipper)");
+      if (name != "--kafka") option->needs(verify.get_option("--kafka"));
+    }
   }
   void add_arrived(CLI::App& verify) {
     CLI::Option* const on =
@@ -526,7 +545,8 @@ class CommandLine {
   std::size_t last_ = 10;
   audit::ArrivedArguments arrived_;
   std::vector<const CLI::Option*> arrived_options_;  // each of them alone asks for --arrived
-  bool arrived_on_ = false, json_ = false, follow_ = false;
+  std::string topic_;
+  bool arrived_on_ = false, topic_on_ = false, json_ = false, follow_ = false;
 };
 
 }  // namespace
@@ -545,6 +565,7 @@ int cli_main(int argc, char** argv, const char* version) {
     if (auto ignored = write_all(STDERR_FILENO, help()); !ignored) return kUsage;
     return kUsage;
   }
+  if (word == "verify" && names_kafka(argc, argv)) return run_sibling(kVerifyTopic, argc, argv);
   std::vector<std::string_view> names;
   for (const CommandRow& row : kCommands) {
     names.emplace_back(row.name);

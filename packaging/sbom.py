@@ -18,7 +18,8 @@ import subprocess
 import sys
 import uuid
 
-PROGRAMS = ["lilith", "lilith-hook", "lilith-policy", "lilith-mcp-http", "lilith-ship", "lilith-replay", "lilith-wazuh"]
+PROGRAMS = ["lilith", "lilith-hook", "lilith-policy", "lilith-mcp-http", "lilith-ship", "lilith-verify", "lilith-replay",
+            "lilith-wazuh"]
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 # Copies in third_party/: name, header, what names the version there, licence, where it is from.
 VENDORED = [("simdjson", "third_party/simdjson/simdjson.h", r"define SIMDJSON_VERSION \"?([0-9.]+)", "Apache-2.0",

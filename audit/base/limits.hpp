@@ -40,6 +40,7 @@ inline constexpr std::size_t kArrivalRangesMax = 4096;
 inline constexpr std::size_t kArrivalRecentHashes = 32;
 inline constexpr std::size_t kArrivalSparseHashesMax = 32;
 inline constexpr std::size_t kArrivalSinksMax = 64;
+inline constexpr std::size_t kArrivalFollowFindingsMax = 65'536;  // open at once
 inline constexpr std::size_t kArrivalHostsBytesMax = std::size_t{64} * 1024 * 1024;  // of --hosts
 
 // Hook input. 64 MiB on stdin is refused after this many bytes without reading on.
@@ -151,9 +152,10 @@ inline constexpr std::size_t kLogPoliciesMax = 16;
 inline constexpr std::uint64_t kSealEventsDefault = 1024, kSealEventsMax = 1'000'000;
 inline constexpr std::chrono::seconds kSealAgeDefault{8 * 3600}, kSealAgeMax{30 * 24 * 3600};
 // Verifying them: checkpoints that arrived before one they follow, and latest ones remembered to
-// tell a copy from a fork, by key. Keys in a file, and its size.
+// tell a copy from a fork, by key; findings. Keys in a file, and its size.
 inline constexpr std::size_t kVerifySealsWaitingMax = 4096;
-inline constexpr std::size_t kVerifySealsRememberedMax = 65'536;
+inline constexpr std::size_t kVerifySealsRememberedMax = 4096;
+inline constexpr std::size_t kVerifySealFindingsMax = 4096;
 inline constexpr std::size_t kVerifyKeyFileBytesMax = std::size_t{64} * 1024 * 1024;
 // A clock that was put back by less than this between two checkpoints is one that was corrected.
 inline constexpr std::chrono::seconds kSealClockBackMax{60};

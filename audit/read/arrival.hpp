@@ -3,7 +3,9 @@
 
 #include "audit/read/arrival_check.hpp"
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lilith::audit {
@@ -27,6 +29,27 @@ namespace lilith::audit {
 [[nodiscard]] std::string to_prometheus(const ArrivalReport& report);
 // 0 complete, 1 findings, 3 no finding but not everything could be read or held, 5 no event at all.
 [[nodiscard]] int exit_code(const ArrivalReport& report);
+
+// The options of `lilith verify --kafka`. The front door lists them, and lilith-verify has them.
+struct TopicOption {
+  std::string_view name, does;
+};
+inline constexpr std::array<TopicOption, 8> kTopicOptions = {{
+    {"--kafka", "check what arrived in a topic: brokers, host:port,host:port"},
+    {"--topic", "the topic; all its partitions are read"},
+    {"--kafka-config",
+     "file with properties of librdkafka, NAME=VALUE: security.protocol, ssl.ca.location"},
+    {"--timeout", "seconds without a message after which a topic counts as not read (60)"},
+    {"--follow", "go on until TERM or INT, and raise each new finding as an event of --log"},
+    {"--log", "the log that --follow writes to; what it holds is not raised again"},
+    {"--gap-after", "--follow raises a gap that stays open so long (15m)"},
+    {"--every", "how often --follow looks (10s)"},
+}};
+[[nodiscard]] constexpr std::string_view topic_option(std::string_view name) {
+  for (const TopicOption& option : kTopicOptions)
+    if (option.name == name) return option.does;
+  return {};
+}
 
 // What the command line says, before it was looked at.
 struct ArrivedArguments {

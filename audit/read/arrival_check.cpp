@@ -368,7 +368,7 @@ struct ArrivalCheck::Impl {
   // Seqs between runs, without those of which an altered copy arrived.
   std::uint64_t put_missing(ArrivalReport& out, const Chain& chain) const {
     std::uint64_t total = 0;
-    const auto gap = [&](std::uint64_t first, std::uint64_t last) {
+    const auto gap = [&](std::uint64_t first, std::uint64_t last, WallTime since) {
       for (std::uint64_t from = first; from <= last;) {
         std::uint64_t to = last, next = last + 1;
         const auto& altered = chain.altered.seqs.ranges();
@@ -384,14 +384,14 @@ struct ArrivalCheck::Impl {
         total += to - from + 1;
         put_finding(out, options.findings_max,
                     {ArrivalFault::kMissing, chain.host, chain.id, from, to, "",
-                     seqs(from, to) + (from == to ? " is" : " are") + " missing"},
+                     seqs(from, to) + (from == to ? " is" : " are") + " missing", since},
                     to - from + 1);
         from = next;
       }
     };
     std::uint64_t next = options.from_start ? 1 : 0;
     for (const auto& [first, run] : chain.runs) {
-      if (next != 0 && first > next) gap(next, first - 1);
+      if (next != 0 && first > next) gap(next, first - 1, run.since);
       next = run.last + 1;
     }
     return total;
@@ -492,7 +492,8 @@ struct ArrivalCheck::Impl {
       if (one.silent) {
         put_finding(out, options.findings_max,
                     {ArrivalFault::kSilent, host, "", 0, 0, "",
-                     never ? "sent nothing" : "silent since " + format_time(one.last)},
+                     never ? "sent nothing" : "silent since " + format_time(one.last),
+                     never ? WallTime{} : one.last},
                     1);
       }
       out.hosts.push_back(std::move(one));

@@ -40,6 +40,8 @@ struct ArrivalFinding {
   std::uint64_t first_seq = 0, last_seq = 0;  // both included; 0 where there is none
   std::string place;                          // "FILE:LINE" of the first, empty where there is none
   std::string message;                        // one sentence
+  // kMissing: when the check came upon the gap. kSilent: the time of the host's newest event.
+  WallTime since{};
 };
 
 struct ArrivalOptions {

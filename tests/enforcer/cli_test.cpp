@@ -192,7 +192,7 @@ TEST(Siblings, ThatAreMissingAreNamed) {
 TEST(Siblings, GetTheWordsBehindTheCommand) {
   const HookFolder folder;
   std::filesystem::copy_file(lilith_program(), folder.file("lilith"));
-  for (const char* name : {"lilith-ship", "lilith-replay"}) {
+  for (const char* name : {"lilith-ship", "lilith-replay", "lilith-verify"}) {
     write_text(folder.file(name), "#!/bin/sh\necho \"${0##*/}: $*\"\nexit 5\n");
     std::filesystem::permissions(folder.file(name), std::filesystem::perms::owner_all);
   }
@@ -202,6 +202,12 @@ TEST(Siblings, GetTheWordsBehindTheCommand) {
   EXPECT_EQ(folder.shell("./lilith replay a.log --json").out, "lilith-replay: a.log --json\n");
   EXPECT_EQ(folder.shell("./lilith import claude-code x").out,
             "lilith-replay: import claude-code x\n");
+  EXPECT_EQ(folder.shell("./lilith verify --topic t --kafka b:9092").out,
+            "lilith-verify: --topic t --kafka b:9092\n");
+  EXPECT_EQ(folder.shell("./lilith verify --kafka=b:9092").out, "lilith-verify: --kafka=b:9092\n");
+  const auto alone = folder.shell("./lilith verify --topic t a.log");
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_NE(alone.err.find("--topic requires --kafka"), std::string::npos) << alone.err;
 }
 
 TEST(Recorder, TakesLogAndGroupFromThePolicyAndStopsOnTerm) {

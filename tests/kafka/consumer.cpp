@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
+#include <iterator>
 #include <memory>
 
 namespace lilith::test {
@@ -55,11 +56,12 @@ bool answers(const std::string& broker) {
 }
 
 void create_topic(const std::string& broker, const std::string& topic,
-                  const std::map<std::string, std::string>& settings, std::vector<int> replicas) {
+                  const std::map<std::string, std::string>& settings, std::vector<int> replicas,
+                  int partitions) {
   const Client client = connect(RD_KAFKA_PRODUCER, broker);
   char why[256] = "";
-  rd_kafka_NewTopic_t* wanted =
-      ::rd_kafka_NewTopic_new(topic.c_str(), 1, replicas.empty() ? 1 : -1, why, sizeof why);
+  rd_kafka_NewTopic_t* wanted = ::rd_kafka_NewTopic_new(topic.c_str(), partitions,
+                                                        replicas.empty() ? 1 : -1, why, sizeof why);
   ASSERT_NE(wanted, nullptr) << why;
   if (!replicas.empty()) {
     ASSERT_EQ(::rd_kafka_NewTopic_set_replica_assignment(wanted, 0, replicas.data(),
@@ -84,6 +86,27 @@ void create_topic(const std::string& broker, const std::string& topic,
   ::rd_kafka_NewTopic_destroy(wanted);
 }
 
+void add_partitions(const std::string& broker, const std::string& topic, int partitions_then) {
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  char why[256] = "";
+  rd_kafka_NewPartitions_t* wanted = ::rd_kafka_NewPartitions_new(
+      topic.c_str(), static_cast<std::size_t>(partitions_then), why, sizeof why);
+  ASSERT_NE(wanted, nullptr) << why;
+  rd_kafka_queue_t* queue = ::rd_kafka_queue_new(client.get());
+  ::rd_kafka_CreatePartitions(client.get(), &wanted, 1, nullptr, queue);
+  rd_kafka_event_t* event = ::rd_kafka_queue_poll(queue, kRequestMs);
+  ASSERT_NE(event, nullptr) << "no answer to CreatePartitions";
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t** topics = ::rd_kafka_CreatePartitions_result_topics(
+      ::rd_kafka_event_CreatePartitions_result(event), &count);
+  ASSERT_EQ(count, 1U);
+  EXPECT_EQ(::rd_kafka_topic_result_error(topics[0]), RD_KAFKA_RESP_ERR_NO_ERROR)
+      << ::rd_kafka_topic_result_error_string(topics[0]);
+  ::rd_kafka_event_destroy(event);
+  ::rd_kafka_queue_destroy(queue);
+  ::rd_kafka_NewPartitions_destroy(wanted);
+}
+
 Partition partition_of(const std::string& broker, const std::string& topic) {
   Partition out;
   const Client client = connect(RD_KAFKA_PRODUCER, broker);
@@ -100,6 +123,26 @@ Partition partition_of(const std::string& broker, const std::string& topic) {
   }
   ::rd_kafka_topic_destroy(handle);
   return out;
+}
+
+void produce(const std::string& broker, const std::string& topic,
+             const std::vector<Message>& messages) {
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  for (const Message& message : messages) {
+    // The macros of producev() hold casts that our warnings refuse.
+    rd_kafka_vu_t parts[] = {{RD_KAFKA_VTYPE_TOPIC, {}},
+                             {RD_KAFKA_VTYPE_KEY, {}},
+                             {RD_KAFKA_VTYPE_VALUE, {}},
+                             {RD_KAFKA_VTYPE_MSGFLAGS, {}}};
+    parts[0].u.cstr = topic.c_str();
+    parts[1].u.mem = {const_cast<char*>(message.key.data()), message.key.size()};
+    parts[2].u.mem = {const_cast<char*>(message.value.data()), message.value.size()};
+    parts[3].u.i = RD_KAFKA_MSG_F_COPY;
+    rd_kafka_error_t* const failed = ::rd_kafka_produceva(client.get(), parts, std::size(parts));
+    EXPECT_EQ(failed, nullptr) << ::rd_kafka_error_string(failed);
+    if (failed != nullptr) ::rd_kafka_error_destroy(failed);
+  }
+  EXPECT_EQ(::rd_kafka_flush(client.get(), kRequestMs), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 std::vector<Message> consume(const std::string& broker, const std::string& topic) {

@@ -9,11 +9,12 @@ namespace lilith::test {
 
 // Whether the broker answers a request for its metadata.
 [[nodiscard]] bool answers(const std::string& broker);
-// A topic with one partition; `settings` as in max.message.bytes. `replicas` are nodes, the first
-// of them its leader; empty: one, wherever.
+// A topic with so many partitions; `settings` as in max.message.bytes. `replicas` are nodes, the
+// first of them its leader; empty: one, wherever.
 void create_topic(const std::string& broker, const std::string& topic,
                   const std::map<std::string, std::string>& settings = {},
-                  std::vector<int> replicas = {});
+                  std::vector<int> replicas = {}, int partitions = 1);
+void add_partitions(const std::string& broker, const std::string& topic, int partitions_then);
 // The nodes that lead the topic's partition 0 (-1: none) and that have all of it.
 struct Partition {
   int leader = -1;
@@ -24,6 +25,9 @@ struct Partition {
 struct Message {
   std::string key, value, event_id;  // of the header lilith-event-id
 };
+// Puts each message into the partition of its key, and waits until the broker has them.
+void produce(const std::string& broker, const std::string& topic,
+             const std::vector<Message>& messages);
 // Everything in the topic's partition 0 from its beginning to its present end.
 [[nodiscard]] std::vector<Message> consume(const std::string& broker, const std::string& topic);
 

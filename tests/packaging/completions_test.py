@@ -24,6 +24,7 @@ ROWS = [
     ("lilith mcp --pin ", ["deny", "off", "record"]),
     ("lilith mcp --pin d", ["deny"]),
     ("lilith recorder --sync al", ["always"]),
+    ("lilith verify --gap", ["--gap-after"]),
 ]
 BASH = r"""
 source /usr/share/bash-completion/bash_completion

@@ -61,14 +61,15 @@ class Sbom(unittest.TestCase):
         self.assertEqual(self.bill["metadata"]["timestamp"], "2023-11-14T22:13:20Z")
 
     def test_each_program_names_the_packages_of_all_that_the_loader_maps(self):
-        for program in ("lilith", "lilith-ship", "lilith-replay"):
+        for program in ("lilith", "lilith-ship", "lilith-verify", "lilith-replay"):
             needed = subprocess.run(["readelf", "--dynamic", packages.BUILD / "bin" / program], check=True,
                                     capture_output=True, text=True).stdout
             names = " ".join(self.components[ref]["name"] for ref in self.depends[program])
             for library in re.findall(r"\(NEEDED\).*\[lib([a-z0-9+_-]+?)[-.0-9]*\.so", needed):
                 if library not in ("c", "m"):
                     self.assertIn(library.replace("_", "-"), names, program)
-        self.assertIn("librdkafka1", [self.components[ref]["name"] for ref in self.depends["lilith-ship"]])
+        for program in ("lilith-ship", "lilith-verify"):
+            self.assertIn("librdkafka1", [self.components[ref]["name"] for ref in self.depends[program]])
         self.assertNotIn("librdkafka1", [self.components[ref]["name"] for ref in self.depends["lilith"]])
 
     def test_what_is_linked_statically_or_only_compiled_in_is_told(self):
