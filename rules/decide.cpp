@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <forward_list>
 #include <unistd.h>
 #include <unordered_set>
 
@@ -21,56 +22,59 @@ bool in_system_directory(std::string_view path) {
   });
 }
 
-// Where a word of the shell line points, or nullopt when that is not known.
 // `~NAME/x` is known where NAME is the user.
-std::optional<std::string> below_home(std::string_view text, std::string_view user,
-                                      std::string_view home) {
+std::optional<std::string_view> below_home(std::string_view text, std::string_view user,
+                                           std::string_view home, TextArena& texts) {
   if (!text.starts_with('~') || user.empty() || home.empty()) return std::nullopt;
   text.remove_prefix(1);
   if (!text.starts_with(user)) return std::nullopt;
   text.remove_prefix(user.size());
-  if (text.empty()) return std::string(home);
-  return text[0] == '/' ? std::optional(join_path(text.substr(1), home)) : std::nullopt;
+  if (text.empty()) return home;
+  return text[0] == '/' ? std::optional(join_path(text.substr(1), home, texts)) : std::nullopt;
 }
 
 }  // namespace
 
-std::optional<std::string> absolute_of(const PathUse& use, std::string_view user,
-                                       std::string_view home, std::string_view cwd) {
-  std::string base;
+std::optional<std::string_view> absolute_of(const PathUse& use, std::string_view user,
+                                            std::string_view home, std::string_view cwd,
+                                            TextArena& texts) {
+  std::string_view base;
   switch (use.base) {
     case PathUse::Base::kAbsolute:
       return use.text;
     case PathUse::Base::kUnknown:
-      return use.tilde ? below_home(use.text, user, home) : std::nullopt;
+      return use.tilde ? below_home(use.text, user, home, texts) : std::nullopt;
     case PathUse::Base::kHome:
       if (home.empty()) return std::nullopt;
-      return use.text.empty() ? std::string(home) : join_path(use.text, home);
+      return use.text.empty() ? home : join_path(use.text, home, texts);
     case PathUse::Base::kCwd:
       break;
   }
   if (use.directory_is_home) {
     if (home.empty()) return std::nullopt;
-    base = use.directory.empty() ? std::string(home) : join_path(use.directory, home);
+    base = use.directory.empty() ? home : join_path(use.directory, home, texts);
   } else if (use.directory_tilde) {
-    auto below = below_home(use.directory, user, home);
+    const auto below = below_home(use.directory, user, home, texts);
     if (!below) return std::nullopt;
-    base = std::move(*below);
+    base = *below;
   } else if (use.directory.starts_with('/')) {
     base = use.directory;
   } else if (cwd.starts_with('/')) {
-    base = use.directory.empty() ? std::string(cwd) : join_path(use.directory, cwd);
+    base = use.directory.empty() ? cwd : join_path(use.directory, cwd, texts);
   } else {
     return std::nullopt;
   }
-  return join_path(use.text, base);
+  return join_path(use.text, base, texts);
 }
 
-// The words that the shell makes of one with {a,b}, where each is judged like a word of its own.
-std::vector<PathUse> words_of(const PathUse& use) {
+bool becomes_words(const PathUse& use) {
   const bool operand =
       use.access == PathAccess::kWriteArgument || use.access == PathAccess::kTouchArgument;
-  if (!operand || !use.glob || use.text.find('{') == std::string::npos) return {use};
+  return operand && use.glob && use.text.find('{') != std::string::npos;
+}
+
+std::vector<PathUse> words_of(const PathUse& use) {
+  if (!becomes_words(use)) return {use};
   std::vector<PathUse> out;
   for (std::string& word : expand_braces(use.text, kBraceWordsMax)) {
     PathUse one = use;
@@ -107,32 +111,41 @@ Facts observe(const CallAnalysis& analysis, const UserRecord& user, std::string_
   facts.uid = user.uid;
   facts.home = user.home;
   facts.cwd = cwd;
-  std::unordered_set<std::string> seen;
+  TextArena texts;
+  std::forward_list<std::vector<PathUse>> words;  // `seen` views them, too
+  std::unordered_set<std::string_view> seen;
   const auto look = [&](std::string_view given, std::string_view base) {
-    const FoldedPath folded = fold_path(given, base);
+    const FoldedView folded = fold_path(given, base, texts);
     if (folded.lexical.empty()) return folded;  // decide() refuses it by the text alone
-    std::string joined = join_path(given, base);
+    const std::string_view joined = join_path(given, base, texts);
     if (!seen.insert(joined).second) return folded;
     ResolvedPath path = resolve_path(given, base, file_system);
     const bool is_default =
         path.reason == folded.reason && (path.resolved == path.lexical || path.resolved.empty());
     if (!is_default) {
-      facts.paths.push_back({std::move(joined), std::move(path.resolved), std::move(path.reason)});
+      facts.paths.push_back(
+          {std::string(joined), std::move(path.resolved), std::move(path.reason)});
     }
     return folded;
   };
   // With `..` in it, also what a tool reaches that folds the text first.
   const auto look_both_ways = [&](std::string_view given, std::string_view base) {
-    const FoldedPath folded = look(given, base);
+    const FoldedView folded = look(given, base);
     if (folded.has_parent) look(folded.lexical, {});
   };
   if (analysis.call->kind != audit::OperationKind::kMcpTool) {
     for (const std::string& path : analysis.call->paths) look_both_ways(path, cwd);
   }
+  const auto look_at = [&](const PathUse& use) {
+    if (const auto absolute = absolute_of(use, user.name, user.home, cwd, texts)) {
+      look_both_ways(*absolute, {});
+    }
+  };
   for (const PathUse& use : analysis.command.paths) {
-    for (const PathUse& one : words_of(use)) {
-      if (const auto absolute = absolute_of(one, user.name, user.home, cwd))
-        look_both_ways(*absolute, {});
+    if (becomes_words(use)) {
+      for (const PathUse& one : words.emplace_front(words_of(use))) look_at(one);
+    } else {
+      look_at(use);
     }
   }
   for (const CommandUse& use : analysis.command.commands) {

@@ -203,52 +203,45 @@ bool PathPattern::segment_matches(const Segment& segment, std::string_view compo
   return glob_matches(expanded(segment, user), component);
 }
 
-bool PathPattern::matches(std::string_view path, const PatternUser& user) const {
-  if (!from_home_) return segments_match(path, user);
+bool PathPattern::matches(const PathView& path, const PatternUser& user) const {
+  if (!from_home_) return segments_match(path, 0, user);
+  const std::string_view text = path.text;
   std::string_view home = user.home;
   while (home.size() > 1 && home.ends_with('/')) home.remove_suffix(1);
   if (home.size() > 1 && home.starts_with('/')) {
-    const std::string_view start = path.substr(0, home.size());
+    const std::string_view start = text.substr(0, home.size());
     const bool below =
         start == home || (user.unknown_matches && ascii_lower(start) == ascii_lower(home));
-    path.remove_prefix(below ? home.size() : 0);
-    return below && (path.empty() || path.front() == '/') && segments_match(path, user);
+    return below && (text.size() == home.size() || text[home.size()] == '/') &&
+           segments_match(path, path.components.from(home.size()), user);
   }
   if (!user.unknown_matches) return false;
-  // No home is known: any directory may be it.
-  for (std::size_t at = 0; at != std::string_view::npos; at = path.find('/', at + 1)) {
-    if (segments_match(path.substr(at), user)) return true;
+  // No home is known: any directory on the way may be it, and one that is named as such (x/), too.
+  const std::size_t last = path.size() + (text.ends_with('/') ? 1 : 0);
+  for (std::size_t first = 0; first < std::max<std::size_t>(last, 1); ++first) {
+    if (segments_match(path, first, user)) return true;
   }
   return false;
 }
 
-bool PathPattern::segments_match(std::string_view path, const PatternUser& user) const {
-  // The components of the path are taken one by one, without a list of them.
-  const auto next = [&path](std::size_t at, std::string_view& component) {
-    while (at < path.size() && path[at] == '/') ++at;
-    if (at >= path.size()) return std::string_view::npos;
-    const std::size_t end = component_end(path, at);
-    component = path.substr(at, end - at);
-    return end;
-  };
-  std::size_t s = 0, at = 0, star = std::string_view::npos, mark = 0;
-  std::string_view component;
+bool PathPattern::segments_match(const PathView& path, std::size_t first,
+                                 const PatternUser& user) const {
+  std::size_t s = 0, at = first, star = std::string_view::npos, mark = 0;
   for (;;) {
     if (s < segments_.size() && segments_[s].any_depth) {
+      // Whatever follows, the last `**` takes it.
+      if (s + 1 == segments_.size()) return true;
       star = s++;
       mark = at;
       continue;
     }
-    const std::size_t end = next(at, component);
-    if (end == std::string_view::npos) {
-      return s == segments_.size() || (s + 1 == segments_.size() && segments_[s].any_depth);
-    }
-    if (s < segments_.size() && segment_matches(segments_[s], component, user)) {
+    if (at >= path.size()) return s == segments_.size();
+    if (s < segments_.size() && segment_matches(segments_[s], path[at], user)) {
       ++s;
-      at = end;
+      ++at;
     } else if (star != std::string_view::npos) {
       s = star + 1;
-      at = mark = next(mark, component);
+      at = ++mark;
     } else {
       return false;
     }
@@ -330,14 +323,6 @@ bool PathPattern::may_match(const std::vector<std::string_view>& word, bool anch
   return (cell(segments_.size(), word.size()) & 2U) != 0;
 }
 
-void PathPatternSet::Index::add(std::uint64_t hash, std::size_t length, char first_byte,
-                                std::size_t pattern) {
-  patterns.add(hash, static_cast<std::uint32_t>(pattern));
-  first.set(static_cast<unsigned char>(first_byte));
-  if (length >= lengths.size()) lengths.resize(length + 1);
-  lengths[length] = true;
-}
-
 void PathPatternSet::add(PathPattern pattern, std::size_t id) {
   const std::size_t index = patterns_.size();
   ids_.push_back(id);
@@ -369,44 +354,60 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
   if (best == nullptr) {
     others_.push_back(index);
   } else {
-    const char first =
-        best->kind == PathPattern::Key::Kind::kSuffix ? best->text.back() : best->text.front();
-    index_of(best->kind).add(hash_of(*best), best->text.size(), first, index);
+    Index& by_key = index_of(best->kind);
+    by_key.patterns.add(hash_of(*best), static_cast<std::uint32_t>(index));
+    const std::string_view text = best->text;
+    if (text.size() >= by_key.lengths.size()) by_key.lengths.resize(text.size() + 1);
+    by_key.lengths[text.size()] = true;
+    const bool from_end = best->kind == PathPattern::Key::Kind::kSuffix;
+    const auto bit =
+        static_cast<std::uint8_t>(from_end                                        ? kSuffixBit
+                                  : best->kind == PathPattern::Key::Kind::kPrefix ? kPrefixBit
+                                                                                  : kWholeBit);
+    const char outer = from_end ? text.back() : text.front();
+    if (text.size() > 1) {
+      pairs_[pair(outer, from_end ? text[text.size() - 2] : text[1])] |= bit;
+    } else {
+      for (int inner = 0; inner < 256; ++inner) {
+        pairs_[pair(outer, static_cast<char>(inner))] |= bit;
+      }
+    }
   }
 }
 
 // Each pattern that is filed under something in the path; one walk over a component gives the
 // hashes of all its beginnings, another one of all its ends.
 template <class Visit>
-void PathPatternSet::each_candidate(std::string_view path, Visit visit) const {
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = component_end(path, at);
-    const std::string_view one = path.substr(at, end - at);
-    at = end + 1;
-    if (one.empty()) continue;
-    const bool is_whole = whole_.may_begin(one.front()) && whole_.has_length(one.size());
-    if (is_whole) whole_.patterns.each(text_hash(one), visit);
-    if (prefix_.may_begin(one.front())) {
-      std::uint64_t hash = kTextHashStart;
-      const std::size_t longest = std::min(one.size() + 1, prefix_.lengths.size());
-      for (std::size_t i = 1; i < longest; ++i) {
-        hash = hash_step(hash, one[i - 1]);
-        if (prefix_.lengths[i]) prefix_.patterns.each(hash, visit);
-      }
+void PathPatternSet::each_candidate(const PathView& path, Visit visit) const {
+  // The patterns filed under a beginning (an end) of the component.
+  const auto each_part = [&visit](const Index& index, std::string_view one, auto byte_at) {
+    std::uint64_t hash = kTextHashStart;
+    const std::size_t end = std::min(one.size() + 1, index.lengths.size());
+    for (std::size_t length = 1; length < end; ++length) {
+      hash = hash_step(hash, byte_at(length));
+      if (index.has_length(length)) index.patterns.each(hash, visit);
     }
-    if (suffix_.may_begin(one.back())) {
-      std::uint64_t hash = kTextHashStart;
-      const std::size_t longest = std::min(one.size() + 1, suffix_.lengths.size());
-      for (std::size_t i = 1; i < longest; ++i) {
-        hash = hash_step(hash, one[one.size() - i]);
-        if (suffix_.lengths[i]) suffix_.patterns.each(hash, visit);
-      }
+  };
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::string_view one = path[i];
+    const char* const begin = one.data();
+    const char* const end = begin + one.size();
+    const bool single = one.size() == 1;
+    const unsigned front = pairs_[pair(*begin, single ? '\0' : begin[1])];
+    if ((front & kWholeBit) != 0 && whole_.has_length(one.size())) {
+      whole_.patterns.each(text_hash(one), visit);
+    }
+    if ((front & kPrefixBit) != 0) {
+      each_part(prefix_, one, [begin](std::size_t length) { return begin[length - 1]; });
+    }
+    if ((pairs_[pair(end[-1], single ? '\0' : end[-2])] & kSuffixBit) != 0) {
+      each_part(suffix_, one, [end](std::size_t length) { return *(end - length); });
     }
   }
   for (const std::size_t index : others_) visit(index);
 }
 
-std::size_t PathPatternSet::find(std::string_view path, const PatternUser& user) const {
+std::size_t PathPatternSet::find(const PathView& path, const PatternUser& user) const {
   std::size_t best = npos;
   if (patterns_.empty()) return best;
   each_candidate(path, [&](std::size_t candidate) {
@@ -431,7 +432,7 @@ std::size_t PathPatternSet::find_possible(std::string_view word, bool anchored,
 
 std::size_t PathPatternSet::candidates(std::string_view path) const {
   std::size_t count = 0;
-  each_candidate(path, [&](std::size_t) { ++count; });
+  each_candidate(PathView{path, Components(path)}, [&](std::size_t) { ++count; });
   return count;
 }
 

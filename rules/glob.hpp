@@ -4,10 +4,10 @@
 // takes exponential time.
 
 #include "audit/base/result.hpp"
+#include "rules/path_parts.hpp"
 #include "rules/shell/braces.hpp"
 #include "rules/text_index.hpp"
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -33,7 +33,10 @@ class PathPattern {
   // Error: the pattern is empty, uses {a,b}, an unknown $NAME, a broken class, or begins with
   // neither /, ~, $HOME nor `**`.
   [[nodiscard]] static Result<PathPattern> parse(std::string_view text);
-  [[nodiscard]] bool matches(std::string_view absolute_path, const PatternUser& user) const;
+  [[nodiscard]] bool matches(const PathView& absolute_path, const PatternUser& user) const;
+  [[nodiscard]] bool matches(std::string_view absolute_path, const PatternUser& user) const {
+    return matches(PathView{absolute_path, Components(absolute_path)}, user);
+  }
   // Whether a word that the shell still expands may become a path that matches. A component of `*`
   // and `?` alone says nothing: it never gives a leading dot, and stands in half of all benign
   // lines. `anchored`: the word begins at the root; otherwise it may stand below any directory.
@@ -63,7 +66,9 @@ class PathPattern {
     bool has_user = false;   // $USER inside
     bool literal = false;    // no wildcard and no $USER
   };
-  [[nodiscard]] bool segments_match(std::string_view path, const PatternUser& user) const;
+  // Against the components of the path from `first` on.
+  [[nodiscard]] bool segments_match(const PathView& path, std::size_t first,
+                                    const PatternUser& user) const;
   [[nodiscard]] bool segment_matches(const Segment& segment, std::string_view component,
                                      const PatternUser& user) const;
   [[nodiscard]] std::string expanded(const Segment& segment, const PatternUser& user) const;
@@ -81,7 +86,10 @@ class PathPatternSet {
   // `id` is what find() answers; of several that match, the lowest.
   void add(PathPattern pattern, std::size_t id);
   void add(PathPattern pattern) { add(std::move(pattern), patterns_.size()); }
-  [[nodiscard]] std::size_t find(std::string_view absolute_path, const PatternUser& user) const;
+  [[nodiscard]] std::size_t find(const PathView& absolute_path, const PatternUser& user) const;
+  [[nodiscard]] std::size_t find(std::string_view absolute_path, const PatternUser& user) const {
+    return find(PathView{absolute_path, Components(absolute_path)}, user);
+  }
   // PathPattern::may_match over the set.
   [[nodiscard]] std::size_t find_possible(std::string_view word, bool anchored,
                                           const PatternUser& user) const;
@@ -92,27 +100,29 @@ class PathPatternSet {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
-  // Patterns by a key. Most components of a path are no key: the bytes that keys begin with (those
-  // of suffixes: end with) and their lengths tell that without a hash.
+  // Patterns by a key.
   struct Index {
     TextIndex patterns;
-    std::vector<bool> lengths;
-    std::bitset<256> first;
+    std::vector<bool> lengths;  // of the keys
 
-    void add(std::uint64_t hash, std::size_t length, char first_byte, std::size_t pattern);
-    [[nodiscard]] bool may_begin(char byte) const {
-      return first[static_cast<unsigned char>(byte)];
-    }
     [[nodiscard]] bool has_length(std::size_t length) const {
       return length < lengths.size() && lengths[length];
     }
   };
+  // Most components of a path are no key: the two bytes at the end where the search for a key
+  // begins say so. By pair(), which kinds of keys have such bytes.
+  enum KeyBits : std::uint8_t { kWholeBit = 1, kPrefixBit = 2, kSuffixBit = 4 };
+  static constexpr std::size_t kPairs = 1024;
+  [[nodiscard]] static std::size_t pair(char outer, char inner) {
+    return (static_cast<unsigned char>(outer) * 37U + static_cast<unsigned char>(inner)) % kPairs;
+  }
   template <class Visit>
-  void each_candidate(std::string_view path, Visit visit) const;
+  void each_candidate(const PathView& path, Visit visit) const;
 
   std::vector<PathPattern> patterns_;
   std::vector<std::size_t> ids_;
   Index whole_, prefix_, suffix_;
+  std::vector<std::uint8_t> pairs_ = std::vector<std::uint8_t>(kPairs);
   std::vector<std::size_t> others_;
 };
 

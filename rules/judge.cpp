@@ -8,15 +8,6 @@
 
 namespace lilith::rules {
 
-std::string joined(std::initializer_list<std::string_view> parts, std::size_t more) {
-  std::size_t size = more;
-  for (const std::string_view part : parts) size += part.size();
-  std::string out;
-  out.reserve(size);
-  for (const std::string_view part : parts) out += part;
-  return out;
-}
-
 namespace {
 
 // printable(), without a copy of what is plain already.
@@ -46,55 +37,134 @@ constexpr std::array<std::string_view, 8> kTelling{"T1071.001", "T1560", "T1552.
 // Above this, repeated operations are found by hash.
 constexpr std::size_t kFewOperations = 32;
 
-// Adds operations to a decision, each once and in their order.
+// Tells operations that were not met before.
 class Distinct {
  public:
   // `count`: how many will be offered.
-  Distinct(Decision& decision, std::size_t count)
-      : decision_(decision), few_(count <= kFewOperations) {}
-
-  void first(Operation op) {
-    if (!few_) seen_.insert(key(op));
-    decision_.operation = std::move(op);
+  explicit Distinct(std::size_t count) : few_(count <= kFewOperations) {
+    if (few_) met_.reserve(count);
   }
-  void add(Operation op) {
-    std::vector<Operation>& others = decision_.others;
-    const bool is_new = few_ ? op != decision_.operation &&
-                                   std::find(others.begin(), others.end(), op) == others.end()
-                             : seen_.insert(key(op)).second;
-    if (is_new) others.push_back(std::move(op));
+  bool is_new(const OperationView& op) {
+    if (!few_) return hashed_.insert(key(op)).second;
+    if (std::find(met_.begin(), met_.end(), op) != met_.end()) return false;
+    met_.push_back(op);
+    return true;
   }
 
  private:
-  static std::string key(const Operation& op) {
+  static std::string key(const OperationView& op) {
     std::string text(1, static_cast<char>('0' + static_cast<int>(op.kind)));
-    for (const std::string* part : {&op.path, &op.program, &op.command, &op.host, &op.protocol,
-                                    &op.url, &op.server, &op.name}) {
-      text += *part;
+    for (const std::string_view part :
+         {op.path, op.program, op.command, op.host, op.protocol, op.url, op.server, op.name}) {
+      text += part;
       text += '\0';
     }
     return text + std::to_string(op.port);
   }
 
-  Decision& decision_;
   bool few_;
-  std::unordered_set<std::string> seen_;
+  std::vector<OperationView> met_;
+  std::unordered_set<std::string> hashed_;
 };
+
+// Room for most sentences: what is wrong, a path or an entry, the place and the advice.
+constexpr std::size_t kSentenceBytes = 320;
 
 }  // namespace
 
 std::string rule_of(const Judged& one) {
   const bool entry = one.entry.has_value();
-  return joined({one.section, one.tool.empty() ? "" : ".", one.tool, one.list.empty() ? "" : ".",
-                 one.list, entry ? "[\"" : "", entry ? *one.entry : "", entry ? "\"]" : ""});
+  const std::initializer_list<std::string_view> parts{one.section,
+                                                      one.tool.empty() ? "" : ".",
+                                                      one.tool,
+                                                      one.list.empty() ? "" : ".",
+                                                      one.list,
+                                                      entry ? "[\"" : "",
+                                                      entry ? *one.entry : "",
+                                                      entry ? "\"]" : ""};
+  std::string out;
+  out.resize_and_overwrite(
+      size_of(parts), [&parts](char* text, std::size_t) { return copy_parts(parts, text) - text; });
+  return out;
 }
 
-std::string tell_of(std::string_view prefix, std::string_view what, std::string_view suffix,
-                    std::string_view rule, std::string_view end) {
+void tell_of(std::string& sentence, std::string_view prefix, std::string_view what,
+             std::string_view suffix, std::string_view rule) {
   const bool is_long = what.size() > kShownBytesMax;
   const Shown shown(is_long ? utf8_prefix(what, kShownBytesMax) : what);
-  return joined({prefix, "'", shown.view(), is_long ? "...'" : "'", suffix, rule, end},
-                kPlaceBytes);
+  sentence += prefix;
+  sentence += '\'';
+  sentence += shown.view();
+  sentence += is_long ? "...'" : "'";
+  sentence += suffix;
+  sentence += rule;
+}
+
+Operation operation_of(const OperationView& view) {
+  Operation op;
+  op.kind = view.kind;
+  op.port = view.port;
+  // Most are empty.
+  const auto set = [](std::string& member, std::string_view text) {
+    if (!text.empty()) member = text;
+  };
+  set(op.path, view.path);
+  set(op.program, view.program);
+  set(op.command, view.command);
+  set(op.host, view.host);
+  set(op.protocol, view.protocol);
+  set(op.url, view.url);
+  set(op.server, view.server);
+  set(op.name, view.name);
+  return op;
+}
+
+std::string_view Spelling::folded(std::string_view text, TextArena& texts) {
+  char* const lower = texts.room(text.size());
+  std::transform(text.begin(), text.end(), lower, [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  return {lower, text.size()};
+}
+
+KnownPath::KnownPath(const FoldedView& folded, std::string_view given, std::string_view cwd,
+                     const PathFacts& facts, TextArena& texts)
+    : spelling(folded.lexical.empty() ? given : folded.lexical, texts), reason(folded.reason) {
+  if (folded.lexical.empty()) return;
+  resolved = folded.lexical;
+  if (folded.has_parent || !facts.empty()) {
+    const std::string_view joined = join_path(given, cwd, texts);
+    if (folded.has_parent) further[0] = joined;
+    if (!facts.empty()) apply(facts.find(joined), resolved, further[1]);
+  }
+  if (folded.has_parent && !facts.empty()) {
+    // A tool that folds `..` as text before it opens the path reaches this file, the kernel the
+    // other; an allowed path must be allowed in both readings.
+    std::string_view folds = folded.lexical;
+    apply(facts.find(folded.lexical), folds, further[2]);
+    if (folds != resolved) by_text = folds;
+  }
+  if (!reason.empty()) resolved = {};
+}
+
+void KnownPath::apply(const audit::PathFact* fact, std::string_view& path,
+                      std::string_view& known_as) {
+  if (fact == nullptr) return;
+  path = known_as = fact->resolved;
+  if (reason.empty() && fact->resolved.empty()) {
+    reason = fact->reason.empty() ? "path.undecidable: it could not be resolved"
+                                  : std::string_view(fact->reason);
+  }
+}
+
+void Judge::write_note(std::string_view section, std::string_view tool, std::string_view list,
+                       int line, bool met, std::optional<std::string_view> entry) {
+  Judged one;
+  one.section = section;
+  one.tool = tool;
+  one.list = list;
+  one.entry = entry;
+  consulted_.push_back({rule_of(one), line, met});
 }
 
 void Judge::judge_call(OperationKind kind, const Call& call) {
@@ -106,13 +176,13 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
     one.section = one.is_egress ? "egress" : kTools;
     one.line = one.is_egress ? p_.egress.line : p_.tools.line;
     one.code = "call.undecidable";
-    one.operation = std::make_unique<Operation>();
-    one.operation->kind = kind;
-    one.operation->name = caller_.tool;
-    one.said = messages_.emplace_front("the call of '" + printable(caller_.tool) + "' " +
-                                       std::string(why));
-    one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
-    add(std::move(one));
+    auto* operation = texts_.make<OperationView>();
+    operation->kind = kind;
+    operation->name = caller_.tool;
+    one.operation = operation;
+    one.said = texts_.joined({"the call of '", printable(caller_.tool), "' ", why});
+    one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+    add(one);
   };
   judge_blocked_tool(kind, call);
   const bool of_server = caller_.tool == kMcpResourceTool && kind != OperationKind::kMcpTool;
@@ -167,14 +237,14 @@ std::string_view Judge::technique_of_call(const Judged& chosen) const {
   return best;
 }
 
-// What was judged, where no operation of its own says it.
-Operation Judge::operation_of(const Judged& one, std::string path) const {
-  Operation op;
+OperationView Judge::operation_of(const Judged& one) const {
+  if (one.operation != nullptr) return *one.operation;
+  OperationView op;
   op.kind = one.kind;
   switch (one.kind) {
     case OperationKind::kReadFile:
     case OperationKind::kWriteFile:
-      op.path = std::move(path);
+      op.path = one.path;
       break;
     case OperationKind::kRunCommand:
       op.command = one.use == nullptr ? analysis_.call->command : one.use->text;
@@ -194,13 +264,21 @@ Operation Judge::operation_of(const Judged& one, std::string path) const {
 
 // What the agent reads: what is wrong, where that is written, and what to do instead.
 std::string Judge::reason_of(const Judged& one, std::string_view rule) const {
-  std::string reason = one.tell(one, rule);
+  std::string reason;
+  reason.reserve(kSentenceBytes);
+  one.tell(one, rule, reason);
   if (one.line != 0) {
-    const std::string line = std::to_string(one.line);
-    reason += joined({" (", p_.file_name, ":", line, ")"});
+    reason += " (";
+    reason += p_.file_name;
+    reason += ':';
+    reason += std::to_string(one.line);
+    reason += ')';
   }
   const std::string_view advice = advice_of(one.code);
-  if (!advice.empty()) reason += joined({"; ", advice});
+  if (!advice.empty()) {
+    reason += "; ";
+    reason += advice;
+  }
   return reason;
 }
 
@@ -209,7 +287,7 @@ void Judge::tell_trace(const Judged& chosen) {
   for (std::size_t i = 0; i < judged_.size(); ++i) {
     const Judged& one = judged_[i];
     DecisionTrace::Operation& told = trace_->operations[i];
-    told.operation = one.operation != nullptr ? *one.operation : operation_of(one, one.path);
+    told.operation = rules::operation_of(operation_of(one));
     told.allowed = !one.deny;
     told.deciding = &one == &chosen;
     told.mode = mode_of(one);
@@ -228,9 +306,9 @@ Decision Judge::conclude() {
     if (one.deny) return mode_of(one) == Mode::kEnforce ? 3 : 2;
     return one.needs_no_rule ? 0 : 1;
   };
-  Judged* chosen = &judged_.front();
+  const Judged* chosen = &judged_.front();
   int best = weight(*chosen);
-  for (Judged& one : judged_) {
+  for (const Judged& one : judged_) {
     if (best == 3) break;
     if (const int mine = weight(one); mine > best) {
       chosen = &one;
@@ -253,10 +331,15 @@ Decision Judge::conclude() {
   }
   tell_trace(*chosen);
   decision.operations = judged_.size();
-  Distinct operations(decision, judged_.size());
-  operations.first(take_operation(*chosen));
-  for (Judged& one : judged_) {
-    if (&one != chosen) operations.add(take_operation(one));
+  const OperationView deciding = operation_of(*chosen);
+  decision.operation = rules::operation_of(deciding);
+  if (judged_.size() == 1) return decision;
+  Distinct distinct(judged_.size());
+  distinct.is_new(deciding);
+  for (const Judged& one : judged_) {
+    if (&one == chosen) continue;
+    const OperationView other = operation_of(one);
+    if (distinct.is_new(other)) decision.others.push_back(rules::operation_of(other));
   }
   return decision;
 }

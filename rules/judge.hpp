@@ -7,13 +7,13 @@
 #include "rules/decide_trace.hpp"
 #include "rules/host.hpp"
 #include "rules/path.hpp"
+#include "rules/path_parts.hpp"
 #include "rules/policy_model.hpp"
+#include "rules/text_arena.hpp"
 
 #include <array>
 #include <cstddef>
 #include <forward_list>
-#include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,10 +36,13 @@ inline constexpr std::string_view kToolsDefault = "tool_invocations.default_acti
 // Words that one {a,b} may become; more are judged as `*`.
 inline constexpr std::size_t kBraceWordsMax = 64;
 
-// Where a word of the shell line points, or nullopt when that is not known.
-[[nodiscard]] std::optional<std::string> absolute_of(const PathUse& use, std::string_view user,
-                                                     std::string_view home, std::string_view cwd);
-// The words that the shell makes of one with {a,b}, where each is judged like a word of its own.
+// Where a word of the shell line points, or nullopt when that is not known. What has to be made for
+// it is in `texts`.
+[[nodiscard]] std::optional<std::string_view> absolute_of(const PathUse& use, std::string_view user,
+                                                          std::string_view home,
+                                                          std::string_view cwd, TextArena& texts);
+// Whether the shell makes several words of this one, each to be judged like a word of its own.
+[[nodiscard]] bool becomes_words(const PathUse& use);
 [[nodiscard]] std::vector<PathUse> words_of(const PathUse& use);
 
 // Reasons of paths are "code: sentence".
@@ -78,60 +81,75 @@ class PathFacts {
   std::unordered_map<std::string_view, const audit::PathFact*> by_given_;
 };
 
-// A path as a decision looks at it. Views into itself and the facts: stays where it is.
+// One way to write a path, made ready for the lists.
+class Spelling {
+ public:
+  Spelling(std::string_view text, TextArena& texts)
+      : text_(text),
+        components_(text),
+        lower_(components_.has_upper() ? folded(text, texts) : text) {}
+  [[nodiscard]] std::string_view text() const { return text_; }
+  [[nodiscard]] PathView view() const { return {text_, components_}; }
+  [[nodiscard]] PathView lower() const { return {lower_, components_}; }
+
+ private:
+  static std::string_view folded(std::string_view text, TextArena& texts);
+
+  std::string_view text_;
+  Components components_;
+  std::string_view lower_;
+};
+
+// A path as a decision looks at it. Views of what it was made from and of the arena.
 class KnownPath {
  public:
-  KnownPath(std::string_view given, std::string_view cwd, const PathFacts& facts)
-      : folded_(fold_path(given, cwd)) {
-    reason = folded_.reason;
-    if (folded_.lexical.empty()) {
-      spellings[0] = given;
-      return;
-    }
-    spellings[0] = folded_.lexical;
-    resolved = folded_.lexical;
-    if (folded_.has_parent || !facts.empty()) joined_ = join_path(given, cwd);
-    if (folded_.has_parent) spellings[1] = joined_;
-    if (!facts.empty()) {
-      apply(facts.find(joined_), resolved, spellings[2]);
-      if (folded_.has_parent) {
-        // A tool that folds `..` as text before it opens the path reaches this file, the kernel the
-        // other; an allowed path must be allowed in both readings.
-        std::string_view folds = folded_.lexical;
-        apply(facts.find(folded_.lexical), folds, spellings[3]);
-        if (folds != resolved) by_text = folds;
-      }
-    }
-    if (!reason.empty()) resolved = {};
-  }
+  KnownPath(std::string_view given, std::string_view cwd, const PathFacts& facts, TextArena& texts)
+      : KnownPath(fold_path(given, cwd, texts), given, cwd, facts, texts) {}
   KnownPath(const KnownPath&) = delete;
   KnownPath& operator=(const KnownPath&) = delete;
 
-  std::array<std::string_view, 4> spellings;  // empty ones are no spellings
-  std::string_view resolved;                  // empty: undecidable, and `reason` says why
-  std::string_view by_text;                   // empty: the same as resolved
+  Spelling spelling;                        // the first one
+  std::array<std::string_view, 3> further;  // empty ones are no spellings
+  std::string_view resolved;                // empty: undecidable, and `reason` says why
+  std::string_view by_text;                 // empty: the same as resolved
   std::string_view reason;
 
   [[nodiscard]] std::string_view shown() const {
-    return resolved.empty() ? spellings[0] : resolved;
+    return resolved.empty() ? spelling.text() : resolved;
+  }
+  // Every spelling once, the first one first.
+  template <class Visit>
+  void each_spelling(TextArena& texts, Visit visit) const {
+    if (!spelling.text().empty()) visit(spelling);
+    for (const std::string_view one : further) {
+      if (!one.empty() && one != spelling.text()) visit(Spelling(one, texts));
+    }
+  }
+  [[nodiscard]] std::size_t find_resolved(const PathPatternSet& patterns,
+                                          const PatternUser& user) const {
+    return resolved == spelling.text() ? patterns.find(spelling.view(), user)
+                                       : patterns.find(resolved, user);
   }
 
  private:
-  void apply(const audit::PathFact* fact, std::string_view& path, std::string_view& spelling) {
-    if (fact == nullptr) return;
-    path = spelling = fact->resolved;
-    if (reason.empty() && fact->resolved.empty()) {
-      reason = fact->reason.empty() ? "path.undecidable: it could not be resolved"
-                                    : std::string_view(fact->reason);
-    }
-  }
-
-  FoldedPath folded_;
-  std::string joined_;
+  KnownPath(const FoldedView& folded, std::string_view given, std::string_view cwd,
+            const PathFacts& facts, TextArena& texts);
+  void apply(const audit::PathFact* fact, std::string_view& path, std::string_view& known_as);
 };
 
-// One judged operation. Views point into policy, call, analysis and facts; texts for people are
-// made for the deciding one only.
+// audit::Operation without copies.
+struct OperationView {
+  OperationKind kind = OperationKind::kOther;
+  std::string_view path, program, command, host;
+  int port = 0;
+  std::string_view protocol, url, server, name;
+
+  friend bool operator==(const OperationView&, const OperationView&) = default;
+};
+[[nodiscard]] Operation operation_of(const OperationView& view);
+
+// One judged operation. All of it are views, of policy, call, analysis, facts and the judge's own
+// texts; sentences for people are made for the deciding one only.
 struct Judged {
   bool deny = false;
   bool always_block = false;
@@ -143,22 +161,20 @@ struct Judged {
   std::optional<std::string_view> entry;
   std::string_view code, technique;
   const CommandUse* use = nullptr;
-  std::string path;                      // read_file, write_file
-  std::unique_ptr<Operation> operation;  // where kind, use and path don't say it
-  std::string_view said;                 // for `tell`
-  std::string (*tell)(const Judged&, std::string_view rule) = nullptr;
+  std::string_view path;                     // read_file, write_file
+  const OperationView* operation = nullptr;  // where kind, use and path don't say it
+  std::string_view said;                     // for `tell`
+  // Appends what is wrong to a sentence.
+  void (*tell)(const Judged&, std::string_view rule, std::string& sentence) = nullptr;
 };
 
-// One allocation for one sentence; `more`: bytes that will be appended.
-[[nodiscard]] std::string joined(std::initializer_list<std::string_view> parts,
-                                 std::size_t more = 0);
-// Room for " (FILE:LINE); ADVICE" behind a sentence.
-inline constexpr std::size_t kPlaceBytes = 192;
 [[nodiscard]] std::string rule_of(const Judged& one);
-// "PREFIX'WHAT'SUFFIX", and the rule behind it. A long WHAT is told by its beginning.
-[[nodiscard]] std::string tell_of(std::string_view prefix, std::string_view what,
-                                  std::string_view suffix, std::string_view rule = {},
-                                  std::string_view end = {});
+// Appends "PREFIX'WHAT'SUFFIX", with the rule behind it. A long WHAT is told by its beginning.
+void tell_of(std::string& sentence, std::string_view prefix, std::string_view what,
+             std::string_view suffix, std::string_view rule = {});
+
+// Room that most calls don't outgrow.
+inline constexpr std::size_t kJudgedAtFirst = 4;
 
 class Judge {
  public:
@@ -169,7 +185,9 @@ class Judge {
         analysis_(analysis),
         facts_(facts),
         path_facts_(facts),
-        trace_(trace) {}
+        trace_(trace) {
+    judged_.reserve(kJudgedAtFirst);
+  }
 
   Decision run();
   Decision run_connection(std::string_view host, int port, std::string_view protocol);
@@ -177,7 +195,7 @@ class Judge {
  private:
   void judge_call(OperationKind kind, const Call& call);
   void judge_path(OperationKind kind, std::string_view given, std::string_view cwd, bool of_shell);
-  void judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged one);
+  void judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged& one);
   void judge_command(const Call& call);
   void judge_line(const ToolRule& lists, bool listed);
   void judge_use(const CommandUse& use, const ToolRule& rule);
@@ -186,48 +204,43 @@ class Judge {
   void judge_path_use(const PathUse& use);
   bool judge_argument_path(const PathUse& use, OperationKind kind);
   void judge_operand(const PathUse& use);
+  void judge_written(const PathUse& use);
   bool judge_protected(const KnownPath& path, Judged& one);
-  void judge_url(const std::string& url);
+  void judge_url(std::string_view url);
   void judge_host_use(const HostUse& use);
-  void judge_host(const CanonicalHost& host, Operation op);
-  void judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operation> op);
+  void judge_host(const CanonicalHost& host, OperationView* op);
+  void judge_host_allow(const CanonicalHost& host, const OperationView* op);
   void judge_mcp(const Call& call);
   void judge_other(const Call& call);
   void judge_blocked_tool(OperationKind kind, const Call& call);
   [[nodiscard]] const ToolRule* blocked_tool(std::string_view name, const Call& call) const;
   [[nodiscard]] const PathBlockList::Hit* blocked(const PathBlockList& list, const KnownPath& path,
-                                                  std::string_view& spelling) const;
-  bool judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one);
-  [[nodiscard]] bool is_protected(const KnownPath& path) const;
+                                                  std::string_view& spelling);
+  void judge_blocked(const PathBlockList::Hit& hit, std::string_view spelling, Judged& one);
+  [[nodiscard]] bool is_protected(const KnownPath& path);
 
-  Judged& add(Judged one) {
-    if (trace_ != nullptr) trace_->operations.emplace_back().consulted = std::move(consulted_);
-    consulted_.clear();
-    judged_.push_back(std::move(one));
+  Judged& add(const Judged& one) {
+    if (trace_ != nullptr) {
+      trace_->operations.emplace_back().consulted = std::move(consulted_);
+      consulted_.clear();
+    }
+    judged_.push_back(one);
     return judged_.back();
   }
   // For explain: a rule was asked, and `entry` of it (or it as a whole) applied.
   void note(std::string_view section, std::string_view tool, std::string_view list, int line,
             bool met, std::optional<std::string_view> entry = {}) {
-    if (trace_ == nullptr || line == 0) return;
-    Judged one;
-    one.section = section;
-    one.tool = tool;
-    one.list = list;
-    one.entry = entry;
-    consulted_.push_back({rule_of(one), line, met});
+    if (trace_ != nullptr && line != 0) write_note(section, tool, list, line, met, entry);
   }
+  void write_note(std::string_view section, std::string_view tool, std::string_view list, int line,
+                  bool met, std::optional<std::string_view> entry);
   void note_hit(std::string_view fallback_tool, const PathBlockList::Hit* hit);
   void tell_trace(const Judged& chosen);
   void tool_default(Judged one, std::string_view code);
-  void egress_denied(std::unique_ptr<Operation> op, std::string_view code, std::string message);
+  Judged& egress_denied(const OperationView* op, std::string_view code);
   [[nodiscard]] Mode mode_of(const Judged& one) const;
   [[nodiscard]] std::string_view technique_of_call(const Judged& chosen) const;
-  [[nodiscard]] Operation operation_of(const Judged& one, std::string path) const;
-  [[nodiscard]] Operation take_operation(Judged& one) const {
-    if (one.operation != nullptr) return std::move(*one.operation);
-    return operation_of(one, std::move(one.path));
-  }
+  [[nodiscard]] OperationView operation_of(const Judged& one) const;
   [[nodiscard]] std::string reason_of(const Judged& one, std::string_view rule) const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
@@ -246,8 +259,10 @@ class Judge {
   const CallAnalysis& analysis_;
   const Facts& facts_;
   const PathFacts path_facts_;
+  // What the judged ones view besides the arguments: texts, and the words of {a,b}.
+  TextArena texts_;
+  std::forward_list<std::vector<PathUse>> words_;
   std::vector<Judged> judged_;
-  std::forward_list<std::string> messages_;  // the few that are made at once; `said` views them
   DecisionTrace* trace_;
   std::vector<DecisionTrace::Rule> consulted_;  // since the last operation was judged
 };

@@ -23,8 +23,8 @@ void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const Tool
   one.code = hazard.code;
   one.technique = "T1059";
   one.said = hazard.message;
-  one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
-  add(std::move(one));
+  one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+  add(one);
 }
 
 bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, const ToolRule& rule) {
@@ -51,10 +51,10 @@ bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, cons
     note(kTools, one.tool, one.list, one.line, true, one.entry);
     one.code = "command.blocked";
     one.technique = "T1059";
-    one.tell = [](const Judged& j, std::string_view by) {
-      return tell_of("command ", j.use->name, " is blocked by ", by);
+    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+      tell_of(out, "command ", j.use->name, " is blocked by ", by);
     };
-    add(std::move(one));
+    add(one);
     return true;
   }
   return false;
@@ -94,21 +94,21 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
     one.line = 0;
     one.needs_no_rule = true;
   } else if (tools_default_allow()) {
-    return tool_default(std::move(one), {});
+    return tool_default(one, {});
   } else {
     one.deny = true;
     one.code = trusted ? "command.not_listed" : "command.path";
-    one.tell = [](const Judged& j, std::string_view by) {
-      return tell_of("command ", j.use->name, " is not in ", by);
+    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+      tell_of(out, "command ", j.use->name, " is not in ", by);
     };
     if (!trusted) {
-      one.tell = [](const Judged& j, std::string_view) {
-        return tell_of("command ", j.use->name,
-                       " is named by a path that others than root may change");
+      one.tell = [](const Judged& j, std::string_view, std::string& out) {
+        tell_of(out, "command ", j.use->name,
+                " is named by a path that others than root may change");
       };
     }
   }
-  add(std::move(one));
+  add(one);
 }
 
 void Judge::judge_command(const Call& call) {
@@ -125,24 +125,24 @@ void Judge::judge_command(const Call& call) {
     one.deny = true;
     one.code = "call.undecidable";
     one.said = caller_.tool;
-    one.tell = [](const Judged& j, std::string_view) {
-      return tell_of("the call of ", j.said, " names no command");
+    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+      tell_of(out, "the call of ", j.said, " names no command");
     };
-    add(std::move(one));
+    add(one);
     return;
   }
   const bool listed = p_.tools.run_command != nullptr || tools_default_allow();
   if (!listed) {
     one.said = "the operation run_command";
-    tool_default(std::move(one), "tool.not_listed");
+    tool_default(one, "tool.not_listed");
     // Where that is only recorded, an enforced rule may still close the line.
     if (mode_of(judged_.back()) == Mode::kEnforce || analysis.undecidable) return;
   } else if (analysis.undecidable) {
     one.deny = true;
     one.code = analysis.undecidable->code;
     one.said = analysis.undecidable->message;
-    one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
-    add(std::move(one));
+    one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+    add(one);
     return;
   }
   judge_line(lists, listed);
@@ -151,7 +151,7 @@ void Judge::judge_command(const Call& call) {
     nothing.kind = OperationKind::kRunCommand;
     nothing.section = "command.builtin";
     nothing.needs_no_rule = true;
-    add(std::move(nothing));
+    add(nothing);
   }
 }
 

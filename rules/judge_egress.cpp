@@ -68,8 +68,7 @@ std::optional<HostUse> tunnel_of(std::string_view url) {
 
 }  // namespace
 
-void Judge::egress_denied(std::unique_ptr<Operation> op, std::string_view code,
-                          std::string message) {
+Judged& Judge::egress_denied(const OperationView* op, std::string_view code) {
   Judged one;
   one.deny = true;
   one.is_egress = true;
@@ -81,41 +80,38 @@ void Judge::egress_denied(std::unique_ptr<Operation> op, std::string_view code,
   const bool web = op->protocol == "http" || op->protocol == "https";
   one.technique =
       web && std::any_of(commands.begin(), commands.end(), sends_body) ? "T1071.001" : "T1048";
-  one.operation = std::move(op);
-  one.said = messages_.emplace_front(std::move(message));
-  one.tell = [](const Judged& j, std::string_view) { return joined({j.said}, kPlaceBytes); };
-  add(std::move(one));
+  one.operation = op;
+  one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+  return add(one);
 }
 
-void Judge::judge_host(const CanonicalHost& host, Operation named) {
+void Judge::judge_host(const CanonicalHost& host, OperationView* op) {
   const EgressSection& egress = p_.egress;
-  named.kind = OperationKind::kEgress;
-  named.host = host.text;
-  auto op = std::make_unique<Operation>(std::move(named));
-  const int port = op->port;
-  const std::string protocol = op->protocol;
-  const auto who = [&host] { return "host '" + printable(host.text) + "'"; };
+  op->kind = OperationKind::kEgress;
+  op->host = texts_.copy(host.text);
   if (egress.line == 0) {
-    return egress_denied(std::move(op), "egress.no_section",
-                         "the policy has no egress section, so " + who() + " is denied");
+    egress_denied(op, "egress.no_section").tell = [](const Judged& j, std::string_view,
+                                                     std::string& out) {
+      tell_of(out, "the policy has no egress section, so host ", j.operation->host, " is denied");
+    };
+    return;
   }
   const auto carried = carried_ipv4(host);
-  const HostEntry* closed = egress.blocked.find(host, port, protocol);
+  const HostEntry* closed = egress.blocked.find(host, op->port, op->protocol);
   if (carried && (closed == nullptr || !closed->entry.always_block)) {
-    const HostEntry* inner = egress.blocked.find(*carried, port, protocol);
+    const HostEntry* inner = egress.blocked.find(*carried, op->port, op->protocol);
     if (closed == nullptr || (inner != nullptr && inner->entry.always_block)) closed = inner;
   }
   if (closed == nullptr) note("egress", {}, "blocked_destinations", egress.blocked.line, false);
   if (closed != nullptr) {
     note("egress", {}, "blocked_destinations", closed->entry.line, true, closed->entry.text);
-    egress_denied(std::move(op), "egress.blocked", {});
-    Judged& one = judged_.back();
+    Judged& one = egress_denied(op, "egress.blocked");
     one.list = "blocked_destinations";
     one.entry = closed->entry.text;
     one.line = closed->entry.line;
     one.always_block = closed->entry.always_block;
-    one.tell = [](const Judged& j, std::string_view by) {
-      return tell_of("host ", j.operation->host, " is blocked by ", by);
+    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+      tell_of(out, "host ", j.operation->host, " is blocked by ", by);
     };
     return;
   }
@@ -123,83 +119,83 @@ void Judge::judge_host(const CanonicalHost& host, Operation named) {
       !egress.private_addresses && (is_private(host) || (carried && is_private(*carried)));
   note("egress", {}, "private", egress.private_line, is_refused);
   if (is_refused) {
-    egress_denied(std::move(op), "egress.private",
-                  who() + " is a private address, refused by egress.private: false");
-    judged_.back().list = "private";
-    judged_.back().line = egress.private_line;
+    Judged& one = egress_denied(op, "egress.private");
+    one.list = "private";
+    one.line = egress.private_line;
+    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+      tell_of(out, "host ", j.operation->host,
+              " is a private address, refused by egress.private: false");
+    };
     return;
   }
-  judge_host_allow(host, std::move(op));
+  judge_host_allow(host, op);
 }
 
 // What no block entry closes: the allow list, and then the section's default.
-void Judge::judge_host_allow(const CanonicalHost& host, std::unique_ptr<Operation> op) {
+void Judge::judge_host_allow(const CanonicalHost& host, const OperationView* op) {
   const EgressSection& egress = p_.egress;
-  const int port = op->port;
-  const std::string protocol = op->protocol;
-  const auto who = [&host] { return "host '" + printable(host.text) + "'"; };
   Judged one;
   one.is_egress = true;
   one.kind = OperationKind::kEgress;
   one.section = "egress";
-  if (const HostEntry* entry = egress.allowed.find(host, port, protocol)) {
-    one.operation = std::move(op);
+  one.operation = op;
+  if (const HostEntry* entry = egress.allowed.find(host, op->port, op->protocol)) {
     one.list = "allowed_destinations";
     one.entry = entry->entry.text;
     one.line = entry->entry.line;
     note("egress", {}, one.list, one.line, true, one.entry);
-    add(std::move(one));
+    add(one);
     return;
   }
   note("egress", {}, "allowed_destinations", egress.allowed.line, false);
   note("egress", {}, "default_action", egress.default_line, true);
   if (egress.default_action == DefaultAction::kAllow) {
-    one.operation = std::move(op);
     one.list = "default_action";
     one.line = egress.default_line;
-    add(std::move(one));
+    add(one);
     return;
   }
   const HostEntry* near = egress.allowed.find_host(host);
-  if (near == nullptr) {
-    egress_denied(std::move(op), "egress.not_listed",
-                  who() + " is not in egress.allowed_destinations");
-  } else {
-    egress_denied(
-        std::move(op), "egress.port_or_protocol",
-        who() + " is listed, but not with " + protocol + " on port " + std::to_string(port));
-  }
-  judged_.back().list = "default_action";
-  judged_.back().line = near == nullptr ? egress.default_line : near->entry.line;
+  Judged& denied =
+      egress_denied(op, near == nullptr ? "egress.not_listed" : "egress.port_or_protocol");
+  denied.list = "default_action";
+  denied.line = near == nullptr ? egress.default_line : near->entry.line;
+  denied.tell = near == nullptr ? +[](const Judged& j, std::string_view, std::string& out) {
+    tell_of(out, "host ", j.operation->host, " is not in egress.allowed_destinations");
+  } : +[](const Judged& j, std::string_view, std::string& out) {
+    tell_of(out, "host ", j.operation->host, " is listed, but not with ");
+    out += j.operation->protocol;
+    out += " on port ";
+    out += std::to_string(j.operation->port);
+  };
 }
 
-void Judge::judge_url(const std::string& url) {
+void Judge::judge_url(std::string_view url) {
   if (const auto tunnel = tunnel_of(url)) return judge_host_use(*tunnel);
-  auto destination = parse_url(url);
+  const auto destination = parse_url(url);
+  auto* op = texts_.make<OperationView>();
   if (!destination) {
-    auto op = std::make_unique<Operation>();
     op->kind = OperationKind::kEgress;
     op->url = url;
-    return egress_denied(std::move(op), "egress.bad_url", destination.error().message);
+    egress_denied(op, "egress.bad_url").said = texts_.copy(destination.error().message);
+    return;
   }
-  Operation op;
-  op.port = destination->port;
-  op.protocol = std::move(destination->protocol);
-  op.url = std::move(destination->url);
-  judge_host(destination->host, std::move(op));
+  op->port = destination->port;
+  op->protocol = texts_.copy(destination->protocol);
+  op->url = texts_.copy(destination->url);
+  judge_host(destination->host, op);
 }
 
 void Judge::judge_host_use(const HostUse& use) {
-  Operation op;
-  op.kind = OperationKind::kEgress;
-  op.port = use.port;
-  op.protocol = use.protocol;
-  op.url = use.url;
+  auto* op = texts_.make<OperationView>();
+  op->kind = OperationKind::kEgress;
+  op->port = use.port;
+  op->protocol = texts_.copy(use.protocol);
+  op->url = texts_.copy(use.url);
   const auto host = canonical_host(use.host);
-  if (host) return judge_host(*host, std::move(op));
-  op.host = use.host;
-  egress_denied(std::make_unique<Operation>(std::move(op)), "egress.bad_host",
-                host.error().message);
+  if (host) return judge_host(*host, op);
+  op->host = texts_.copy(use.host);
+  egress_denied(op, "egress.bad_host").said = texts_.copy(host.error().message);
 }
 
 }  // namespace lilith::rules

@@ -25,17 +25,15 @@ std::string_view technique_of(std::string_view pattern) {
 // The entry that closes the path in any of its spellings; of several the first in the list's order,
 // where entries with always_block stand before all others.
 const PathBlockList::Hit* Judge::blocked(const PathBlockList& list, const KnownPath& path,
-                                         std::string_view& spelling) const {
+                                         std::string_view& spelling) {
   const PathBlockList::Hit* best = nullptr;
   if (list.empty()) return best;
-  for (std::size_t i = 0; i < path.spellings.size(); ++i) {
-    const std::string_view one = path.spellings[i];
-    if (one.empty() || (i > 0 && one == path.spellings[0])) continue;
-    const PathBlockList::Hit* hit = list.find(one, blocked_user());
-    if (hit == nullptr || (best != nullptr && best <= hit)) continue;
+  path.each_spelling(texts_, [&](const Spelling& one) {
+    const PathBlockList::Hit* hit = list.find(one.view(), one.lower(), blocked_user());
+    if (hit == nullptr || (best != nullptr && best <= hit)) return;
     best = hit;
-    spelling = one;
-  }
+    spelling = one.text();
+  });
   return best;
 }
 
@@ -54,31 +52,31 @@ void Judge::note_hit(std::string_view fallback_tool, const PathBlockList::Hit* h
   }
 }
 
-bool Judge::judge_blocked(const PathBlockList::Hit* hit, std::string_view spelling, Judged one) {
-  if (hit == nullptr) return false;
+void Judge::judge_blocked(const PathBlockList::Hit& hit, std::string_view spelling, Judged& one) {
   one.deny = true;
-  one.always_block = hit->entry->always_block;
-  one.line = hit->entry->line;
+  one.always_block = hit.entry->always_block;
+  one.line = hit.entry->line;
   one.section = kTools;
-  one.tool = hit->rule->name;
+  one.tool = hit.rule->name;
   one.list = "path_blocklist";
-  one.entry = hit->entry->text;
+  one.entry = hit.entry->text;
   one.code = "path.blocked";
-  if (one.technique.empty()) one.technique = technique_of(hit->entry->text);
-  one.said = messages_.emplace_front(spelling);
-  one.tell = [](const Judged& j, std::string_view by) {
-    return tell_of("path ", j.said, " is blocked by ", by);
+  if (one.technique.empty()) one.technique = technique_of(hit.entry->text);
+  one.said = spelling;
+  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    tell_of(out, "path ", j.said, " is blocked by ", by);
   };
-  add(std::move(one));
-  return true;
+  add(one);
 }
 
-bool Judge::is_protected(const KnownPath& path) const {
+bool Judge::is_protected(const KnownPath& path) {
   if (!p_.protect_agent_config) return false;
-  return std::any_of(path.spellings.begin(), path.spellings.end(), [&](std::string_view spelling) {
-    return !spelling.empty() && agent_config_patterns().find(
-                                    ascii_lower(spelling), blocked_user()) != PathPatternSet::npos;
+  bool found = false;
+  path.each_spelling(texts_, [&](const Spelling& one) {
+    found =
+        found || agent_config_patterns().find(one.lower(), blocked_user()) != PathPatternSet::npos;
   });
+  return found;
 }
 
 // Writing what configures an agent or runs later. Takes `one` when that closes the path.
@@ -92,18 +90,18 @@ bool Judge::judge_protected(const KnownPath& path, Judged& one) {
   one.line = p_.protect_line;
   one.code = "path.agent_config";
   one.technique = "T1562.001";
-  one.tell = [](const Judged& j, std::string_view by) {
-    return tell_of("path ", j.path, " configures an agent or runs later; writing it is blocked by ",
-                   by);
+  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    tell_of(out, "path ", j.path, " configures an agent or runs later; writing it is blocked by ",
+            by);
   };
-  add(std::move(one));
+  add(one);
   return true;
 }
 
 void Judge::judge_path(OperationKind kind, std::string_view given, std::string_view cwd,
                        bool of_shell) {
   const bool is_write = kind == OperationKind::kWriteFile;
-  const KnownPath path(given, cwd, path_facts_);
+  const KnownPath path(given, cwd, path_facts_, texts_);
   Judged one;
   one.kind = kind;
   one.path = path.shown();
@@ -117,33 +115,30 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
   std::string_view spelling;
   const auto* closing = blocked(closed, path, spelling);
   note_hit(of_shell ? std::string_view() : one.tool, closing);
-  if (closing != nullptr) {
-    judge_blocked(closing, spelling, std::move(one));
-    return;
-  }
+  if (closing != nullptr) return judge_blocked(*closing, spelling, one);
   if (is_write && judge_protected(path, one)) return;
   one.deny = true;
   if (path.resolved.empty()) {
     one.code = code_of(path.reason);
     one.said = sentence_of(path.reason);
-    one.tell = [](const Judged& j, std::string_view) {
-      return tell_of("path ", j.path, " cannot be judged: ", j.said);
+    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+      tell_of(out, "path ", j.path, " cannot be judged: ", j.said);
     };
-    add(std::move(one));
+    add(one);
     return;
   }
-  judge_path_allow(path, rule, std::move(one));
+  judge_path_allow(path, rule, one);
 }
 
 // What no block list closes: the tool's allow list, and then the section's default.
-void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged one) {
+void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged& one) {
   if (rule == nullptr) {
     one.said = one.kind == OperationKind::kWriteFile ? "the operation write_file"
                                                      : "the operation read_file";
-    return tool_default(std::move(one), "tool.not_listed");
+    return tool_default(one, "tool.not_listed");
   }
   one.list = "path_allowlist";
-  std::size_t hit = rule->path_allow.patterns.find(path.resolved, user());
+  std::size_t hit = path.find_resolved(rule->path_allow.patterns, user());
   if (hit != PathPatternSet::npos && !path.by_text.empty() &&
       rule->path_allow.patterns.find(path.by_text, user()) == PathPatternSet::npos) {
     hit = PathPatternSet::npos;
@@ -157,15 +152,15 @@ void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged
     one.entry = entry.text;
     one.line = entry.line;
   } else if (tools_default_allow()) {
-    return tool_default(std::move(one), {});
+    return tool_default(one, {});
   } else {
     one.code = "path.not_listed";
     if (rule->path_allow.present) one.line = rule->path_allow.line;
-    one.tell = [](const Judged& j, std::string_view by) {
-      return tell_of("path ", j.path, " is not in ", by);
+    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+      tell_of(out, "path ", j.path, " is not in ", by);
     };
   }
-  add(std::move(one));
+  add(one);
 }
 
 // Block lists only: a word of argv may be a path.
@@ -178,17 +173,18 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     return std::find(kArchivers.begin(), kArchivers.end(), command.name) != kArchivers.end();
   };
   const auto& commands = analysis_.command.commands;
-  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd);
+  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd, texts_);
   // Of a word whose directory is not known, what stands in the text itself is judged.
-  const KnownPath path(absolute ? std::string_view(*absolute) : std::string_view(use.text),
-                       absolute ? "" : "/", path_facts_);
+  const KnownPath path(absolute ? *absolute : std::string_view(use.text), absolute ? "" : "/",
+                       path_facts_, texts_);
   one.path = absolute ? path.shown() : std::string_view(use.text);
   std::string_view spelling;
   const PathBlockList::Hit* hit = blocked(closed, path, spelling);
   if (hit != nullptr) {
     note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
-    return judge_blocked(hit, absolute ? spelling : std::string_view(use.text), std::move(one));
+    judge_blocked(*hit, absolute ? spelling : std::string_view(use.text), one);
+    return true;
   }
   // /proc/self/root/x is any path.
   if (path.resolved.empty() && path.reason.starts_with("path.magic_link")) {
@@ -197,11 +193,11 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     one.tool = "run_command";
     one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
     one.code = code_of(path.reason);
-    one.said = messages_.emplace_front(sentence_of(path.reason));
-    one.tell = [](const Judged& j, std::string_view) {
-      return tell_of("path ", j.path, " cannot be judged: ", j.said);
+    one.said = sentence_of(path.reason);
+    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+      tell_of(out, "path ", j.path, " cannot be judged: ", j.said);
     };
-    add(std::move(one));
+    add(one);
     return true;
   }
   if (!use.glob) return false;
@@ -215,16 +211,18 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
       expanded.base = PathUse::Base::kAbsolute;
     }
     expanded.text = std::move(word);
-    const auto whole = absolute_of(expanded, facts_.user, facts_.home, facts_.cwd);
-    const std::string& given = whole ? *whole : expanded.text;
-    hit = closed.find(given, blocked_user());
+    const auto whole = absolute_of(expanded, facts_.user, facts_.home, facts_.cwd, texts_);
+    const std::string_view given = whole ? *whole : std::string_view(expanded.text);
+    const Spelling spelled(given, texts_);
+    hit = closed.find(spelled.view(), spelled.lower(), blocked_user());
     if (hit == nullptr) hit = closed.find_possible(given, whole.has_value(), blocked_user());
     if (hit == nullptr) continue;
     note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
-    judge_blocked(hit, use.text, std::move(one));
-    judged_.back().tell = [](const Judged& j, std::string_view by) {
-      return tell_of("", j.said, " may expand to what ", by, " blocks");
+    judge_blocked(*hit, use.text, one);
+    judged_.back().tell = [](const Judged& j, std::string_view by, std::string& out) {
+      tell_of(out, "", j.said, " may expand to what ", by);
+      out += " blocks";
     };
     return true;
   }
@@ -234,24 +232,26 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
 // A word that names what its program writes: `tee f` is `> f`. Where the place is not known, it is
 // not held against the line, as a word of argv; what its text says is.
 void Judge::judge_operand(const PathUse& use) {
-  for (const PathUse& one : words_of(use)) {
-    if (std::find(kHarmlessDevices.begin(), kHarmlessDevices.end(), one.text) !=
-        kHarmlessDevices.end()) {
-      continue;
-    }
-    const auto absolute = absolute_of(one, facts_.user, facts_.home, facts_.cwd);
-    if (absolute && use.access == PathAccess::kWriteArgument) {
-      judge_path(OperationKind::kWriteFile, *absolute, {}, true);
-      continue;
-    }
-    if (judge_argument_path(one, OperationKind::kWriteFile)) continue;
-    const KnownPath path(absolute ? std::string_view(*absolute) : std::string_view(one.text),
-                         absolute ? "" : "/", path_facts_);
-    Judged judged;
-    judged.kind = OperationKind::kWriteFile;
-    judged.path = absolute ? path.shown() : std::string_view(one.text);
-    judge_protected(path, judged);
+  if (!becomes_words(use)) return judge_written(use);
+  for (const PathUse& one : words_.emplace_front(words_of(use))) judge_written(one);
+}
+
+void Judge::judge_written(const PathUse& use) {
+  if (std::find(kHarmlessDevices.begin(), kHarmlessDevices.end(), use.text) !=
+      kHarmlessDevices.end()) {
+    return;
   }
+  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd, texts_);
+  if (absolute && use.access == PathAccess::kWriteArgument) {
+    return judge_path(OperationKind::kWriteFile, *absolute, {}, true);
+  }
+  if (judge_argument_path(use, OperationKind::kWriteFile)) return;
+  const KnownPath path(absolute ? *absolute : std::string_view(use.text), absolute ? "" : "/",
+                       path_facts_, texts_);
+  Judged judged;
+  judged.kind = OperationKind::kWriteFile;
+  judged.path = absolute ? path.shown() : std::string_view(use.text);
+  judge_protected(path, judged);
 }
 
 void Judge::judge_path_use(const PathUse& use) {
@@ -269,7 +269,7 @@ void Judge::judge_path_use(const PathUse& use) {
           kHarmlessDevices.end()) {
     return;
   }
-  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd);
+  const auto absolute = absolute_of(use, facts_.user, facts_.home, facts_.cwd, texts_);
   if (absolute) return judge_path(kind, *absolute, {}, true);
   if (judge_argument_path(use, kind)) return;
   Judged one;
@@ -281,10 +281,10 @@ void Judge::judge_path_use(const PathUse& use) {
   one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
   one.code = "path.undecidable";
   one.technique = "T1059";
-  one.tell = [](const Judged& j, std::string_view) {
-    return tell_of("where ", j.path, " leads is not known before the line runs");
+  one.tell = [](const Judged& j, std::string_view, std::string& out) {
+    tell_of(out, "where ", j.path, " leads is not known before the line runs");
   };
-  add(std::move(one));
+  add(one);
 }
 
 }  // namespace lilith::rules

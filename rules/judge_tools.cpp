@@ -44,13 +44,16 @@ void Judge::tool_default(Judged one, std::string_view code) {
   note(kToolsDefault, {}, {}, one.line, true);
   if (one.deny) {
     one.code = p_.tools.line == 0 ? "tool.no_section" : code;
-    one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view) {
-      return joined({"the policy has no tool_invocations section, so ", j.said, " is denied"});
-    } : +[](const Judged& j, std::string_view) {
-      return joined({j.said, " is not listed in tool_invocations.allowed_tools"}, kPlaceBytes);
+    one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view, std::string& out) {
+      out += "the policy has no tool_invocations section, so ";
+      out += j.said;
+      out += " is denied";
+    } : +[](const Judged& j, std::string_view, std::string& out) {
+      out += j.said;
+      out += " is not listed in tool_invocations.allowed_tools";
     };
   }
-  add(std::move(one));
+  add(one);
 }
 
 // The entry of blocked_tools that closes the call. What can't be read is closed: arguments that are
@@ -73,6 +76,7 @@ const ToolRule* Judge::blocked_tool(std::string_view name, const Call& call) con
 
 // blocked_tools beats every allow list. An entry may name the operation or the agent's own tool.
 void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
+  if (p_.tools.blocked.empty()) return;
   const ToolRule* rule = blocked_tool(audit::name(kind), call);
   if (rule == nullptr || !rule->always_block) {
     const ToolRule* own = blocked_tool(caller_.tool, call);
@@ -93,17 +97,18 @@ void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
                   : kind == OperationKind::kRunCommand ? "T1059"
                   : kind == OperationKind::kEgress     ? "T1048"
                                                        : "";
-  one.operation = std::make_unique<Operation>();
-  one.operation->kind = kind;
-  one.operation->name = caller_.tool;
-  one.operation->server = caller_.server;
-  if (!call.paths.empty()) one.operation->path = call.paths.front();
-  if (!call.urls.empty()) one.operation->url = call.urls.front();
-  one.operation->command = call.command;
-  one.tell = [](const Judged& j, std::string_view by) {
-    return tell_of("the tool ", *j.entry, " is blocked by ", by);
+  auto* operation = texts_.make<OperationView>();
+  operation->kind = kind;
+  operation->name = caller_.tool;
+  operation->server = caller_.server;
+  if (!call.paths.empty()) operation->path = call.paths.front();
+  if (!call.urls.empty()) operation->url = call.urls.front();
+  operation->command = call.command;
+  one.operation = operation;
+  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    tell_of(out, "the tool ", *j.entry, " is blocked by ", by);
   };
-  add(std::move(one));
+  add(one);
 }
 
 void Judge::judge_mcp(const Call& call) {
@@ -126,13 +131,13 @@ void Judge::judge_mcp(const Call& call) {
     if (!met) continue;
     one.tool = rule->name;
     one.line = rule->line;
-    add(std::move(one));
+    add(one);
     return;
   }
   one.technique = "T1190";
-  one.said = messages_.emplace_front("the MCP tool '" + printable(caller_.tool) + "' of server '" +
-                                     printable(caller_.server) + "'");
-  tool_default(std::move(one), "mcp.not_listed");
+  one.said = texts_.joined(
+      {"the MCP tool '", printable(caller_.tool), "' of server '", printable(caller_.server), "'"});
+  tool_default(one, "mcp.not_listed");
 }
 
 void Judge::judge_other(const Call& call) {
@@ -149,11 +154,11 @@ void Judge::judge_other(const Call& call) {
   if (met) {
     one.tool = rule->name;
     one.line = rule->line;
-    add(std::move(one));
+    add(one);
     return;
   }
-  one.said = messages_.emplace_front("the tool '" + printable(caller_.tool) + "'");
-  tool_default(std::move(one), "tool.not_listed");
+  one.said = texts_.joined({"the tool '", printable(caller_.tool), "'"});
+  tool_default(one, "tool.not_listed");
 }
 
 }  // namespace lilith::rules

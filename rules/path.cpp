@@ -2,9 +2,11 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "rules/eight_bytes.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,13 +173,17 @@ std::string_view refused(std::string_view given, std::string_view cwd) {
 
 // Surely what fold_path() would make of it: nothing to fold, and no place for a magic link.
 bool is_folded(std::string_view path) {
-  if (!path.starts_with('/') || path.starts_with("/proc/") || path.starts_with("/dev/")) {
-    return false;
+  if (path.size() < 2 || path[0] != '/' || path.back() == '/') return false;
+  if (path.starts_with("/proc/") || path.starts_with("/dev/")) return false;
+  // A slash or a dot behind a slash may be one to fold.
+  std::uint64_t may_fold = 0, slash_before = 0;
+  for (std::size_t at = 0; at < path.size(); at += sizeof(std::uint64_t)) {
+    const std::uint64_t eight = eight_bytes(path, at);
+    const std::uint64_t slashes = bytes_equal(eight, '/');
+    may_fold |= (slashes << 8U | slash_before) & (slashes | bytes_equal(eight, '.'));
+    slash_before = slashes >> 56U;
   }
-  for (std::size_t i = 1; i < path.size(); ++i) {
-    if (path[i - 1] == '/' && (path[i] == '/' || path[i] == '.')) return false;
-  }
-  return path.size() > 1 && path.back() != '/';
+  return may_fold == 0;
 }
 
 }  // namespace
@@ -193,41 +199,54 @@ const FileSystem& lexical_file_system() {
 }
 
 std::string join_path(std::string_view given, std::string_view cwd) {
-  if (given.starts_with('/')) return std::string(given);
-  std::string joined(cwd);
-  if (!joined.ends_with('/')) joined.push_back('/');
-  joined += given;
-  return joined;
+  TextArena texts;
+  return std::string(join_path(given, cwd, texts));
 }
 
-FoldedPath fold_path(std::string_view given, std::string_view cwd) {
-  FoldedPath out;
+std::string_view join_path(std::string_view given, std::string_view cwd, TextArena& texts) {
+  if (given.starts_with('/')) return given;
+  return texts.joined({cwd, cwd.ends_with('/') ? "" : "/", given});
+}
+
+FoldedView fold_path(std::string_view given, std::string_view cwd, TextArena& texts) {
+  FoldedView out;
   out.reason = refused(given, cwd);
   if (!out.reason.empty()) return out;
   if (is_folded(given)) {
     out.lexical = given;
     return out;
   }
-  const bool absolute = given.starts_with('/');
-  out.lexical.reserve(given.size() + (absolute ? 0 : cwd.size() + 1));
-  for (const std::string_view part : {absolute ? std::string_view() : cwd, given}) {
+  const std::string_view base = given.starts_with('/') ? std::string_view() : cwd;
+  // Each component is written with its slash, which `given` need not begin with.
+  char* const text = texts.room(base.size() + given.size() + 2);
+  std::size_t size = 0;
+  for (const std::string_view part : {base, given}) {
     for (std::size_t from = 0; from < part.size();) {
       const std::size_t end = component_end(part, from);
       const std::string_view one = part.substr(from, end - from);
       from = end + 1;
       if (one.empty() || one == ".") continue;
+      const std::string_view before(text, size);
       if (one == "..") {
         out.has_parent = true;
-        out.lexical.erase(std::min(out.lexical.rfind('/'), out.lexical.size()));
+        size = std::min(before.rfind('/'), size);
         continue;
       }
-      if (out.reason.empty() && is_magic(out.lexical, one)) out.reason = kMagicLink;
-      out.lexical.push_back('/');
-      out.lexical += one;
+      if (out.reason.empty() && is_magic(before, one)) out.reason = kMagicLink;
+      text[size] = '/';
+      std::memcpy(text + size + 1, one.data(), one.size());
+      size += one.size() + 1;
     }
   }
-  if (out.lexical.empty()) out.lexical = "/";
+  if (size == 0) text[size++] = '/';
+  out.lexical = {text, size};
   return out;
+}
+
+FoldedPath fold_path(std::string_view given, std::string_view cwd) {
+  TextArena texts;
+  const FoldedView folded = fold_path(given, cwd, texts);
+  return {std::string(folded.lexical), folded.reason, folded.has_parent};
 }
 
 ResolvedPath resolve_path(std::string_view given, std::string_view cwd,

@@ -3,6 +3,7 @@
 
 #include "audit/base/result.hpp"
 #include "audit/event.hpp"
+#include "rules/text_arena.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,9 @@ lexical_file_system();  // every component a directory, no links: for history fr
 
 // `given` when absolute, else below `cwd`; nothing is folded or resolved.
 [[nodiscard]] std::string join_path(std::string_view given, std::string_view cwd);
+// The same; a text that has to be made is in `texts`.
+[[nodiscard]] std::string_view join_path(std::string_view given, std::string_view cwd,
+                                         TextArena& texts);
 
 struct ResolvedPath {
   std::string lexical;   // absolute, `.` and `..` folded as text
@@ -60,5 +64,11 @@ struct FoldedPath {
                             // kernel mean two different files
 };
 [[nodiscard]] FoldedPath fold_path(std::string_view given, std::string_view cwd);
+// The same as views: of `given` where there is nothing to fold, of `texts` otherwise.
+struct FoldedView {
+  std::string_view lexical, reason;
+  bool has_parent = false;
+};
+[[nodiscard]] FoldedView fold_path(std::string_view given, std::string_view cwd, TextArena& texts);
 
 }  // namespace lilith::rules

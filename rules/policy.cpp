@@ -119,22 +119,8 @@ void PathBlockList::compile(const std::vector<const ToolRule*>& rules) {
   }
 }
 
-const PathBlockList::Hit* PathBlockList::find(std::string_view path,
+const PathBlockList::Hit* PathBlockList::find(const PathView& path, const PathView& lower,
                                               const PatternUser& user) const {
-  if (hits_.empty()) return nullptr;
-  // Short paths are folded in place: an allocation costs as much as the look-up.
-  std::array<char, 256> buffer;
-  std::string long_path;
-  std::string_view lower;
-  if (path.size() <= buffer.size()) {
-    std::transform(path.begin(), path.end(), buffer.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    lower = {buffer.data(), path.size()};
-  } else {
-    long_path = ascii_lower(path);
-    lower = long_path;
-  }
   const std::size_t hit = std::min(folded_.find(lower, user), classes_.find(path, user));
   return hit == PathPatternSet::npos ? nullptr : &hits_[hit];
 }

@@ -122,8 +122,9 @@ class PathBlockList {
   // Entries with always_block come first, whatever the order of the calls: they must not be hidden
   // behind one that only records.
   void compile(const std::vector<const ToolRule*>& rules);
-  // `path` and its case-folded form against every entry.
-  [[nodiscard]] const Hit* find(std::string_view path, const PatternUser& user) const;
+  // A path and its case-folded form against every entry.
+  [[nodiscard]] const Hit* find(const PathView& path, const PathView& lower,
+                                const PatternUser& user) const;
   // A word that the shell still expands (PathPattern::may_match).
   [[nodiscard]] const Hit* find_possible(std::string_view word, bool anchored,
                                          const PatternUser& user) const;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <random>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,26 @@ TEST(PatternSet, FindsWhatItsPatternsMatch) {
     }
   }
   EXPECT_GT(hits, 1000U);
+}
+
+// Deep paths, and slashes and letters on every place of a word of eight bytes.
+TEST(PathComponents, AreWhatStandsBetweenSlashes) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string path;
+    for (auto n = random() % 60; n > 0; --n)
+      path += std::string_view("//a.bZ@[\xC1\x7F~")[random() % 11];
+    std::vector<std::string> expected;
+    std::istringstream parts(path);
+    for (std::string one; std::getline(parts, one, '/');) {
+      if (!one.empty()) expected.push_back(one);
+    }
+    const Components components(path);
+    std::vector<std::string> found;
+    for (std::size_t k = 0; k < components.size(); ++k) found.emplace_back(components.of(path, k));
+    ASSERT_EQ(found, expected) << path;
+    ASSERT_EQ(components.has_upper(), path.find('Z') != std::string::npos) << path;
+  }
 }
 
 TEST(PatternSet, TriesAHandfulOfTenThousandPatterns) {
