@@ -467,6 +467,8 @@ bool World::process() {
   read_by_process(unread_.size());  // what the last process left in the receiver's kernel
   expect_taken_from_the_checkpoint();
   stop_ = std::stop_source();
+  // A log that is finished while a process is at its end is for the next one.
+  const bool drains = draining_;
   try {
     OwnLog own_log(own_log_path(config_.state_dir), "sim", clock_);
     const std::string checkpoint = config_.state_dir + "/" + config_.sinks[0].name + ".checkpoint";
@@ -479,7 +481,7 @@ bool World::process() {
     const ShipResult result = worker.run(stop_.get_token());
     EXPECT_EQ(must_take_back_, 0) << "ended without taking the checkpoint back";
     ++done_.stops;
-    return !(draining_ && result == ShipResult::kDone);
+    return !(drains && result == ShipResult::kDone);
   } catch (const Killed&) {
     damage_a_checkpoint();
     return true;
