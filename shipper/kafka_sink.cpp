@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 
 namespace lilith::shipper {
 namespace {
@@ -20,15 +21,15 @@ constexpr int kEndMs = 1'000;
 constexpr std::size_t kSingleMessages = 1'000;
 
 struct Slot {
-  enum class State { kSent, kDelivered, kRefused, kLost } state = State::kSent;
+  enum class State : std::uint8_t { kSent, kDelivered, kRefused, kLost } state = State::kSent;
   bool refused_in_batch = false;
-  std::string why;
 };
 
 // What the callbacks write; librdkafka calls them from rd_kafka_poll(), on the sink's own thread.
 struct Reports {
   std::uint64_t first = 0;  // number of slots.front(), counting all messages of this producer
   std::deque<Slot> slots;
+  std::map<std::uint64_t, std::string> why;  // of the refused and the lost, by number
   std::string trouble;  // the last error of a connection, until something is delivered
   // One message a batch: a broker that refuses a batch does not say which message it meant.
   bool single = false;
@@ -54,7 +55,7 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     reports.trouble.clear();
     return;
   }
-  slot.why = ::rd_kafka_err2str(message->err);
+  reports.why[number] = ::rd_kafka_err2str(message->err);
   slot.refused_in_batch = is_refusal(message->err) && !reports.single;
   slot.state =
       is_refusal(message->err) && reports.single ? Slot::State::kRefused : Slot::State::kLost;
@@ -107,6 +108,8 @@ class KafkaSink final : public Sink {
 
   SinkConfig config_;
   rd_kafka_t* producer_ = nullptr;
+  rd_kafka_topic_t* topic_ = nullptr;
+  HeadScanner scanner_;
   bool single_ = false;
   Reports reports_;
 };
@@ -177,21 +180,28 @@ Result<void> KafkaSink::open() {
   ::rd_kafka_conf_set_log_cb(conf, on_log);
   char why[512] = "";
   producer_ = ::rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-  if (producer_ != nullptr) return {};
-  ::rd_kafka_conf_destroy(conf);
-  return fail(ErrorCode::kInvalidInput, "librdkafka: " + std::string(why));
+  if (producer_ == nullptr) {
+    ::rd_kafka_conf_destroy(conf);
+    return fail(ErrorCode::kInvalidInput, "librdkafka: " + std::string(why));
+  }
+  topic_ = ::rd_kafka_topic_new(producer_, config_.topic.c_str(), nullptr);
+  if (topic_ != nullptr) return {};
+  const std::string error = ::rd_kafka_err2str(::rd_kafka_last_error());
+  close();
+  return fail(ErrorCode::kInvalidInput, "librdkafka: topic " + config_.topic + ": " + error);
 }
 
 // False when the producer's queue is full or it can't go on.
 bool KafkaSink::produce(const Line& line) {
   if (reports_.unusable) return false;
-  const LineFields fields = scan_line(line.event);
+  const LineFields& fields = scanner_.scan(line.event);
   const std::uint64_t number = reports_.first + reports_.slots.size();
   std::array<rd_kafka_vu_t, 6> values{};
-  values[0].vtype = RD_KAFKA_VTYPE_TOPIC;
-  values[0].u.cstr = config_.topic.c_str();
+  values[0].vtype = RD_KAFKA_VTYPE_RKT;
+  values[0].u.rkt = topic_;
+  // Not copied: the line stays where it is until it is done, or the producer was closed.
   values[1].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  values[1].u.i = RD_KAFKA_MSG_F_COPY;
+  values[1].u.i = 0;
   values[2].vtype = RD_KAFKA_VTYPE_KEY;
   values[2].u.mem = {const_cast<char*>(fields.host.data()), fields.host.size()};
   values[3].vtype = RD_KAFKA_VTYPE_VALUE;
@@ -208,11 +218,10 @@ bool KafkaSink::produce(const Line& line) {
   if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
   reports_.slots.emplace_back();
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
-  Slot& slot = reports_.slots.back();
-  slot.why = ::rd_kafka_err2str(error);
   if (is_refusal(error)) {
-    slot.why += " (" + std::to_string(line.body.size()) + " bytes)";
-    slot.state = Slot::State::kRefused;
+    reports_.why[number] = std::string(::rd_kafka_err2str(error)) + " (" +
+                           std::to_string(line.body.size()) + " bytes)";
+    reports_.slots.back().state = Slot::State::kRefused;
     return true;
   }
   reports_.slots.pop_back();
@@ -226,16 +235,18 @@ Delivery KafkaSink::collect(int wait_ms) {
   ::rd_kafka_poll(producer_, wait_ms);
   Delivery delivery;
   while (!reports_.slots.empty()) {
-    Slot& first = reports_.slots.front();
+    const Slot first = reports_.slots.front();
     if (first.state == Slot::State::kSent) break;
     if (first.state == Slot::State::kLost) {
-      reports_.trouble = "topic " + config_.topic + ": " + first.why;
+      reports_.trouble = "topic " + config_.topic + ": " + reports_.why[reports_.first];
       reports_.unusable = true;
       single_ = single_ || first.refused_in_batch;
       break;
     }
-    if (first.state == Slot::State::kRefused)
-      delivery.refused.push_back({delivery.done, std::move(first.why)});
+    if (first.state == Slot::State::kRefused) {
+      delivery.refused.push_back({delivery.done, std::move(reports_.why[reports_.first])});
+      reports_.why.erase(reports_.first);
+    }
     ++delivery.done;
     ++reports_.first;
     reports_.slots.pop_front();
@@ -259,7 +270,9 @@ void KafkaSink::close() {
   // What was not acknowledged comes again; nothing is waited for.
   ::rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   ::rd_kafka_flush(producer_, kEndMs);
-  ::rd_kafka_destroy(producer_);
+  if (topic_ != nullptr) ::rd_kafka_topic_destroy(topic_);
+  topic_ = nullptr;
+  ::rd_kafka_destroy(producer_);  // waits for its threads: from here on no line is looked at
   producer_ = nullptr;
   reports_ = {};
 }

@@ -53,7 +53,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   // Takes as many lines as fit the window, and reports what became done meanwhile. The bytes stay
-  // valid until the line is done, or until kRetry. Blocks at most the sink's own timeouts.
+  // valid until the line is done, until kRetry, or until the sink is destroyed. Blocks at most the
+  // sink's own timeouts.
   [[nodiscard]] virtual Delivery deliver(std::span<const Line> lines) = 0;
   // Waits for lines of the window to become done, a moment only: kGood with done == 0 says "ask
   // again". With an empty window, which it has when the worker is about to rest, it does not wait.

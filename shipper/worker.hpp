@@ -111,16 +111,16 @@ class Worker {
 
   Shared& shared_;
   const SinkConfig config_;
-  std::unique_ptr<Sink> sink_;
-  UniqueFd wake_;  // eventfd(2): a source changed, or the worker is to stop
+  std::deque<std::unique_ptr<Batch>> window_;
+  std::vector<std::unique_ptr<Batch>> spare_;  // their memory is used again
+  std::unique_ptr<Sink> sink_;  // ends before the window, whose lines it may still look at
+  UniqueFd wake_;               // eventfd(2): a source changed, or the worker is to stop
   const std::unique_ptr<Checkpoints> checkpoint_;
   FormWriter forms_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;
   std::vector<Source> sources_;
   std::size_t next_source_ = 0;
-  std::deque<std::unique_ptr<Batch>> window_;
-  std::vector<std::unique_ptr<Batch>> spare_;  // their memory is used again
   std::size_t given_ = 0;  // lines of the window that the sink has, beyond those that are done
   std::deque<Past> past_;
   std::size_t past_bytes_ = 0;
