@@ -10,8 +10,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Where the kernel does not tell of changes, and where it does (a change may yet be missed: mmap).
-constexpr milliseconds kPollInterval{1'000}, kSafetyInterval{15'000};
+// Where the kernel does not tell of changes, and where it does: what it misses all the same is
+// found at the next heartbeat, whose event wakes every worker. This is a little longer than the
+// time between two of them by default, so that it ends only where heartbeats are rarer.
+constexpr milliseconds kPollInterval{1'000}, kSafetyInterval{310'000};
 
 class ThisMachine final : public Machine {
  public:

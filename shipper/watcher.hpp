@@ -1,5 +1,6 @@
 #pragma once
-// Wakes the workers when something happened in a source's directory.
+// Wakes the workers when something happened in a source's directory, or in the one that a link in
+// its place leads to.
 
 #include "audit/base/unique_fd.hpp"
 
@@ -24,16 +25,20 @@ class Watcher {
   // watcher's use of it: forget() ends that.
   void tell(int event_fd);
   void forget(int event_fd);
-  // Whether the kernel tells of every change (watch limits and some file systems prevent it).
+  // Whether the kernel tells of every change: watch limits, file systems that other machines
+  // change, and directories that were moved or removed prevent it, from then on. What it never
+  // tells is in docs/shipping.md ("When it looks").
   [[nodiscard]] bool complete() const { return complete_.load(); }
 
  private:
   void run();
+  void watch_all();
 
   UniqueFd inotify_, wake_;
   std::atomic<bool> complete_{false};
   std::mutex mutex_;
-  std::vector<int> told_;  // guarded by mutex_
+  std::vector<std::string> sources_;  // guarded by mutex_
+  std::vector<int> told_;             // guarded by mutex_
   std::thread thread_;
 };
 

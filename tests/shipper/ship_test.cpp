@@ -2,6 +2,7 @@
 
 #include "audit/base/unique_fd.hpp"
 #include "shipper/net.hpp"
+#include "shipper/watcher.hpp"
 #include "tests/shipper/log_writer.hpp"
 #include "tests/shipper/sinks.hpp"
 #include "tests/support/support.hpp"
@@ -15,6 +16,8 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <thread>
 
@@ -23,9 +26,12 @@ namespace {
 
 using test::all_lines;
 using test::append_events;
+using test::append_text;
 using test::lines_of;
 using test::log_options;
 using test::Receiver;
+using test::TempDir;
+using test::write_text;
 using testing::HasSubstr;
 
 class Ship : public testing::Test {
@@ -376,6 +382,59 @@ TEST_F(Ship, UdpSendsOneDatagramAnEvent) {
       ++messages;
     return messages >= 21;
   }));
+}
+
+// Whether something is told within ten seconds; taken back, so that it can be told again.
+bool is_told(int event_fd) {
+  pollfd wait{event_fd, POLLIN, 0};
+  std::uint64_t times = 0;
+  return ::poll(&wait, 1, 10'000) == 1 && ::read(event_fd, &times, sizeof times) > 0;
+}
+
+// A log's path may be a link, and its target stand in a directory of its own; both may change.
+TEST(ShipWatcher, TellsOfWhatALinkLeadsTo) {
+  for (const bool swapped : {false, true}) {
+    const TempDir dir;
+    for (const char* name : {"first/a.log", "second/a.log"}) write_text(dir.file(name), "");
+    write_text(dir.file("logs/other"), "");
+    const std::string link = dir.file("logs/a.log"), next = dir.file("logs/next");
+    std::filesystem::create_symlink("../first/a.log", link);
+    std::filesystem::create_symlink("../second/a.log", next);
+    Watcher watcher;
+    const UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    watcher.tell(told.get());
+    watcher.watch({link});
+    EXPECT_TRUE(watcher.complete());
+    if (swapped) {
+      std::filesystem::rename(next, link);
+      EXPECT_TRUE(is_told(told.get()));
+    }
+    append_text(dir.file(swapped ? "second/a.log" : "first/a.log"), "a\n");
+    EXPECT_TRUE(is_told(told.get())) << swapped;
+    EXPECT_TRUE(watcher.complete());
+    watcher.forget(told.get());
+  }
+}
+
+// What happens under the same path afterwards is not told: it has to be looked for.
+TEST(ShipWatcher, IsNotCompleteOnceItsDirectoryIsGoneOrElsewhere) {
+  for (const bool moved : {false, true}) {
+    const TempDir dir;
+    std::filesystem::create_directory(dir.file("logs"));
+    Watcher watcher;
+    const UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    watcher.tell(told.get());
+    watcher.watch({dir.file("logs/a.log")});
+    EXPECT_TRUE(watcher.complete());
+    if (moved) {
+      std::filesystem::rename(dir.file("logs"), dir.file("elsewhere"));
+    } else {
+      std::filesystem::remove(dir.file("logs"));
+    }
+    EXPECT_TRUE(is_told(told.get()));
+    EXPECT_FALSE(watcher.complete()) << moved;
+    watcher.forget(told.get());
+  }
 }
 
 }  // namespace
