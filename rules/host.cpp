@@ -72,6 +72,12 @@ Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parse
   }
 }
 
+// xn-- in any case (RFC 5890 section 2.3.2.1).
+bool is_a_label(std::string_view label) {
+  return label.size() >= 4 && (label[0] == 'x' || label[0] == 'X') &&
+         (label[1] == 'n' || label[1] == 'N') && label[2] == '-' && label[3] == '-';
+}
+
 // A name that every reader reads alike: ASCII letters, digits, '-', '_' and single dots, no A-label
 // whose Unicode form would have to be checked, and no number at its end, which makes an address
 // (URL Standard 3.5). Of such a name the URL parser makes its lower case and nothing else; a test
@@ -83,7 +89,7 @@ bool is_plain_name(std::string_view text) {
   for (std::size_t i = 0; i <= text.size(); ++i) {
     if (i == text.size() || text[i] == '.') {
       if (i == label || i - label > limits::kHostLabelBytesMax) return false;
-      if (i - label >= 4 && ascii_lower(text.substr(label, 4)) == "xn--") return false;
+      if (is_a_label(text.substr(label, i - label))) return false;
       label = i + 1;
       continue;
     }
@@ -118,15 +124,16 @@ bool is_protocol(std::string_view protocol) {
 }
 
 Result<CanonicalHost> canonical_host(std::string_view host) {
-  if (host.empty()) return bad_host(host, "is empty");
-  if (has_control(host) || host.find_first_of("/?#@\\% ,*<>^|") != std::string_view::npos) {
-    return bad_host(host, "has a character that no host has");
-  }
+  // Nearly all are; such a name has none of the bytes that are refused below.
   if (is_plain_name(host)) {
     CanonicalHost plain;
     plain.text = ascii_lower(host);
     if (plain.text.ends_with('.')) plain.text.pop_back();
     return plain;
+  }
+  if (host.empty()) return bad_host(host, "is empty");
+  if (has_control(host) || host.find_first_of("/?#@\\% ,*<>^|") != std::string_view::npos) {
+    return bad_host(host, "has a character that no host has");
   }
   std::string address(host);
   if (address.starts_with('[') && address.ends_with(']')) {
