@@ -84,6 +84,13 @@ void Arguments::utc_offset(std::int32_t& minutes) {
       .between(-kUtcOffsetMinutesMax, kUtcOffsetMinutesMax);
 }
 
+void Arguments::taught_by(std::vector<std::string>& globs) {
+  option("--taught-by", &globs,
+         "hosts, or user@host, as globs: whose calls the policy was made from. Only the others "
+         "are judged, as new people; may be repeated")
+      .one_value_each();
+}
+
 void Arguments::seed(std::uint64_t& seed) {
   option("--seed", &seed, "of the resampling (default 1)");
 }

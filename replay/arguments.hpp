@@ -51,6 +51,7 @@ class Arguments {
   void logs(std::vector<std::string>& logs);
   void threads(std::size_t& threads);
   void utc_offset(std::int32_t& minutes);
+  void taught_by(std::vector<std::string>& globs);
   void seed(std::uint64_t& seed);
   // What `suggest` and `review` ask of a suggestion.
   void support(std::size_t& min_hosts, std::size_t& min_days,

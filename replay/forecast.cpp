@@ -1,6 +1,7 @@
 #include "replay/forecast.hpp"
 
 #include "replay/provenance.hpp"
+#include "replay/teams.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +18,8 @@ namespace {
 using Block = std::tuple<std::uint32_t, std::int32_t, std::uint32_t>;
 
 bool selected(const Selection& selection, std::uint32_t developer) {
-  return selection.developers.empty() || selection.developers[developer];
+  return (selection.developers.empty() || selection.developers[developer]) &&
+         (selection.taught.empty() || !selection.taught[developer]);
 }
 
 // Rows and columns of a range: the hosts and days on which a selected developer was active.
@@ -142,7 +144,8 @@ void find_new_tools(const Recording& recording, const Judges& judges, const Sele
   if (out.learned.empty()) return;
   std::set<std::string> known;
   for (const Use& use : recording.uses()) {
-    if (out.learned.contains(use.day)) known.insert(recording.calls()[use.call].tool);
+    const bool taught = selection.taught.empty() || selection.taught[use.developer];
+    if (taught && out.learned.contains(use.day)) known.insert(recording.calls()[use.call].tool);
   }
   std::map<std::string, NewTool> tools;
   std::map<std::string, std::set<std::uint32_t>> developers;
@@ -293,8 +296,54 @@ std::vector<PastBound> past_bounds(const std::vector<std::int32_t>& active_days,
   return out;
 }
 
+namespace {
+
+// Case C: `all` are the days of the recording.
+Result<Evidence> new_people(const Recording& recording, DayRange all,
+                            std::optional<std::int32_t> learned_until,
+                            const std::vector<std::string>& taught_by) {
+  Evidence out;
+  std::size_t others = 0;
+  out.kind = Case::kNewPeople;
+  out.taught = members_of({{"taught", taught_by}}, recording, others).front();
+  const std::size_t taught = out.taught.size() - others;
+  if (taught == 0) {
+    return fail(ErrorCode::kInvalidInput,
+                "--taught-by names nobody in these logs; if the policy was made without any of "
+                "them, leave it out: then all days of everybody are evidence");
+  }
+  out.learned = {all.first, std::max(all.first, learned_until.value_or(all.last))};
+  out.tested = learned_until ? DayRange{*learned_until + 1, all.last} : all;
+  if (others == 0) {
+    out.refused = "everybody in these logs taught the policy: nobody is new";
+  } else if (out.tested.empty()) {
+    out.refused = "the policy was learned on days to " + format_day(*learned_until) +
+                  ", and no later day is in the logs";
+  } else if (!learned_until) {
+    out.notes.push_back(
+        "days on which others taught the policy count as well: what was new to everybody then, as "
+        "a new version of an agent, it knows; --learned-until DAY counts later days only");
+  }
+  out.notes.push_back(fmt::format("{} of {} developers taught the policy and are not judged",
+                                  taught, out.taught.size()));
+  return out;
+}
+
+}  // namespace
+
+Forecast forecast(const Recording& recording, const Judges& judges, const Evidence& evidence,
+                  Random& random, const Selection& selection) {
+  Selection of_it = selection;
+  of_it.taught = evidence.taught;
+  Forecast out =
+      forecast(recording, judges, evidence.kind, evidence.learned, evidence.tested, random, of_it);
+  if (!evidence.refused.empty()) out.refused = evidence.refused;
+  return out;
+}
+
 Result<Evidence> evidence_for(const Recording& recording, const std::string& policy_path,
-                              std::string_view learned_until) {
+                              std::string_view learned_until,
+                              const std::vector<std::string>& taught_by) {
   auto provenance = provenance_of(policy_path, learned_until);
   if (!provenance) return pass_error(provenance);
   Evidence out;
@@ -304,6 +353,7 @@ Result<Evidence> evidence_for(const Recording& recording, const std::string& pol
     return out;
   }
   const DayRange all{days.front(), days.back()};
+  if (!taught_by.empty()) return new_people(recording, all, provenance->learned_until, taught_by);
   if (!provenance->learned_until) {
     out.tested = all;
     if (provenance->changed_day && *provenance->changed_day >= all.first) {
@@ -329,13 +379,12 @@ Result<Evidence> evidence_for(const Recording& recording, const std::string& pol
 std::string sentence(const Forecast& f, std::string_view policy, std::string_view sha256) {
   if (!f.refused.empty()) return "No forecast: " + f.refused + ".";
   const std::string source =
-      f.kind == Case::kFixed
-          ? fmt::format("judged on all days from {} to {}", format_day(f.tested.first),
-                        format_day(f.tested.last))
-          : fmt::format("learned{} on days to {} and tested on {} to {}",
-                        f.kind == Case::kNewPeople ? " from other workstations" : "",
-                        format_day(f.learned.last), format_day(f.tested.first),
-                        format_day(f.tested.last));
+      f.kind == Case::kFixed ? fmt::format("judged on all days from {} to {}",
+                                           format_day(f.tested.first), format_day(f.tested.last))
+                             : fmt::format("learned{} on days to {} and tested on {} to {}",
+                                           f.kind == Case::kNewPeople ? " from other people" : "",
+                                           format_day(f.learned.last), format_day(f.tested.first),
+                                           format_day(f.tested.last));
   return fmt::format(
       "With {} (sha256 {}) in deny, {}, over {} developers and {:.0f} developer-days: expect "
       "{:.2f} blocks per developer per active day; at most {:.2f} with {:.0f} % confidence next "

@@ -5,7 +5,8 @@
 // Three cases, never in one number (docs/replay.md):
 //   A fixed        the policy was written without this recording: every day is evidence
 //   B learned      it was learned or tuned on days of this recording: only later days are evidence
-//   C new people   it was learned from other hosts: each host is judged by what the others taught
+//   C new people   it was learned from other people: only who taught it nothing is judged, by what
+//                  the others taught
 
 #include "replay/recording.hpp"
 #include "replay/statistics.hpp"
@@ -32,6 +33,7 @@ struct Selection {
   bool enforced_only = false;    // blocks of the policy as written, not of a flip of all of it
   std::string group;             // of Judgement::groups
   std::vector<bool> developers;  // by index of Recording::developers()
+  std::vector<bool> taught;      // the same: who taught the policy, and is not judged
 };
 
 // Who judges whose calls: one policy everybody's, or, for kNewPeople, each developer's the policy
@@ -123,13 +125,21 @@ struct Halves {
 struct Evidence {
   Case kind = Case::kFixed;
   DayRange learned, tested;
+  std::vector<bool> taught;        // of kNewPeople, as of Selection
   std::string refused;             // why no day is
   std::vector<std::string> notes;  // what a reader must know before quoting a number
 };
 // `policy_path` is read for its learned_from comment; `learned_until` ("2026-01-16") beats it.
+// `taught_by`: globs over hosts, or over user@host, of those whose calls the policy was made from;
+// when there are any, all others are new people. An error when it names nobody.
 [[nodiscard]] Result<Evidence> evidence_for(const Recording& recording,
                                             const std::string& policy_path,
-                                            std::string_view learned_until);
+                                            std::string_view learned_until,
+                                            const std::vector<std::string>& taught_by = {});
+// The forecast of one policy over these days and people.
+[[nodiscard]] Forecast forecast(const Recording& recording, const Judges& judges,
+                                const Evidence& evidence, Random& random,
+                                const Selection& selection = {});
 
 // One sentence that can be quoted.
 [[nodiscard]] std::string sentence(const Forecast& forecast, std::string_view policy,

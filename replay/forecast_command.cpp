@@ -12,6 +12,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> logs, policies;
+  std::vector<std::string> taught_by;
   std::string learned_until;
   bool as_json = false;
   std::uint64_t seed = 1;
@@ -23,20 +24,22 @@ Result<CandidateForecast> forecast_of(const Recording& recording, const rules::P
   CandidateForecast out;
   out.policy = policy.file_name();
   out.sha256 = policy.sha256();
-  auto evidence = evidence_for(recording, out.policy, options.learned_until);
+  auto evidence = evidence_for(recording, out.policy, options.learned_until, options.taught_by);
   if (!evidence) return pass_error(evidence);
   out.notes = evidence->notes;
   const Judgement judgement = judge(recording, policy);
   Random random(options.seed);
-  out.forecast =
-      forecast(recording, judgement, evidence->kind, evidence->learned, evidence->tested, random);
-  if (!evidence->refused.empty()) out.forecast.refused = evidence->refused;
-  if (evidence->kind == Case::kFixed) {
-    const Judge grid = [&](DayRange, DayRange tested) {
-      return grid_of(recording, judgement, tested);
-    };
-    out.forecast.past = past_bounds(recording.active_days(), Case::kFixed, grid, random);
-  }
+  out.forecast = forecast(recording, judgement, *evidence, random);
+  if (evidence->kind == Case::kLearned) return out;
+  // One policy that nobody who is judged has taught: every window of their days is evidence.
+  Selection judged;
+  judged.taught = evidence->taught;
+  const Judge grid = [&](DayRange, DayRange tested) {
+    return grid_of(recording, judgement, tested, judged);
+  };
+  std::vector<std::int32_t> days = recording.active_days();
+  std::erase_if(days, [&](std::int32_t day) { return !evidence->tested.contains(day); });
+  out.forecast.past = past_bounds(days, Case::kFixed, grid, random);
   return out;
 }
 
@@ -76,6 +79,7 @@ int forecast_command(int argc, char** argv) {
   arguments.option("--learned-until", &options.learned_until,
                    "last day (2026-01-31) that the policy was learned or tuned on; only later days "
                    "count. Default: what the policy's own `# learned_from:` line says");
+  arguments.taught_by(options.taught_by);
   arguments.utc_offset(options.utc_offset_minutes);
   arguments.seed(options.seed);
   arguments.flag("--json", options.as_json, "the forecast as JSON");

@@ -48,12 +48,10 @@ void measure(const Context& context, const Judgement& judgement,
   selection.developers = developers;
   Random random(context.seed);
   const Evidence& evidence = context.evidence;
-  row.forecast = forecast(context.recording, judgement, evidence.kind, evidence.learned,
-                          evidence.tested, random, selection);
+  row.forecast = forecast(context.recording, judgement, evidence, random, selection);
   const Forecast& f = row.forecast;
-  const std::string& refused = evidence.refused.empty() ? f.refused : evidence.refused;
-  if (!refused.empty()) {
-    row.reasons.push_back(refused);
+  if (!f.refused.empty()) {
+    row.reasons.push_back(f.refused);
     return;
   }
   if (f.bound.upper > context.limits.max_blocks) {
@@ -205,6 +203,7 @@ Result<GateReport> gate(const Recording& recording, const std::string& policy_pa
   out.policy = policy_path;
   out.sha256 = load.policy->sha256();
   out.limits = limits;
+  out.kind = evidence.kind;
   out.notes = evidence.notes;
   auto sections = sections_of(policy_yaml);
   if (!sections) return pass_error(sections);
@@ -243,6 +242,7 @@ std::string to_text(const GateReport& report) {
       "%), {:g} % of developers above {:g} a day, {:g} % of calls unknown\n",
       report.policy, report.sha256, report.limits.max_blocks, 100 * kConfidence,
       100 * report.limits.max_share_over, kWorstThreshold, 100 * report.limits.max_unknown_share);
+  out += fmt::format("  case: {}\n", name(report.kind));
   for (const std::string& note : report.notes) out += "  note: " + printable(note) + "\n";
   if (report.without_team > 0)
     out += fmt::format("  note: {} developers are in no team\n", report.without_team);
@@ -274,6 +274,7 @@ std::string to_json(const GateReport& report, std::uint64_t seed) {
       .member("policy", report.policy)
       .member("sha256", report.sha256)
       .member("seed", seed)
+      .member("case", name(report.kind))
       .member("readiness", name(report.readiness()));
   writer.key("limits").begin_object();
   writer.member("max_blocks", report.limits.max_blocks)

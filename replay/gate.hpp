@@ -40,6 +40,7 @@ struct TeamGate {
 
 struct GateReport {
   std::string policy, sha256;
+  Case kind = Case::kFixed;  // of every row
   GateLimits limits;
   std::vector<TeamGate> teams;
   std::size_t without_team = 0;

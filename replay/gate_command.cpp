@@ -14,7 +14,7 @@ namespace lilith::replay {
 namespace {
 
 struct Options {
-  std::vector<std::string> logs;
+  std::vector<std::string> logs, taught_by;
   std::string policy, learned_until, teams, staged;
   GateLimits limits;
   bool as_json = false;
@@ -55,7 +55,7 @@ int run(const Options& options) {
   InputReport input;
   if (auto read = read_recording(options.logs, recording, input); !read)
     return complain(read.error().message);
-  auto evidence = evidence_for(recording, options.policy, options.learned_until);
+  auto evidence = evidence_for(recording, options.policy, options.learned_until, options.taught_by);
   if (!evidence) return complain(evidence.error().message);
   auto report =
       gate(recording, options.policy, *yaml, *evidence, options.limits, teams, options.seed);
@@ -102,6 +102,7 @@ void add_options(Arguments& arguments, Options& options) {
                    "directory for the policies that flip what is ready: all.yaml and TEAM.yaml");
   arguments.option("--learned-until", &options.learned_until,
                    "last day that the policy was learned or tuned on (see forecast --help)");
+  arguments.taught_by(options.taught_by);
   arguments.utc_offset(options.utc_offset_minutes);
   arguments.seed(options.seed);
   arguments.flag("--json", options.as_json, "the result as JSON");

@@ -4,9 +4,11 @@
 #include "audit/base/limits.hpp"
 #include "replay/arguments.hpp"
 #include "replay/command.hpp"
+#include "replay/range_folder.hpp"
 #include "replay/report.hpp"
 
 #include <cstdio>
+#include <filesystem>
 
 namespace lilith::replay {
 namespace {
@@ -17,6 +19,25 @@ struct Options {
   bool as_json = false;
   std::size_t top = 10;
 };
+
+// A folder stands for the summaries in it.
+Result<std::vector<std::string>> summary_files(const std::vector<std::string>& given) {
+  std::vector<std::string> out;
+  for (const std::string& one : given) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(one, ignored)) {
+      out.push_back(one);
+      continue;
+    }
+    auto inside = summaries_in(one);
+    if (!inside) return inside;
+    if (inside->empty())
+      return fail(ErrorCode::kNotFound,
+                  one + ": no summaries in it, as `lilith replay run --kafka` writes them");
+    out.insert(out.end(), inside->begin(), inside->end());
+  }
+  return out;
+}
 
 Result<Summary> merged(const std::vector<std::string>& files) {
   Result<Summary> out;
@@ -38,7 +59,9 @@ Result<Summary> merged(const std::vector<std::string>& files) {
 }
 
 int run(const Options& options) {
-  auto summary = merged(options.files);
+  auto files = summary_files(options.files);
+  if (!files) return complain(files.error().message);
+  auto summary = merged(*files);
   if (!summary) return complain(summary.error().message);
   if (!options.output.empty()) {
     if (auto put = replace_file(options.output, summary->to_json(), 0640); !put) {
@@ -59,7 +82,10 @@ int merge_command(int argc, char** argv) {
       "Adds up summaries of `lilith replay run --summary`: the report is the one that a single "
       "machine with all logs would print. Summaries that share events are refused.",
       "lilith replay merge");
-  arguments.option("summaries", &options.files, "summary files, of the same candidate policies")
+  arguments
+      .option("summaries", &options.files,
+              "summary files of the same candidate policies, or the folder of "
+              "a consumer group")
       .required();
   arguments.option("--output", &options.output, "write the sum as a summary file, too");
   arguments.flag("--json", options.as_json, "the report as JSON");

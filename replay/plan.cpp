@@ -248,10 +248,7 @@ Result<Plan> make_plan(const Recording& recording, const PlanOptions& options) {
   out.gate = std::move(*gated);
   const Judgement judgement = judge(recording, *load.policy);
   Random random(options.seed);
-  const Evidence& evidence = options.evidence;
-  out.forecast =
-      forecast(recording, judgement, evidence.kind, evidence.learned, evidence.tested, random);
-  if (!evidence.refused.empty()) out.forecast.refused = evidence.refused;
+  out.forecast = forecast(recording, judgement, options.evidence, random);
   out.forecast_sentence = sentence(out.forecast, options.policy_path, out.sha256);
   const Facts facts = facts_of(recording);
   accumulate(recording, facts, out);

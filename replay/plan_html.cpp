@@ -292,6 +292,8 @@ std::string suggestions(const Plan& plan) {
       format_day(held.learned.first), format_day(held.learned.last), format_day(held.tested.first),
       format_day(held.tested.last), held.calls, held.denied_by_base, held.denied,
       held.denied_by_new_tools);
+  out += "<p>" + escaped(sentence_of_those_who_taught(held)) + "</p>\n<p>" +
+         escaped(sentence_of_new_people(held)) + "</p>\n";
   out += figure("burn", "Blocks left on the held-out days as suggestions are accepted",
                 fmt::format("{:.0f} without, {:.0f} with all", held.burn_down.front().blocks,
                             held.burn_down.back().blocks),

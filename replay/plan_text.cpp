@@ -78,11 +78,12 @@ std::string suggest_markdown(const Plan& plan) {
   const HoldOut& held = plan.suggest->hold_out;
   out += fmt::format(
       "Learned on {} to {}, judged on {} to {}: of {} calls the policy denies {}, with the "
-      "suggestions {} ({} by new tools).\n\n| entry | kind | state | evidence "
+      "suggestions {} ({} by new tools).\n\n{}\n\n{}\n\n| entry | kind | state | evidence "
       "|\n|---|---|---|---|\n",
       format_day(held.learned.first), format_day(held.learned.last), format_day(held.tested.first),
       format_day(held.tested.last), held.calls, held.denied_by_base, held.denied,
-      held.denied_by_new_tools);
+      held.denied_by_new_tools, cell(sentence_of_those_who_taught(held)),
+      cell(sentence_of_new_people(held)));
   for (const Suggestion& one : plan.suggest->suggested.suggestions)
     out += fmt::format("| {} | {} | {} | {} |\n", cell(one.value), spaced(name(one.kind)),
                        one.accepted() ? "suggested" : cell("for a person: " + one.why_not),
@@ -208,6 +209,7 @@ std::string to_json(const Plan& plan) {
       .member("sha256", plan.sha256)
       .member("readiness", name(plan.gate.readiness()))
       .member("verdict", plan.verdict)
+      .member("case", name(plan.forecast.kind))
       .member("forecast", plan.forecast_sentence)
       .member("calls", plan.quality.calls)
       .member("unknown", plan.quality.unknown)

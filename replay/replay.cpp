@@ -34,9 +34,12 @@ struct Replayer::Impl {
   HostSeen* host_seen = nullptr;
   std::uint32_t host_text = 0;
   bool user_known = false;
+  const ChainSeqs* earlier = nullptr;
+  const SeqRanges* earlier_seqs = nullptr;  // of `chain`
 
   void learn(const DecidedCall& call);
-  void place(const Observation& one);
+  // Whether the event was counted before, in another summary.
+  bool place(const Observation& one);
   void count(const Observation& one);
   void unknown(Unknown why) { ++summary.quality.unknown[static_cast<std::size_t>(why)]; }
 };
@@ -55,12 +58,15 @@ void Replayer::Impl::learn(const DecidedCall& call) {
 }
 
 // Which log it is of and which host, for what is said of the input.
-void Replayer::Impl::place(const Observation& one) {
+bool Replayer::Impl::place(const Observation& one) {
   if (one.chain != chain || chain_seqs == nullptr) {
     chain = one.chain;
     chain_seqs = &summary.chains[chain];
+    const auto before = earlier == nullptr ? ChainSeqs::const_iterator() : earlier->find(chain);
+    earlier_seqs = earlier == nullptr || before == earlier->end() ? nullptr : &before->second;
   }
-  if (one.seq > 0) chain_seqs->add(one.seq);
+  const bool again = one.seq > 0 && earlier_seqs != nullptr && earlier_seqs->contains(one.seq);
+  if (one.seq > 0 && !again) chain_seqs->add(one.seq);
   if (one.host != host || host_seen == nullptr) {
     host = one.host;
     host_text = summary.text(host);
@@ -68,14 +74,19 @@ void Replayer::Impl::place(const Observation& one) {
   }
   host_seen->first = std::min(host_seen->first, one.time);
   host_seen->last = std::max(host_seen->last, one.time);
+  return again;
 }
 
 void Replayer::Impl::count(const Observation& one) {
   Quality& quality = summary.quality;
   ++quality.events;
-  place(one);
+  const bool again = place(one);
   if (one.kind == Observation::Kind::kOther) {
     ++quality.other_events;
+    return;
+  }
+  if (again) {
+    ++quality.duplicates;
     return;
   }
   switch (repeats.see(one.id, one.call_id, one.imported)) {
@@ -112,6 +123,8 @@ void Replayer::Impl::count(const Observation& one) {
 
 Replayer::Replayer(const Candidates& candidates) : impl_(std::make_unique<Impl>(candidates)) {}
 Replayer::~Replayer() = default;
+
+void Replayer::counted_before(const ChainSeqs* earlier) { impl_->earlier = earlier; }
 
 void Replayer::add(const Batch& batch) {
   for (const DecidedCall& call : batch.decided) impl_->learn(call);

@@ -26,6 +26,9 @@ class Replayer {
   Replayer(const Replayer&) = delete;
   Replayer& operator=(const Replayer&) = delete;
 
+  // Events that were counted elsewhere before: the same seq of the same chain again is a repeat,
+  // and no seq of this summary. `earlier` has to stay as it is for as long as batches come.
+  void counted_before(const ChainSeqs* earlier);
   void add(const Batch& batch);
   // Calls that need no decision any more; for Examiners of the same thread.
   [[nodiscard]] const HashTable& known() const;

@@ -122,6 +122,7 @@ void append_input(std::string& out, const Summary& summary) {
                     plural(summary.missing(), "event"));
     for (const std::string& problem : input.problems) out += "    " + printable(problem) + "\n";
     append_names(out, holes(summary));
+    append_names(out, summary.unread());
   }
   if (const auto silent = summary.silent_hosts(); !silent.empty()) {
     out += fmt::format("  silent at the end for more than {} hours: {}\n",
@@ -130,10 +131,18 @@ void append_input(std::string& out, const Summary& summary) {
   }
 }
 
+// "2 files and 8 partitions"
+std::string places(const Summary& summary) {
+  const std::size_t partitions = summary.partitions.size();
+  if (partitions == 0) return plural(summary.input.files, "file");
+  const std::string of_topics = plural(partitions, "partition");
+  return summary.input.files == 0 ? of_topics
+                                  : plural(summary.input.files, "file") + " and " + of_topics;
+}
+
 void append_quality(std::string& out, const Summary& summary) {
   const Quality& q = summary.quality;
-  out += fmt::format("Replay of {} in {}", plural(q.events, "event"),
-                     plural(summary.input.files, "file"));
+  out += fmt::format("Replay of {} in {}", plural(q.events, "event"), places(summary));
   if (q.decided + q.unknown_in_all() > 0) {
     out += fmt::format(", {} to {}, {}, {}", minute(q.first), minute(q.last),
                        plural(summary.hosts_with_calls(), "host"),
@@ -160,13 +169,15 @@ void append_quality(std::string& out, const Summary& summary) {
 void write_input(json::Writer& writer, const Summary& summary) {
   const InputReport& input = summary.input;
   writer.key("input").begin_object();
-  writer.member("files", input.files)
+  // A partition counts as a file.
+  writer.member("files", input.files + summary.partitions.size())
       .member("lines", input.lines)
       .member("unreadable", input.unreadable);
   writer.member("torn", input.torn).member("missing", summary.missing());
   writer.member("complete", !incomplete(summary)).key("problems").begin_array();
   for (const std::string& problem : input.problems) writer.value(problem);
   for (const std::string& hole : holes(summary)) writer.value(hole);
+  for (const std::string& unread : summary.unread()) writer.value(unread);
   writer.end_array().key("silent_hosts").begin_array();
   for (const std::string& host : summary.silent_hosts()) writer.value(host);
   writer.end_array().end_object();
@@ -192,7 +203,7 @@ constexpr std::array kAllChanges{Change::kNewlyDenied, Change::kNewlyAllowed, Ch
 }  // namespace
 
 bool incomplete(const Summary& summary) {
-  return summary.input.incomplete() || summary.missing() > 0;
+  return summary.input.incomplete() || summary.missing() > 0 || !summary.unread().empty();
 }
 
 std::string to_text(const Summary& summary, std::size_t top) {

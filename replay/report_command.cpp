@@ -17,7 +17,7 @@ namespace lilith::replay {
 namespace {
 
 struct Options {
-  std::vector<std::string> logs;
+  std::vector<std::string> logs, taught_by;
   std::string policy, learned_until, teams;
   std::string html, markdown, json, sarif, junit;
   GateLimits limits;
@@ -72,7 +72,7 @@ Result<PlanOptions> plan_options(const Options& options, const Recording& record
     if (!teams) return pass_error(teams);
     out.teams = std::move(*teams);
   }
-  auto evidence = evidence_for(recording, options.policy, options.learned_until);
+  auto evidence = evidence_for(recording, options.policy, options.learned_until, options.taught_by);
   if (!evidence) return pass_error(evidence);
   out.evidence = std::move(*evidence);
   return out;
@@ -137,6 +137,7 @@ void add_options(Arguments& arguments, Options& options) {
       .between(0.0, 1.0);
   arguments.option("--teams", &options.teams, "see gate --help");
   arguments.option("--learned-until", &options.learned_until, "see forecast --help");
+  arguments.taught_by(options.taught_by);
   arguments.utc_offset(options.utc_offset_minutes);
   arguments.seed(options.seed);
 }

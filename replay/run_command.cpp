@@ -5,6 +5,7 @@
 #include "replay/alerts.hpp"
 #include "replay/arguments.hpp"
 #include "replay/command.hpp"
+#include "replay/group_run.hpp"
 #include "replay/input.hpp"
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
@@ -19,6 +20,7 @@ struct Options {
   std::vector<std::string> logs, policies;
   std::vector<std::string> alert_rules, alert_lists;
   std::string summary;
+  GroupRun group;
   bool as_json = false;
   std::size_t top = 10;
   std::size_t threads = default_threads();
@@ -84,6 +86,7 @@ Result<Summary> replay_logs(const Options& options, const std::vector<std::strin
 int run(const Options& options) {
   const Candidates policies = load_policies(options.policies);
   if (policies.empty()) return complain("no candidate policy could be used");
+  if (!options.group.brokers.empty()) return run_group(options.group, policies);
   auto forecast = alert_forecast(options, policies);
   if (!forecast) return complain(forecast.error().message);
   auto files = files_of(options.logs);
@@ -108,6 +111,40 @@ int run(const Options& options) {
   return exit_code(*summary);
 }
 
+// What belongs together on the command line; empty when all is well.
+std::string misuse(Options& options) {
+  GroupRun& group = options.group;
+  group.folder = options.summary;
+  if (group.brokers.empty()) {
+    if (!group.topics.empty() || !group.group.empty() || !group.properties.empty() || group.follow)
+      return "--topic, --group, --kafka-config and --follow go with --kafka";
+    return options.logs.empty() ? "no logs: name files, directories, - for standard input, or a "
+                                  "topic with --kafka"
+                                : "";
+  }
+  if (!options.logs.empty()) return "logs and --kafka are two runs: merge their summaries";
+  if (!options.alert_rules.empty()) return "--alerts needs logs: it goes by the order of time";
+  if (group.topics.empty() || group.group.empty() || group.folder.empty())
+    return "--kafka needs --topic, --group and --summary FOLDER";
+  return "";
+}
+
+void group_options(Arguments& arguments, GroupRun& group) {
+  arguments.option("--kafka", &group.brokers,
+                   "read a topic instead of logs, as one consumer of a group: host:port,host:port");
+  arguments.option("--topic", &group.topics, "with --kafka: the topic; may be repeated")
+      .one_value_each();
+  arguments.option("--group", &group.group, "with --kafka: the consumer group");
+  arguments.option("--kafka-config", &group.properties,
+                   "file with properties of librdkafka, NAME=VALUE: security.protocol, "
+                   "ssl.ca.location, sasl.password");
+  arguments.option("--timeout", &group.timeout_s,
+                   "with --kafka: seconds without progress after which it ends (default 60)");
+  arguments.flag("--follow", group.follow, "with --kafka: go on until TERM or INT");
+  arguments.option("--every", &group.every,
+                   "how often --follow writes what it has counted (default 1h)");
+}
+
 }  // namespace
 
 int run_command(int argc, char** argv) {
@@ -115,13 +152,16 @@ int run_command(int argc, char** argv) {
   Arguments arguments(
       "Decides recorded events again under candidate policies and says what would change.",
       "lilith replay");
-  arguments.logs(options.logs);
+  arguments.option("logs", &options.logs,
+                   "audit logs: plain, .gz, .zst, a directory, - for standard input");
   arguments.option("--policy", &options.policies, "candidate policy; once for each candidate")
       .required();
   arguments.flag("--json", options.as_json, "the report as JSON");
   arguments.option("--top", &options.top, "rows a table (default 10)");
   arguments.option("--summary", &options.summary,
-                   "write what was counted to a file that `lilith replay merge` adds up");
+                   "write what was counted to a file that `lilith replay merge` adds up; with "
+                   "--kafka, to files in this folder, which all consumers of the group share");
+  group_options(arguments, options.group);
   arguments.threads(options.threads);
   arguments
       .option("--alerts", &options.alert_rules,
@@ -144,6 +184,7 @@ int run_command(int argc, char** argv) {
       "Exit codes: 0 nothing newly denied, 1 newly denied calls, 2 wrong usage or policy, 3 input "
       "incomplete.");
   if (const auto code = arguments.parse(argc, argv)) return *code;
+  if (const std::string wrong = misuse(options); !wrong.empty()) return complain(wrong);
   return run(options);
 }
 

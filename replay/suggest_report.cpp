@@ -84,6 +84,16 @@ void append_list(std::string& out, const SuggestedPolicy& policy, bool accepted,
   if (all > shown) out += fmt::format("  ... and {} more (--top N)\n", all - shown);
 }
 
+std::string expected(std::string_view whom, const Forecast& f) {
+  return fmt::format("{}: {} of {} calls denied ({}); {}.", whom, f.events_denied, f.events,
+                     percent(f.events_denied, f.events),
+                     f.refused.empty()
+                         ? fmt::format("expect {:.3f} blocks per developer-day, at most {:.3f} "
+                                       "with {:.0f} % confidence",
+                                       f.bound.rate, f.bound.upper, 100 * kConfidence)
+                         : "no forecast: " + f.refused);
+}
+
 void append_expected(std::string& out, std::string_view whom, const Forecast& f) {
   out += fmt::format("  {}: {} of {} calls denied ({})\n", whom, f.events_denied, f.events,
                      percent(f.events_denied, f.events));
@@ -140,6 +150,16 @@ void write_expected(json::Writer& writer, const Forecast& f) {
 }
 
 }  // namespace
+
+std::string sentence_of_those_who_taught(const HoldOut& held) {
+  return expected("People who taught them (case learned)", held.forecast);
+}
+
+std::string sentence_of_new_people(const HoldOut& held) {
+  return expected(
+      "People who did not (case new_people: each workstation by what the others taught)",
+      held.new_people);
+}
 
 Result<HoldOut> hold_out(const Recording& recording, const rules::Policy& base,
                          std::string_view base_yaml, const SuggestOptions& options, Halves halves,

@@ -36,6 +36,10 @@ struct SuggestReport {
                                        std::string_view base_yaml, const SuggestOptions& options,
                                        Halves halves, Random& random);
 
+// What the suggestions would cost the people who taught them, and those who did not: two sentences,
+// since the two are never one number.
+[[nodiscard]] std::string sentence_of_those_who_taught(const HoldOut& held);
+[[nodiscard]] std::string sentence_of_new_people(const HoldOut& held);
 [[nodiscard]] std::string to_text(const SuggestReport& report, std::size_t top);
 [[nodiscard]] std::string to_json(const SuggestReport& report);
 

@@ -79,6 +79,10 @@ std::string_view name(By by) {
   return "user";
 }
 
+std::string to_string(const PartitionName& name) {
+  return name.topic + "[" + std::to_string(name.partition) + "]";
+}
+
 std::string_view name(Unknown why) {
   switch (why) {
     case Unknown::kCut:
@@ -140,6 +144,12 @@ std::map<std::uint64_t, std::uint64_t> SeqRanges::ranges() const {
   Map all = ranges_;
   if (open_first_ <= open_last_) put(all, open_first_, open_last_);
   return all;
+}
+
+bool SeqRanges::contains(std::uint64_t seq) const {
+  if (seq >= open_first_ && seq <= open_last_) return true;
+  const auto after = ranges_.upper_bound(seq);
+  return after != ranges_.begin() && std::prev(after)->second >= seq;
 }
 
 bool SeqRanges::overlaps(const SeqRanges& other) const {
@@ -373,12 +383,31 @@ std::uint64_t Summary::missing() const {
   return out;
 }
 
+std::vector<std::string> Summary::unread() const {
+  std::vector<std::string> out;
+  for (const auto& [name, offsets] : partitions) {
+    std::uint64_t read = 0;  // offset 0 is 1
+    for (const auto& [first, last] : offsets.ranges()) {
+      if (first > read + 1) {
+        out.push_back(to_string(name) + ": offsets " + std::to_string(read) + " to " +
+                      std::to_string(first - 2) + " are in no summary");
+      }
+      read = last;
+    }
+  }
+  return out;
+}
+
 // ---- adding up
 
-Result<void> Summary::merge(const Summary& other) {
-  if (other.candidates_ != candidates_) {
-    return fail(ErrorCode::kInvalidInput,
-                "the summaries are of different candidate policies; make them with the same");
+Result<void> Summary::share_nothing(const Summary& other) const {
+  for (const auto& [name, offsets] : other.partitions) {
+    const auto mine = partitions.find(name);
+    if (mine != partitions.end() && mine->second.overlaps(offsets)) {
+      return fail(ErrorCode::kInvalidInput,
+                  "both have messages of the same offset of " + to_string(name) +
+                      ": the same part of the topic was counted twice; leave one of them out");
+    }
   }
   for (const auto& [id, ranges] : other.chains) {
     const auto mine = chains.find(id);
@@ -388,6 +417,16 @@ Result<void> Summary::merge(const Summary& other) {
                       ": the same log was counted twice; leave one of them out");
     }
   }
+  return {};
+}
+
+Result<void> Summary::merge(const Summary& other) {
+  if (other.candidates_ != candidates_) {
+    return fail(ErrorCode::kInvalidInput,
+                "the summaries are of different candidate policies; make them with the same");
+  }
+  if (auto apart = share_nothing(other); !apart) return apart;
+  earlier.clear();
   input.add(other.input);
   if (other.quality.decided + other.quality.unknown_in_all() > 0) {
     const bool empty = quality.decided + quality.unknown_in_all() == 0;
@@ -413,6 +452,9 @@ Result<void> Summary::merge(const Summary& other) {
     at->second.calls = at->second.calls || seen.calls;
   }
   users.insert(other.users.begin(), other.users.end());
+  for (const auto& [name, offsets] : other.partitions) {
+    for (const auto& [first, last] : offsets.ranges()) partitions[name].add_range(first, last);
+  }
   for (const Row& row : other.rows_) {
     const CallClass& from = other.classes_[row.call_class];
     std::vector<Verdict> verdicts;

@@ -63,11 +63,13 @@ class SeqRanges {
   // False when it was there already.
   bool add(std::uint64_t seq);
   void add_range(std::uint64_t first, std::uint64_t last);
+  [[nodiscard]] bool contains(std::uint64_t seq) const;
   [[nodiscard]] bool overlaps(const SeqRanges& other) const;
   // Seqs between the first and the last that were not seen.
   [[nodiscard]] std::uint64_t missing() const;
   // First -> last, both included, sorted, with at least one seq missing between any two.
   [[nodiscard]] std::map<std::uint64_t, std::uint64_t> ranges() const;
+  [[nodiscard]] bool empty() const { return ranges_.empty() && open_first_ > open_last_; }
 
  private:
   using Map = std::map<std::uint64_t, std::uint64_t>;
@@ -77,6 +79,18 @@ class SeqRanges {
   std::uint64_t open_first_ = 1, open_last_ = 0;
   std::uint64_t open_below_ = 0;  // it may grow while below this one
 };
+
+// The seqs of each chain, by chain id.
+using ChainSeqs = std::map<std::string, SeqRanges, std::less<>>;
+
+// One partition of a topic of Apache Kafka.
+struct PartitionName {
+  std::string cluster;  // its id
+  std::string topic;
+  std::int32_t partition = 0;
+  friend auto operator<=>(const PartitionName&, const PartitionName&) = default;
+};
+[[nodiscard]] std::string to_string(const PartitionName& name);  // "agent-audit[3]"
 
 struct HostSeen {
   WallTime first{}, last{};  // of any event, heartbeats too
@@ -149,9 +163,13 @@ class Summary {
 
   InputReport input;
   Quality quality;
-  std::map<std::string, SeqRanges, std::less<>> chains;  // by chain id
+  ChainSeqs chains;
   std::map<std::string, HostSeen, std::less<>> hosts;
   std::set<std::string, std::less<>> users;  // of calls decided or unknown
+  // Of what came from Kafka: the messages of each partition that were read, offset 0 as 1, and what
+  // its earlier summaries had seen (for whoever reads on; a sum has none).
+  std::map<PartitionName, SeqRanges> partitions;
+  ChainSeqs earlier;
 
   [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
 
@@ -177,8 +195,12 @@ class Summary {
   // say.
   [[nodiscard]] std::vector<std::string> silent_hosts() const;
   [[nodiscard]] std::uint64_t missing() const;  // seqs, over all chains
+  // Offsets before the last one read that no summary accounts for: "agent-audit[3]: offsets 10 to
+  // 19 are in no summary".
+  [[nodiscard]] std::vector<std::string> unread() const;
 
-  // Adds another summary of the same candidates. Refused when both hold a seq of one chain.
+  // Adds another summary of the same candidates. Refused when both hold a seq of one chain, or an
+  // offset of one partition.
   [[nodiscard]] Result<void> merge(const Summary& other);
   // One JSON object with LF; from_json() gives the same summary back.
   [[nodiscard]] std::string to_json() const;
@@ -194,6 +216,7 @@ class Summary {
   [[nodiscard]] std::string id_text(const Row& row) const;
   [[nodiscard]] std::size_t place_of(std::uint32_t tool, std::uint32_t user,
                                      const std::vector<Verdict>& verdicts) const;
+  [[nodiscard]] Result<void> share_nothing(const Summary& other) const;
   void write_rows(json::Writer& writer) const;
   void read_row(json::View from, std::string& wrong);
 

@@ -36,6 +36,34 @@ void write_quality(json::Writer& writer, const Quality& q) {
   writer.end_object();
 }
 
+void write_chains(json::Writer& writer, std::string_view name, const ChainSeqs& chains) {
+  writer.key(name).begin_array();
+  for (const auto& [id, seqs] : chains) {
+    writer.begin_object().member("id", id).key("seqs").begin_array();
+    for (const auto& [first, last] : seqs.ranges()) {
+      writer.begin_object().member("first", first).member("last", last).end_object();
+    }
+    writer.end_array().end_object();
+  }
+  writer.end_array();
+}
+
+// What came from Kafka; nothing for anything else.
+void write_partitions(json::Writer& writer, const Summary& summary) {
+  if (summary.partitions.empty()) return;
+  writer.key("partitions").begin_array();
+  for (const auto& [name, offsets] : summary.partitions) {
+    writer.begin_object().member("cluster", name.cluster).member("topic", name.topic);
+    writer.member("partition", std::int64_t{name.partition}).key("offsets").begin_array();
+    for (const auto& [first, last] : offsets.ranges()) {
+      writer.begin_object().member("first", first - 1).member("last", last - 1).end_object();
+    }
+    writer.end_array().end_object();
+  }
+  writer.end_array();
+  if (!summary.earlier.empty()) write_chains(writer, "earlier", summary.earlier);
+}
+
 // Reads members of one object; the first that is missing or wrong is remembered.
 class Members {
  public:
@@ -70,6 +98,7 @@ class Members {
       return wrong_.empty();
     });
   }
+  [[nodiscard]] bool has(std::string_view name) const { return object_.find(name).has_value(); }
   template <class Visit>
   void object(std::string_view name, Visit visit) {
     const auto found = object_.find(name);
@@ -100,6 +129,38 @@ void read_input(Members m, InputReport& input) {
   m.each("problems", [&](json::View one) {
     input.problem(std::string(one.string().value_or(std::string_view())));
   });
+}
+
+void read_chains(Members m, std::string_view name, std::string& wrong, ChainSeqs& out) {
+  m.each(name, [&](json::View one) {
+    Members c(one, wrong);
+    SeqRanges& seqs = out[c.text("id")];
+    c.each("seqs", [&](json::View range) {
+      Members r(range, wrong);
+      const std::uint64_t first = r.count("first"), last = r.count("last");
+      if (first == 0 || last < first) return r.fail("seqs");
+      seqs.add_range(first, last);
+    });
+  });
+}
+
+void read_partitions(Members m, std::string& wrong, Summary& out) {
+  if (!m.has("partitions")) return;
+  m.each("partitions", [&](json::View one) {
+    Members p(one, wrong);
+    PartitionName name{p.text("cluster"), p.text("topic"), 0};
+    const std::uint64_t number = p.count("partition");
+    if (number > INT32_MAX) return p.fail("partition");
+    name.partition = static_cast<std::int32_t>(number);
+    SeqRanges& offsets = out.partitions[std::move(name)];
+    p.each("offsets", [&](json::View range) {
+      Members r(range, wrong);
+      const std::uint64_t first = r.count("first"), last = r.count("last");
+      if (last < first) return r.fail("offsets");
+      offsets.add_range(first + 1, last + 1);
+    });
+  });
+  if (m.has("earlier")) read_chains(m, "earlier", wrong, out.earlier);
 }
 
 void read_quality(Members m, Quality& q) {
@@ -153,15 +214,9 @@ std::string Summary::to_json() const {
   writer.end_array();
   write_input(writer, input);
   write_quality(writer, quality);
-  writer.key("chains").begin_array();
-  for (const auto& [id, seqs] : chains) {
-    writer.begin_object().member("id", id).key("seqs").begin_array();
-    for (const auto& [first, last] : seqs.ranges()) {
-      writer.begin_object().member("first", first).member("last", last).end_object();
-    }
-    writer.end_array().end_object();
-  }
-  writer.end_array().key("hosts").begin_array();
+  write_partitions(writer, *this);
+  write_chains(writer, "chains", chains);
+  writer.key("hosts").begin_array();
   for (const auto& [host, seen] : hosts) {
     writer.begin_object().member("host", host).member("calls", seen.calls);
     write_time(writer, "first_us", seen.first);
@@ -218,16 +273,8 @@ Result<Summary> Summary::from_json(std::string_view text_of_file) {
   Summary out(std::move(candidates));
   m.object("input", [&](Members inner) { read_input(inner, out.input); });
   m.object("quality", [&](Members inner) { read_quality(inner, out.quality); });
-  m.each("chains", [&](json::View one) {
-    Members c(one, wrong);
-    SeqRanges& seqs = out.chains[c.text("id")];
-    c.each("seqs", [&](json::View range) {
-      Members r(range, wrong);
-      const std::uint64_t first = r.count("first"), last = r.count("last");
-      if (first == 0 || last < first) return r.fail("seqs");
-      seqs.add_range(first, last);
-    });
-  });
+  read_partitions(m, wrong, out);
+  read_chains(m, "chains", wrong, out.chains);
   m.each("hosts", [&](json::View one) {
     Members h(one, wrong);
     out.hosts[h.text("host")] = {h.time("first_us"), h.time("last_us"), h.flag("calls")};

@@ -2,11 +2,13 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
+#include "audit/kafka/client.hpp"
 
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace lilith::audit {
 namespace {
@@ -20,79 +22,17 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(from, text.find_last_not_of(kBlanks) + 1 - from);
 }
 
-struct DestroyClient {
-  void operator()(rd_kafka_t* client) const { ::rd_kafka_destroy(client); }
-};
-struct DestroyMessage {
-  void operator()(rd_kafka_message_t* message) const { ::rd_kafka_message_destroy(message); }
-};
-struct DestroyList {
-  void operator()(rd_kafka_topic_partition_list_t* list) const {
-    ::rd_kafka_topic_partition_list_destroy(list);
-  }
-};
-using Client = std::unique_ptr<rd_kafka_t, DestroyClient>;
-using Message = std::unique_ptr<rd_kafka_message_t, DestroyMessage>;
-using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyList>;
-
-Result<Client> connect(const TopicOptions& options) {
-  // Required of every consumer; nothing is committed under it.
-  std::vector<std::pair<std::string, std::string>> settings = {{"group.id", "lilith-verify"}};
-  settings.insert(settings.end(), options.properties.begin(), options.properties.end());
-  settings.insert(settings.end(), {{"bootstrap.servers", options.brokers},
-                                   {"enable.auto.commit", "false"},
-                                   {"enable.auto.offset.store", "false"},
-                                   {"auto.offset.reset", "earliest"},
-                                   {"enable.partition.eof", "true"},
-                                   {"isolation.level", "read_committed"},
-                                   {"log.connection.close", "false"},
-                                   {"queued.max.messages.kbytes", "16384"}});
-  rd_kafka_conf_t* const conf = ::rd_kafka_conf_new();
-  char why[512] = "";
-  for (const auto& [name, value] : settings) {
-    if (::rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK)
-      continue;
-    ::rd_kafka_conf_destroy(conf);
-    return fail(ErrorCode::kInvalidInput, "librdkafka: " + std::string(why));
-  }
-  // What they say comes from next() as well, and would go to standard error unasked.
-  ::rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
-  rd_kafka_t* const client = ::rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-  if (client != nullptr) {
-    ::rd_kafka_poll_set_consumer(client);
-    return Client(client);
-  }
-  ::rd_kafka_conf_destroy(conf);
-  return fail(ErrorCode::kInvalidInput, "librdkafka: " + std::string(why));
-}
-
-Result<std::set<std::int32_t>> partitions_of(rd_kafka_t* client, const TopicOptions& options,
-                                             int wait_ms) {
-  rd_kafka_topic_t* const topic = ::rd_kafka_topic_new(client, options.topic.c_str(), nullptr);
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error = ::rd_kafka_metadata(client, 0, topic, &metadata, wait_ms);
-  ::rd_kafka_topic_destroy(topic);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return fail(ErrorCode::kUnavailable,
-                "no answer from " + options.brokers + ": " + ::rd_kafka_err2str(error));
-  std::set<std::int32_t> out;
-  rd_kafka_resp_err_t missing = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-  for (int i = 0; i < metadata->topic_cnt; ++i) {
-    missing = metadata->topics[i].err;
-    for (int k = 0; k < metadata->topics[i].partition_cnt; ++k)
-      out.insert(metadata->topics[i].partitions[k].id);
-  }
-  ::rd_kafka_metadata_destroy(metadata);
-  if (out.empty())
-    return fail(ErrorCode::kNotFound,
-                "topic " + options.topic + ": " + ::rd_kafka_err2str(missing));
-  return out;
-}
+using kafka::Client;
+using kafka::Message;
+using kafka::PartitionList;
+using kafka::Watcher;
 
 class Reader final : public TopicReader {
  public:
-  Reader(Client client, const TopicOptions& options, const std::set<std::int32_t>& partitions)
-      : client_(std::move(client)),
+  Reader(std::unique_ptr<Watcher> watcher, Client client, const TopicOptions& options,
+         const std::set<std::int32_t>& partitions)
+      : watcher_(std::move(watcher)),
+        client_(std::move(client)),
         options_(options),
         partitions_(partitions),
         behind_(partitions) {}
@@ -117,7 +57,10 @@ class Reader final : public TopicReader {
 
   Result<Status> next(TopicMessage& out, int wait_ms) override {
     message_.reset(::rd_kafka_consumer_poll(client_.get(), wait_ms));
-    if (!message_) return Status::kNothing;
+    if (!message_) {
+      if (!watcher_->error.empty()) trouble_ = std::exchange(watcher_->error, {});
+      return Status::kNothing;
+    }
     if (message_->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       const bool last = behind_.erase(message_->partition) > 0 && behind_.empty();
       return last ? Status::kEnd : Status::kNothing;
@@ -137,15 +80,17 @@ class Reader final : public TopicReader {
   }
 
   Result<void> look_again() override {
-    const auto now = partitions_of(client_.get(), options_, kMetadataAgainMs);
-    if (!now) {
-      trouble_ = now.error().message;
+    const auto topics = kafka::partitions_of(client_.get(), *watcher_, options_.brokers,
+                                             {options_.topic}, kMetadataAgainMs);
+    if (!topics) {
+      trouble_ = topics.error().message;
       return {};
     }
     trouble_.clear();
-    if (*now == partitions_) return {};
+    const std::set<std::int32_t>& now = topics->at(options_.topic);
+    if (now == partitions_) return {};
     return fail(ErrorCode::kInvalidInput,
-                "topic " + options_.topic + " has " + std::to_string(now->size()) +
+                "topic " + options_.topic + " has " + std::to_string(now.size()) +
                     " partitions now and had " + std::to_string(partitions_.size()) +
                     ": start again to read them all");
   }
@@ -153,6 +98,7 @@ class Reader final : public TopicReader {
   [[nodiscard]] const std::string& trouble() const override { return trouble_; }
 
  private:
+  std::unique_ptr<Watcher> watcher_;
   Client client_;
   TopicOptions options_;
   std::set<std::int32_t> partitions_;
@@ -184,11 +130,18 @@ Result<std::vector<std::pair<std::string, std::string>>> read_properties(const s
 }
 
 Result<std::unique_ptr<TopicReader>> TopicReader::open(const TopicOptions& options) {
-  auto client = connect(options);
+  // Every consumer needs a group; nothing is committed under this one.
+  kafka::Properties properties = {{"group.id", "lilith-verify"}};
+  properties.insert(properties.end(), options.properties.begin(), options.properties.end());
+  auto watcher = std::make_unique<Watcher>();
+  auto client = kafka::connect(options.brokers, std::move(properties), *watcher);
   if (!client) return pass_error(client);
-  auto partitions = partitions_of(client->get(), options, kMetadataMs);
+  auto partitions =
+      kafka::partitions_of(client->get(), *watcher, options.brokers, {options.topic}, kMetadataMs);
   if (!partitions) return pass_error(partitions);
-  auto reader = std::make_unique<Reader>(std::move(*client), options, *partitions);
+  kafka::start_consuming(client->get(), *watcher);
+  auto reader = std::make_unique<Reader>(std::move(watcher), std::move(*client), options,
+                                         partitions->at(options.topic));
   if (auto assigned = reader->assign(); !assigned) return pass_error(assigned);
   return reader;
 }

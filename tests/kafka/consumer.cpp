@@ -1,8 +1,11 @@
 #include "tests/kafka/consumer.hpp"
 
+#include "tests/support/support.hpp"
+
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 
@@ -16,11 +19,12 @@ struct Destroy {
 };
 using Client = std::unique_ptr<rd_kafka_t, Destroy>;
 
-Client connect(rd_kafka_type_t type, const std::string& broker) {
+Client connect(rd_kafka_type_t type, const std::string& broker,
+               const std::string& group = "tests") {
   rd_kafka_conf_t* conf = ::rd_kafka_conf_new();
   char why[256] = "";
   ::rd_kafka_conf_set(conf, "bootstrap.servers", broker.c_str(), why, sizeof why);
-  ::rd_kafka_conf_set(conf, "group.id", "tests", why, sizeof why);
+  ::rd_kafka_conf_set(conf, "group.id", group.c_str(), why, sizeof why);
   ::rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof why);
   ::rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", why, sizeof why);
   ::rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
@@ -145,11 +149,12 @@ void produce(const std::string& broker, const std::string& topic,
   EXPECT_EQ(::rd_kafka_flush(client.get(), kRequestMs), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
-std::vector<Message> consume(const std::string& broker, const std::string& topic) {
+std::vector<Message> consume(const std::string& broker, const std::string& topic, int partition) {
   std::vector<Message> out;
   const Client client = connect(RD_KAFKA_CONSUMER, broker);
   rd_kafka_topic_partition_list_t* from = ::rd_kafka_topic_partition_list_new(1);
-  ::rd_kafka_topic_partition_list_add(from, topic.c_str(), 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  ::rd_kafka_topic_partition_list_add(from, topic.c_str(), partition)->offset =
+      RD_KAFKA_OFFSET_BEGINNING;
   ::rd_kafka_assign(client.get(), from);
   ::rd_kafka_topic_partition_list_destroy(from);
   for (;;) {
@@ -161,6 +166,42 @@ std::vector<Message> consume(const std::string& broker, const std::string& topic
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;  // RD_KAFKA_RESP_ERR__PARTITION_EOF: the end
   }
   ::rd_kafka_consumer_close(client.get());
+  return out;
+}
+
+int members_of(const std::string& broker, const std::string& group) {
+  const Client client = connect(RD_KAFKA_PRODUCER, broker);
+  const rd_kafka_group_list* groups = nullptr;
+  if (::rd_kafka_list_groups(client.get(), group.c_str(), &groups, kRequestMs) !=
+      RD_KAFKA_RESP_ERR_NO_ERROR)
+    return 0;
+  int out = 0;
+  for (int i = 0; i < groups->group_cnt; ++i) {
+    if (groups->groups[i].state == std::string("Stable")) out = groups->groups[i].member_cnt;
+  }
+  ::rd_kafka_group_list_destroy(groups);
+  return out;
+}
+
+std::int64_t lag_of(const std::string& broker, const std::string& group, const std::string& topic,
+                    int partitions) {
+  const Client client = connect(RD_KAFKA_CONSUMER, broker, group);
+  rd_kafka_topic_partition_list_t* list = ::rd_kafka_topic_partition_list_new(partitions);
+  ::rd_kafka_topic_partition_list_add_range(list, topic.c_str(), 0, partitions - 1);
+  std::int64_t out = 0;
+  // The coordinator of a group that is new, or the broker that was asked first, may not be ready.
+  const bool known = eventually([&] {
+    return ::rd_kafka_committed(client.get(), list, kRequestMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  });
+  EXPECT_TRUE(known) << "no answer for group " << group;
+  for (int i = 0; i < list->cnt; ++i) {
+    std::int64_t low = 0, high = 0;
+    EXPECT_EQ(
+        ::rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), i, &low, &high, kRequestMs),
+        RD_KAFKA_RESP_ERR_NO_ERROR);
+    out += high - std::max<std::int64_t>(list->elems[i].offset, 0);
+  }
+  ::rd_kafka_topic_partition_list_destroy(list);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What the tests ask a broker for, by librdkafka.
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,7 +29,14 @@ struct Message {
 // Puts each message into the partition of its key, and waits until the broker has them.
 void produce(const std::string& broker, const std::string& topic,
              const std::vector<Message>& messages);
-// Everything in the topic's partition 0 from its beginning to its present end.
-[[nodiscard]] std::vector<Message> consume(const std::string& broker, const std::string& topic);
+// Everything in one partition of the topic from its beginning to its present end.
+[[nodiscard]] std::vector<Message> consume(const std::string& broker, const std::string& topic,
+                                           int partition = 0);
+
+// The consumers in a group whose partitions are given out; 0 while they are being given.
+[[nodiscard]] int members_of(const std::string& broker, const std::string& group);
+// Messages of the topic that the group has not committed yet.
+[[nodiscard]] std::int64_t lag_of(const std::string& broker, const std::string& group,
+                                  const std::string& topic, int partitions);
 
 }  // namespace lilith::test

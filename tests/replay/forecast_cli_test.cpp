@@ -75,6 +75,63 @@ TEST(ForecastCommand, RefusesTheDaysThatAPolicyWasLearnedOn) {
       << half.out;
 }
 
+// What comes after `name` in a JSON text, up to the next comma.
+std::string member(const std::string& json, const std::string& name) {
+  const std::size_t at = json.find("\"" + name + "\":");
+  if (at == std::string::npos) return "no " + name;
+  const std::size_t from = at + name.size() + 3;
+  return json.substr(from, json.find(',', from) - from);
+}
+
+// Case C: forecast, gate and report leave out who taught the policy, and say so; the numbers are
+// those of a log in which these people are not.
+TEST(ForecastCommand, JudgesNewPeopleByTheirOwnCallsAloneAndNamesTheCase) {
+  const TempDir dir;
+  const std::string log = fleet_log(
+      dir, {"--regime", "iid", "--hosts", "16", "--days", "10", "--uses", "8", "--seed", "3"});
+  const std::string policy = kPolicies + "/lilith-policy.yaml";
+  std::string others;
+  for (const std::string& line : lines_of(read_text(log))) {
+    if (line.find("\"host\":\"ws-1") == std::string::npos) others += line + "\n";
+  }
+  write_text(dir.file("others.log"), others);
+  for (const std::string command : {"forecast", "gate"}) {
+    const auto of = [&](const std::string& of_log, const std::vector<std::string>& more) {
+      std::vector<std::string> argv{kLilith,    "replay", command, of_log,
+                                    "--policy", policy,   "--json"};
+      argv.insert(argv.end(), more.begin(), more.end());
+      return run(argv).out;
+    };
+    const std::string fixed = of(dir.file("others.log"), {});
+    const std::string new_people = of(log, {"--taught-by", "ws-1*"});
+    EXPECT_EQ(member(fixed, "case"), "\"fixed\"") << command;
+    EXPECT_EQ(member(new_people, "case"), "\"new_people\"") << command;
+    for (const char* name : {"developer_days", "hosts", "developers", "blocks", "rate", "upper95"})
+      EXPECT_EQ(member(new_people, name), member(fixed, name)) << command << " " << name;
+    EXPECT_NE(of(log, {}), fixed);
+    EXPECT_NE(new_people.find("of 16 developers taught the policy and are not judged"),
+              std::string::npos)
+        << new_people;
+    EXPECT_NE(new_people.find("days on which others taught the policy count as well"),
+              std::string::npos);
+    const std::string later = of(log, {"--taught-by", "ws-1*", "--learned-until", "2026-03-06"});
+    EXPECT_EQ(member(later, "case"), "\"new_people\"");
+    EXPECT_EQ(later.find("count as well"), std::string::npos) << later;
+  }
+  const auto text = forecast({log, "--policy", policy, "--taught-by", "ws-1*"});
+  EXPECT_NE(text.out.find("learned from other people"), std::string::npos) << text.out;
+  const auto page = run({kLilith, "replay", "report", log, "--policy", policy, "--taught-by",
+                         "ws-1*", "--json", "-"});
+  EXPECT_EQ(member(page.out, "case"), "\"new_people\"") << page.err;
+
+  const auto nobody = forecast({log, "--policy", policy, "--taught-by", "no-such-host"});
+  EXPECT_EQ(nobody.exit_code, 2);
+  EXPECT_NE(nobody.err.find("--taught-by names nobody"), std::string::npos) << nobody.err;
+  const auto everybody = forecast({log, "--policy", policy, "--taught-by", "*"});
+  EXPECT_EQ(everybody.exit_code, 5);
+  EXPECT_NE(everybody.out.find("nobody is new"), std::string::npos) << everybody.out;
+}
+
 TEST(ForecastCommand, SaysThatTheRecordedBaselineIsTooSmall) {
   LILITH_NEEDS_SHARED(baseline, "data/claude_code_baseline.ndjson");
   const TempDir dir;
