@@ -20,7 +20,6 @@ using Status = audit::GroupReader::Status;
 using Reader = audit::GroupReader;
 
 constexpr int kPollMs = 200;
-constexpr std::size_t kGroupEventsMax = std::size_t{512} * 1024;
 constexpr std::chrono::seconds kLookEvery{1};  // at what the other consumers have read
 
 volatile std::sig_atomic_t stop_asked = 0;
@@ -228,7 +227,7 @@ int consume(const GroupRun& options, const Candidates& policies, Reader& reader,
   auto ends = reader.ends();
   if (!ends) return failed(ends.error());
   Goal goal(*ends);
-  GroupReplay::Options limits_of_it{kGroupEventsMax, {}};
+  GroupReplay::Options limits_of_it{limits::kReplayGroupEventsMax, {}};
   for (const auto& [partition, end] : *ends) {
     if (!options.follow)
       limits_of_it.ends[{reader.cluster(), partition.topic, partition.partition}] = end;

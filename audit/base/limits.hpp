@@ -179,6 +179,9 @@ inline constexpr std::size_t kReplayChunkBytes = std::size_t{1024} * 1024;
 // A host whose last event is older than the newest call of all by more than this is named as
 // silent.
 inline constexpr std::chrono::hours kReplaySilentHost{72};
+// `lilith replay run --kafka`: events that one consumer counts before it writes the largest of its
+// ranges, over all its partitions.
+inline constexpr std::size_t kReplayGroupEventsMax = std::size_t{512} * 1024;
 // A summary file of `lilith replay run --summary`.
 inline constexpr std::size_t kReplaySummaryBytesMax = std::size_t{1024} * 1024 * 1024;
 // An agent's history file that is one JSON document, read whole by `lilith import`.
