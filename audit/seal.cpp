@@ -1,5 +1,6 @@
 #include "audit/seal.hpp"
 
+#include "audit/base/limits.hpp"
 #include "audit/base/number.hpp"
 #include "audit/base/sha256.hpp"
 #include "audit/base/signature.hpp"
@@ -93,7 +94,8 @@ Result<Seal> seal_of(const Event& event) {
   seal.next_public_key = detail(event, kNextKey);
   seal.signature = detail(event, kSignature);
   if (event.type != EventType::kCheckpoint || seal.key.size() != kKeyIdSize || !epoch || !first ||
-      !events_max || !age || !counts || seal.next_public_key.size() != kPublicKeyHexSize ||
+      !events_max || !age || *age > static_cast<std::uint64_t>(limits::kSealAgeMax.count()) ||
+      !counts || seal.next_public_key.size() != kPublicKeyHexSize ||
       seal.signature.size() != kSignatureHexSize) {
     return fail(ErrorCode::kInvalidInput, "this is no checkpoint of this version");
   }

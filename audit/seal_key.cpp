@@ -20,6 +20,8 @@ constexpr std::string_view kHost = "host ", kLog = "log ", kFirst = "first ", kE
                            kSecret = "secret ";
 constexpr std::size_t kFileBytesMax = limits::kEventLineBytesMax + 2 * limits::kPathBytesMax;
 constexpr unsigned kMode = 0600;
+constexpr std::uint64_t kLastMicros =
+    253'402'300'799'999'999;  // of the year 9999, as RFC 3339 ends
 
 // A text that is overwritten at the end of its life.
 struct Wiped {
@@ -43,7 +45,7 @@ std::optional<std::string_view> take(std::string_view& text, std::string_view wo
 bool take_checkpoint(SealKey& key, std::string_view line, std::string_view micros) {
   const auto at = decimal(micros);
   const auto fields = chain_fields(line);
-  if (!at || !fields) return false;
+  if (!at || *at > kLastMicros || !fields) return false;
   key.checkpoint = line;
   key.sealed = {std::string(fields->id), std::string(fields->hash), fields->seq};
   key.sealed_at = WallTime(std::chrono::microseconds(*at));
@@ -185,6 +187,11 @@ Result<void> write_new(const std::string& path, const SealKey& key, const Signin
 }
 
 }  // namespace
+
+std::optional<SealKey> parse_seal_key(std::string_view text) {
+  std::string_view secret;
+  return parse(text, secret);
+}
 
 Result<SealKey> any_seal_key(const std::string& path) {
   Wiped bytes;

@@ -11,6 +11,7 @@
 #include "audit/log_state.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,8 @@ struct SecretSealKey {
                                             std::string_view log);
 [[nodiscard]] Result<SecretSealKey> load_seal_key(const std::string& path, std::string_view host,
                                                   std::string_view log);
+// The content of such a file; nullopt for any other.
+[[nodiscard]] std::optional<SealKey> parse_seal_key(std::string_view text);
 // Whoever it belongs to.
 [[nodiscard]] Result<SealKey> any_seal_key(const std::string& path);
 

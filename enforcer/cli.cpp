@@ -120,7 +120,7 @@ int run_sibling(const CommandRow& row, int argc, char** argv) {
 
 struct VerifyArguments {
   std::vector<std::string> logs;
-  std::string keys;  // file of verify keys
+  std::vector<std::string> keys;  // files of verify keys, and directories of them
   bool from_start = false, remember = false;
 };
 
@@ -132,10 +132,14 @@ int verify(const VerifyArguments& arguments, bool json) {
     if (!keys) return complain(keys.error().message, code_of(keys.error()));
     options.keys = std::move(*keys);
   }
+  if (arguments.remember) {
+    if (auto file = audit::file_to_remember_in(arguments.keys); !file)
+      return complain(file.error().message, kUsage);
+  }
   const auto report = audit::verify(arguments.logs, options);
   if (!report) return complain(report.error().message, code_of(report.error()));
   if (arguments.remember && report->intact()) {
-    const auto kept = audit::remember_seals(arguments.keys, options.keys, *report);
+    const auto kept = audit::remember_seals(arguments.keys.front(), options.keys, report->seals);
     if (!kept) return complain(kept.error().message, code_of(kept.error()));
   }
   print(json ? audit::to_json(*report) : audit::to_text(*report));
@@ -292,12 +296,14 @@ class CommandLine {
     added->add_flag("--from-start", verify_.from_start, "the first event must be seq 1");
     auto* keys = added->add_option(
         "--verify-key", verify_.keys,
-        "file with a line of lilith seal export-verify-key for each host: checkpoints are verified "
-        "as well, and what is not sealed is said. docs/seals.md");
+        "file with a line of lilith seal export-verify-key for each host, or a directory of them; "
+        "may be given again: checkpoints are verified as well, and what is not sealed is said. "
+        "docs/seals.md");
+    keys->allow_extra_args(false);  // what follows is LOG
     added
         ->add_flag("--remember", verify_.remember,
-                   "where all is whole, keep in that file how far it was: next time less is a "
-                   "finding, and older files may be gone")
+                   "where all is whole (of what arrived: all of a host), keep in that file how far "
+                   "it was: next time less is a finding, and older files may be gone")
         ->needs(keys);
     added->add_flag("--json", json_, "the report as JSON");
     add_arrived(*added);
@@ -339,8 +345,8 @@ class CommandLine {
     const bool asked = std::any_of(arrived_options_.begin(), arrived_options_.end(),
                                    [](const CLI::Option* option) { return option->count() > 0; });
     if (!asked && !audit::looks_arrived(verify_.logs.front())) return verify(verify_, json_);
-    if (!verify_.keys.empty())
-      return complain("--verify-key belongs to a log, not to what arrived elsewhere", kUsage);
+    arrived_.verify_keys = verify_.keys;
+    arrived_.remember = verify_.remember;
     arrived_.from_start = verify_.from_start;
     arrived_.json = json_;
     return verify_arrived(verify_.logs, arrived_);

@@ -64,15 +64,17 @@ class Feed {
   std::int32_t partition_ = -1;
 };
 
-int put(const audit::ArrivalReport& report, const audit::ArrivedArguments& arguments) {
-  const auto done = audit::put_report(report, arguments);
+int put(const audit::ArrivalReport& report, const std::vector<audit::VerifyKey>& keys,
+        const audit::ArrivedArguments& arguments) {
+  const auto done = audit::put_report(report, keys, arguments);
   if (!done) return complain(done.error().message, kIncomplete);
   std::fputs(done->text.c_str(), stdout);
   return done->exit_code;
 }
 
 // To where each partition ended.
-int run_once(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check) {
+int run_once(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check,
+             const std::vector<audit::VerifyKey>& keys) {
   using std::chrono::seconds;
   Feed feed(reader, arguments.topic.topic, check);
   std::vector<std::string> errors;
@@ -90,18 +92,20 @@ int run_once(const Arguments& arguments, audit::TopicReader& reader, audit::Arri
   }
   audit::ArrivalReport report = check.report(system_clock().now());
   report.input_errors = std::move(errors);
-  return put(report, arguments.arrived);
+  return put(report, keys, arguments.arrived);
 }
 
 class Follow {
  public:
   Follow(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check,
-         audit::Appender& log, audit::ArrivalWatch& watch, std::string host)
+         audit::Appender& log, audit::ArrivalWatch& watch,
+         const std::vector<audit::VerifyKey>& keys, std::string host)
       : arguments_(arguments),
         reader_(reader),
         check_(check),
         log_(log),
         watch_(watch),
+        keys_(keys),
         host_(std::move(host)) {}
 
   // Whether the brokers are there, and the topic as it was.
@@ -124,6 +128,7 @@ class Follow {
                   printable(finding.message).c_str());
     }
     std::fflush(stdout);
+    if (auto kept = audit::remember_arrived(arguments_.arrived, keys_, report); !kept) return kept;
     if (arguments_.arrived.prometheus.empty()) return {};
     if (!reader_.trouble().empty()) report.input_errors.push_back(reader_.trouble());
     return replace_file(arguments_.arrived.prometheus, audit::to_prometheus(report), 0644);
@@ -145,10 +150,12 @@ class Follow {
   audit::ArrivalCheck& check_;
   audit::Appender& log_;
   audit::ArrivalWatch& watch_;
+  const std::vector<audit::VerifyKey>& keys_;
   std::string host_, said_;
 };
 
-int run_follow(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check) {
+int run_follow(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check,
+               const std::vector<audit::VerifyKey>& keys) {
   const auto gap_after = audit::parse_span(arguments.gap_after);
   const auto every = audit::parse_span(arguments.every);
   if (!gap_after) return complain(gap_after.error().message, kUsage);
@@ -164,7 +171,7 @@ int run_follow(const Arguments& arguments, audit::TopicReader& reader, audit::Ar
   auto log = audit::open_log(options);
   if (!log) return complain(log.error().message, kIncomplete);
   Feed feed(reader, arguments.topic.topic, check);
-  Follow follow(arguments, reader, check, **log, watch, names.nodename);
+  Follow follow(arguments, reader, check, **log, watch, keys, names.nodename);
   // Not before the whole backlog was read: until then everything is a gap.
   bool behind = true;
   auto next_look = system_clock().monotonic() + *every;
@@ -204,8 +211,8 @@ int run(Arguments& arguments) {
   action.sa_handler = [](int) { stop_asked = 1; };
   for (const int number : {SIGTERM, SIGINT}) ::sigaction(number, &action, nullptr);
   audit::ArrivalCheck check(*options);
-  return arguments.follow ? run_follow(arguments, **reader, check)
-                          : run_once(arguments, **reader, check);
+  return arguments.follow ? run_follow(arguments, **reader, check, options->keys)
+                          : run_once(arguments, **reader, check, options->keys);
 }
 
 }  // namespace
@@ -237,6 +244,13 @@ int main(int argc, char** argv) {
                  "file of hosts, one a line: one that sent nothing is a finding");
   app.add_option("--prometheus", arrived.prometheus, "write the figures to this file");
   app.add_flag("--from-start", arrived.from_start, "each chain must begin with seq 1");
+  auto* keys = app.add_option("--verify-key", arrived.verify_keys,
+                              "file with verify keys of the hosts, or a directory of them; may be "
+                              "given again: seals are checked as well (docs/seals.md)")
+                   ->allow_extra_args(false);
+  app.add_flag("--remember", arrived.remember,
+               "keep in that file how far the seals of each host without a finding reach")
+      ->needs(keys);
   app.add_flag("--json", arrived.json, "the report as JSON")->excludes(follow);
   app.add_flag("--problems", arrived.problems_only, "only chains with findings")->excludes(follow);
   app.footer(

@@ -5,6 +5,8 @@
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "audit/read/reader.hpp"
+#include "audit/read/seal_check.hpp"
+#include "audit/read/verify_key.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -111,7 +113,8 @@ std::uint64_t count_of(const ArrivalReport& report, ArrivalFault fault) {
 
 bool faulty(const ArrivedChain& chain) { return chain.missing + chain.altered + chain.forked > 0; }
 
-std::string chain_line(const ArrivedChain& chain, WallTime now) {
+std::string chain_line(const ArrivedChain& chain, const ArrivalReport& report) {
+  const WallTime now = report.now;
   std::string out = "  chain " + printable(chain.id) + ": ";
   out += faulty(chain) ? "seq " : "complete from seq ";
   out += std::to_string(chain.first_seq) + " to " + std::to_string(chain.last_seq);
@@ -122,6 +125,8 @@ std::string chain_line(const ArrivedChain& chain, WallTime now) {
   if (chain.checkpoint_seq > 0) {
     out += "; " + counted(chain.last_seq - chain.checkpoint_seq, "event") +
            " behind the last checkpoint (seq " + std::to_string(chain.checkpoint_seq) + ")";
+  } else if (!report.seals.empty()) {
+    out += "; no checkpoint in it";
   }
   if (chain.linked > 0) out += "; content of " + std::to_string(chain.linked) + " not checkable";
   if (chain.repeats > 0) out += "; " + counted(chain.repeats, "repeat");
@@ -167,6 +172,15 @@ std::string notes(const ArrivalReport& report) {
   if (report.added_to > 0)
     out += "note: a collector added members to " + counted(report.added_to, "event") +
            " behind `chain`; without them the hash holds\n";
+  const auto absent = std::count_if(report.seals.begin(), report.seals.end(), [&](const auto& one) {
+    return std::none_of(report.hosts.begin(), report.hosts.end(), [&](const ArrivedHost& host) {
+      return host.name == one.host && !host.chains.empty();
+    });
+  });
+  if (absent > 0)
+    out += "note: no event of the hosts of " + counted(static_cast<std::uint64_t>(absent), "key") +
+           " of " + std::to_string(report.seals.size()) +
+           " is here; --hosts makes that a finding\n";
   if (report.not_placed > 0)
     out +=
         "NOT CHECKED: " + counted(report.not_placed, "event") +
@@ -262,6 +276,33 @@ HostCounts counts_of(const ArrivalReport& report, const ArrivedHost& host) {
   return out;
 }
 
+void put_seals(const ArrivalReport& report, std::string& out) {
+  std::uint64_t findings = 0;
+  for (auto i = static_cast<std::size_t>(ArrivalFault::kSealFailed); i < kArrivalFaults; ++i)
+    findings += report.by_fault[i];
+  out +=
+      "# HELP lilith_verify_seal_findings What seals show.\n"
+      "# TYPE lilith_verify_seal_findings gauge\n"
+      "lilith_verify_seal_findings " +
+      std::to_string(findings) + "\n";
+  const auto per_key = [&](const std::string& metric, const char* help, const auto& value) {
+    out += "# HELP " + metric + " " + help + "\n# TYPE " + metric + " gauge\n";
+    for (const SealedUpTo& sealed : report.seals)
+      out += metric + "{host=\"" + label(sealed.host) + "\",key=\"" + label(sealed.key) + "\"} " +
+             std::to_string(value(sealed)) + "\n";
+  };
+  per_key("lilith_verify_sealed_at_seconds",
+          "Time of the last verified checkpoint, in seconds since 1970; 0 when there is none.",
+          [](const SealedUpTo& sealed) {
+            return std::chrono::duration_cast<std::chrono::seconds>(sealed.time.time_since_epoch())
+                .count();
+          });
+  per_key("lilith_verify_unsealed_events", "Seqs behind the last verified checkpoint.",
+          [](const SealedUpTo& sealed) { return sealed.tail; });
+  per_key("lilith_verify_checkpoints_not_verified", "Checkpoints behind one that failed.",
+          [](const SealedUpTo& sealed) { return sealed.unverified; });
+}
+
 }  // namespace
 
 Result<void> read_arrived(const std::vector<std::string>& files, const Clock& clock,
@@ -311,9 +352,11 @@ std::string to_text(const ArrivalReport& report, bool problems_only) {
     std::string chains;
     for (const std::size_t i : host.chains)
       if (!problems_only || faulty(report.chains[i]))
-        chains += chain_line(report.chains[i], report.now);
+        chains += chain_line(report.chains[i], report);
     if (chains.empty() && (problems_only || host.chains.empty())) continue;
     out += printable(host.name) + "\n" + chains;
+    for (const SealedUpTo& sealed : report.seals)
+      if (sealed.host == host.name) out += "  " + to_text(sealed) + "\n";
   }
   return out + notes(report) + summary_line(report);
 }
@@ -337,12 +380,18 @@ std::string to_json(const ArrivalReport& report) {
   writer.member("findings_total", report.findings_total);
   writer.key("faults").begin_object();
   for (std::size_t i = 0; i < kArrivalFaults; ++i)
-    writer.member(name(static_cast<ArrivalFault>(i)), report.by_fault[i]);
+    if (i < static_cast<std::size_t>(ArrivalFault::kSealFailed) || !report.seals.empty())
+      writer.member(name(static_cast<ArrivalFault>(i)), report.by_fault[i]);
   writer.end_object();
   write_findings(writer, report);
   writer.key("hosts").begin_array();
   for (const ArrivedHost& host : report.hosts) write_host(writer, report, host);
   writer.end_array();
+  if (!report.seals.empty()) {
+    writer.key("seals").begin_array();
+    for (const SealedUpTo& sealed : report.seals) write_sealed(writer, sealed);
+    writer.end_array();
+  }
   writer.key("input_errors").begin_array();
   for (const std::string& error : report.input_errors) writer.value(error);
   writer.end_array();
@@ -389,6 +438,7 @@ std::string to_prometheus(const ArrivalReport& report) {
            [&](const ArrivedHost& host) { return host.chains.empty() ? 0 : seconds(host.last); });
   per_host("lilith_verify_silent", "1 when the host is silent.",
            [](const ArrivedHost& host) { return host.silent ? 1 : 0; });
+  if (!report.seals.empty()) put_seals(report, out);
   return out;
 }
 
@@ -417,6 +467,14 @@ Result<std::chrono::seconds> parse_span(const std::string& text) {
 Result<ArrivalOptions> options_of(const ArrivedArguments& arguments) {
   ArrivalOptions out;
   out.from_start = arguments.from_start;
+  if (!arguments.verify_keys.empty()) {
+    auto keys = read_verify_keys(arguments.verify_keys);
+    if (!keys) return pass_error(keys);
+    out.keys = std::move(*keys);
+  }
+  if (arguments.remember) {
+    if (auto file = file_to_remember_in(arguments.verify_keys); !file) return pass_error(file);
+  }
   if (!arguments.form.empty() && arguments.form != "auto") {
     out.form = line_form(arguments.form);
     if (!out.form)
@@ -444,7 +502,22 @@ Result<ArrivalOptions> options_of(const ArrivedArguments& arguments) {
   return out;
 }
 
-Result<ArrivedOutput> put_report(const ArrivalReport& report, const ArrivedArguments& arguments) {
+Result<void> remember_arrived(const ArrivedArguments& arguments, const std::vector<VerifyKey>& keys,
+                              const ArrivalReport& report) {
+  if (!arguments.remember || report.incomplete() || report.findings_total != report.findings.size())
+    return {};
+  std::set<std::string_view> doubtful;
+  for (const ArrivalFinding& finding : report.findings)
+    if (finding.fault != ArrivalFault::kSilent) doubtful.insert(finding.host);
+  std::vector<SealedUpTo> seals;
+  for (const SealedUpTo& sealed : report.seals)
+    if (sealed.unverified == 0 && !doubtful.contains(sealed.host)) seals.push_back(sealed);
+  return remember_seals(arguments.verify_keys.front(), keys, seals);
+}
+
+Result<ArrivedOutput> put_report(const ArrivalReport& report, const std::vector<VerifyKey>& keys,
+                                 const ArrivedArguments& arguments) {
+  if (auto kept = remember_arrived(arguments, keys, report); !kept) return pass_error(kept);
   if (!arguments.prometheus.empty()) {
     if (auto put = replace_file(arguments.prometheus, to_prometheus(report), 0644); !put)
       return pass_error(put);
@@ -468,7 +541,7 @@ Result<ArrivedOutput> verify_arrived(const std::vector<std::string>& files,
   if (auto read = read_arrived(files, clock, check, errors); !read) return pass_error(read);
   ArrivalReport report = check.report(now);
   report.input_errors = std::move(errors);
-  return put_report(report, arguments);
+  return put_report(report, options->keys, arguments);
 }
 
 }  // namespace lilith::audit

@@ -53,14 +53,21 @@ inline constexpr std::array<TopicOption, 8> kTopicOptions = {{
 
 // What the command line says, before it was looked at.
 struct ArrivedArguments {
-  std::string form;          // empty: by content
-  std::string silent_after;  // 90s, 30m, 72h, 7d; empty: no host is silent for its age
-  std::string hosts_file;    // one host a line that has to be there; # begins a comment
-  std::string at;            // RFC 3339: the time that ages are counted to; empty: now
-  std::string prometheus;    // file that to_prometheus() replaces
+  std::string form;                      // empty: by content
+  std::string silent_after;              // 90s, 30m, 72h, 7d; empty: no host is silent for its age
+  std::string hosts_file;                // one host a line that has to be there; # begins a comment
+  std::string at;                        // RFC 3339: the time that ages are counted to; empty: now
+  std::string prometheus;                // file that to_prometheus() replaces
+  std::vector<std::string> verify_keys;  // files and directories of verify keys
   bool from_start = false, json = false, problems_only = false;
+  bool remember = false;  // in the one file of verify_keys
 };
 [[nodiscard]] Result<ArrivalOptions> options_of(const ArrivedArguments& arguments);
+// Where that was asked for: keeps in the file of verify keys how far each host's seals reach. Only
+// of hosts without a finding, and only when all findings have a name and all input was read.
+[[nodiscard]] Result<void> remember_arrived(const ArrivedArguments& arguments,
+                                            const std::vector<VerifyKey>& keys,
+                                            const ArrivalReport& report);
 [[nodiscard]] Result<std::chrono::seconds> parse_span(const std::string& text);
 
 struct ArrivedOutput {
@@ -71,8 +78,9 @@ struct ArrivedOutput {
 [[nodiscard]] Result<ArrivedOutput> verify_arrived(const std::vector<std::string>& files,
                                                    const ArrivedArguments& arguments,
                                                    const Clock& clock);
-// The part behind the reading.
+// The part behind the reading. `keys` are those of the options.
 [[nodiscard]] Result<ArrivedOutput> put_report(const ArrivalReport& report,
+                                               const std::vector<VerifyKey>& keys,
                                                const ArrivedArguments& arguments);
 
 }  // namespace lilith::audit

@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/codec.hpp"
+#include "audit/read/seal_check.hpp"
 #include "audit/read/seq_set.hpp"
 
 #include <algorithm>
@@ -125,6 +126,14 @@ void raise(std::map<std::string, std::uint64_t>& counts, const std::string& key,
   count = std::max(count, number);
 }
 
+// In the order of the faults of seals.
+constexpr std::array kSealKinds = {FindingKind::kSealFailed,     FindingKind::kSealMissing,
+                                   FindingKind::kSealMiscounted, FindingKind::kSealRolledBack,
+                                   FindingKind::kSealStopped,    FindingKind::kSealUnknownKey,
+                                   FindingKind::kClockSetBack};
+constexpr auto kFirstSealFault = static_cast<std::size_t>(ArrivalFault::kSealFailed);
+static_assert(kFirstSealFault + kSealKinds.size() == kArrivalFaults);
+
 }  // namespace
 
 std::string_view name(ArrivalFault fault) {
@@ -138,13 +147,23 @@ std::string_view name(ArrivalFault fault) {
     case ArrivalFault::kUnreadable:
       return "unreadable";
     case ArrivalFault::kSilent:
+      return "silent";
+    case ArrivalFault::kSealFailed:
+    case ArrivalFault::kSealMissing:
+    case ArrivalFault::kSealMiscounted:
+    case ArrivalFault::kSealRolledBack:
+    case ArrivalFault::kSealStopped:
+    case ArrivalFault::kSealUnknownKey:
+    case ArrivalFault::kClockSetBack:
       break;
   }
-  return "silent";
+  return name(kSealKinds[static_cast<std::size_t>(fault) - kFirstSealFault]);
 }
 
 struct ArrivalCheck::Impl {
-  explicit Impl(const ArrivalOptions& o) : options(o) {}
+  explicit Impl(const ArrivalOptions& o) : options(o) {
+    if (!options.keys.empty()) seals.emplace(options.keys, SealCheck::Input::kArrived);
+  }
 
   ArrivalOptions options;
   LineOpener opener;
@@ -160,6 +179,7 @@ struct ArrivalCheck::Impl {
   std::vector<std::pair<Place, std::string>> unreadable;
   std::uint64_t unreadable_total = 0;
   ArrivalReport totals;  // its counts of lines
+  std::optional<SealCheck> seals;
 
   // ---- one line
 
@@ -191,7 +211,8 @@ struct ArrivalCheck::Impl {
       return;
     }
     if (event.added_to) ++totals.added_to;
-    accept(*chain, event, place, state == LineState::kLinked, now);
+    const bool is_new = accept(*chain, event, place, state == LineState::kLinked, now);
+    if (is_new && seals) look_at_seals(event, place);
     if (event.kind != ArrivedKind::kEvent) note(*chain, event);
   }
 
@@ -226,7 +247,18 @@ struct ArrivalCheck::Impl {
     return last_host;
   }
 
-  void accept(Chain& chain, const ArrivedEvent& event, const Place& place, bool linked,
+  void look_at_seals(const ArrivedEvent& event, const Place& place) {
+    const bool is_checkpoint = event.kind == ArrivedKind::kCheckpoint;
+    if (!is_checkpoint && !seals->knows(event.host)) return;
+    if (!event.line.empty()) {
+      seals->whole_line(sources[place.source], place.number, event.line);
+    } else if (is_checkpoint) {
+      seals->taken_apart(event.host);
+    }
+  }
+
+  // Whether it is one more.
+  bool accept(Chain& chain, const ArrivedEvent& event, const Place& place, bool linked,
               WallTime now) {
     if (event.seq > chain.newest_seq) {
       chain.newest_seq = event.seq;
@@ -236,10 +268,11 @@ struct ArrivalCheck::Impl {
     chain.last = std::max(chain.last, event.time);
     if (Host* const host = host_of(event.host)) host->last = std::max(host->last, event.time);
     if (event.genesis != (event.seq == 1)) chain.unlinked.add(event.seq, place);
-    if (!put(chain, event, place, now)) return;
+    if (!put(chain, event, place, now)) return false;
     ++chain.events;
     if (linked) ++chain.linked;
     chain.known.put(event.seq, event.hash.high);
+    return true;
   }
 
   // False: a repeat, a fork, or one too many.
@@ -473,6 +506,29 @@ struct ArrivalCheck::Impl {
     return to_hex(bytes.data(), bytes.size());
   }
 
+  void put_seals(ArrivalReport& out) const {
+    if (!seals) return;
+    SealReport report = seals->report();
+    out.seals = std::move(report.seals);
+    for (Finding& finding : report.findings) {
+      const auto kind = std::find(kSealKinds.begin(), kSealKinds.end(), finding.kind);
+      if (kind == kSealKinds.end()) continue;
+      const auto fault = static_cast<ArrivalFault>(
+          kFirstSealFault + static_cast<std::size_t>(kind - kSealKinds.begin()));
+      put_finding(out, options.findings_max,
+                  {fault,
+                   finding.host,
+                   finding.chain_id,
+                   finding.seq,
+                   finding.seq,
+                   finding.line == 0 ? "" : finding.file + ":" + std::to_string(finding.line),
+                   std::move(finding.message),
+                   {}},
+                  1);
+    }
+    out.findings_total += report.findings_beyond;
+  }
+
   void put_hosts(ArrivalReport& out) const {
     std::map<std::string, ArrivedHost> sorted;
     for (const auto& [host, state] : hosts) {
@@ -509,6 +565,7 @@ struct ArrivalCheck::Impl {
       return std::tie(a->host, a->id) < std::tie(b->host, b->id);
     });
     for (const Chain* const chain : sorted) put_chain(out, *chain);
+    put_seals(out);
     for (const auto& [place, why] : unreadable) {
       put_finding(out, options.findings_max,
                   {ArrivalFault::kUnreadable, "", "", 0, 0, text_of(place), why}, 1);

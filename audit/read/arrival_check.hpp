@@ -11,6 +11,7 @@
 
 #include "audit/base/clock.hpp"
 #include "audit/read/arrived_line.hpp"
+#include "audit/read/verify.hpp"
 
 #include <array>
 #include <chrono>
@@ -30,8 +31,16 @@ enum class ArrivalFault {
   kForked,      // one seq with two contents, or a prev that names another event than the one there
   kUnreadable,  // a line that speaks of an event and can't be read
   kSilent,      // a host whose newest event is too old, or that never sent one
+  // Of seals, as `lilith verify` has them (FindingKind in verify.hpp):
+  kSealFailed,
+  kSealMissing,
+  kSealMiscounted,
+  kSealRolledBack,
+  kSealStopped,
+  kSealUnknownKey,
+  kClockSetBack,
 };
-inline constexpr std::size_t kArrivalFaults = 5;
+inline constexpr std::size_t kArrivalFaults = 12;
 [[nodiscard]] std::string_view name(ArrivalFault fault);
 
 struct ArrivalFinding {
@@ -50,6 +59,7 @@ struct ArrivalOptions {
   std::optional<LineForm> form;  // a line in another one is unreadable
   std::optional<std::chrono::seconds> silent_after;
   std::vector<std::string> expected_hosts;  // silent when they sent nothing
+  std::vector<VerifyKey> keys;              // empty: seals are not looked at
 };
 
 struct ArrivedChain {
@@ -80,8 +90,9 @@ struct ArrivalReport {
   std::vector<ArrivedHost> hosts;        // by name
   std::vector<ArrivedChain> chains;      // by host, then id
   std::vector<ArrivalFinding> findings;  // at most findings_max
+  std::vector<SealedUpTo> seals;         // by key
   std::uint64_t findings_total = 0;
-  std::array<std::uint64_t, kArrivalFaults> by_fault{};  // seqs, lines, hosts
+  std::array<std::uint64_t, kArrivalFaults> by_fault{};  // seqs, lines, hosts, checkpoints
   std::array<std::uint64_t, kLineForms> by_form{};       // lines that held an event
   std::uint64_t lines = 0, foreign = 0;
   std::uint64_t events = 0, linked = 0, repeats = 0, repeats_not_compared = 0, added_to = 0;

@@ -39,13 +39,19 @@ std::optional<ArrivalFault> fault_of(std::string_view reason_code) {
   return std::nullopt;
 }
 
+// What the seqs of a finding are seqs of.
+std::pair<std::string, ArrivalFault> subject(const ArrivalFinding& finding) {
+  return {finding.chain_id.empty() ? "host " + finding.host : finding.chain_id, finding.fault};
+}
+
 }  // namespace
 
 Event event_of(const ArrivalFinding& finding, const std::string& host) {
-  const bool changed =
-      finding.fault == ArrivalFault::kAltered || finding.fault == ArrivalFault::kForked;
+  const bool not_there = finding.fault == ArrivalFault::kMissing ||
+                         finding.fault == ArrivalFault::kUnreadable ||
+                         finding.fault == ArrivalFault::kSilent;
   Event event;
-  event.type = changed ? EventType::kTamper : EventType::kShipLoss;
+  event.type = not_there ? EventType::kShipLoss : EventType::kTamper;
   event.category = Category::kIntegrity;
   event.action = Action::kError;
   event.host = host;
@@ -87,7 +93,7 @@ void ArrivalWatch::know(const ArrivalFinding& finding) {
   } else if (finding.fault == ArrivalFault::kUnreadable) {
     (void)is_new_place(finding.place);
   } else {
-    cover(raised_[{finding.chain_id, finding.fault}], finding.first_seq, finding.last_seq);
+    cover(raised_[subject(finding)], finding.first_seq, finding.last_seq);
   }
 }
 
@@ -126,7 +132,7 @@ bool ArrivalWatch::is_new_place(const std::string& place) {
 }
 
 bool ArrivalWatch::is_raised(const ArrivalFinding& finding) const {
-  const auto at = raised_.find({finding.chain_id, finding.fault});
+  const auto at = raised_.find(subject(finding));
   return at != raised_.end() && covered(at->second, finding.first_seq, finding.last_seq);
 }
 
@@ -147,7 +153,7 @@ std::vector<ArrivalFinding> ArrivalWatch::news(const ArrivalReport& report) {
           finding.fault == ArrivalFault::kMissing && report.now - finding.since < gap_limit_;
       if (is_new && is_young) continue;
       if (is_new) out.push_back(finding);
-      cover(open[{finding.chain_id, finding.fault}], finding.first_seq, finding.last_seq);
+      cover(open[subject(finding)], finding.first_seq, finding.last_seq);
     }
   }
   const std::uint64_t unnamed = report.findings_total - report.findings.size();

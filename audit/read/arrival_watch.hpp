@@ -38,7 +38,7 @@ class ArrivalWatch {
 
  private:
   using Ranges = std::map<std::uint64_t, std::uint64_t>;                  // first -> last
-  using Raised = std::map<std::pair<std::string, ArrivalFault>, Ranges>;  // by chain
+  using Raised = std::map<std::pair<std::string, ArrivalFault>, Ranges>;  // by chain, or host
   [[nodiscard]] bool is_raised(const ArrivalFinding& finding) const;
   [[nodiscard]] bool is_new_place(const std::string& place);
 

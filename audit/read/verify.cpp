@@ -1,6 +1,7 @@
 #include "audit/read/verify.hpp"
 
 #include "audit/base/file.hpp"
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/writer.hpp"
 #include "audit/read/chain_check.hpp"
@@ -92,6 +93,17 @@ void read_file_into(const std::string& path, ChainCheck& check, SealCheck* seals
   }
 }
 
+void add_seals(const SealCheck& check, std::size_t findings_max, VerifyReport& report) {
+  SealReport seals = check.report();
+  report.seals = std::move(seals.seals);
+  report.findings_total += seals.findings_beyond;
+  for (Finding& finding : seals.findings) {
+    ++report.findings_total;
+    ++report.by_kind[static_cast<std::size_t>(finding.kind)];
+    if (report.findings.size() < findings_max) report.findings.push_back(std::move(finding));
+  }
+}
+
 std::uint64_t events_of(const VerifyReport& report) {
   std::uint64_t events = 0;
   for (const auto& chain : report.chains) events += chain.events;
@@ -146,12 +158,12 @@ Result<VerifyReport> verify(const std::vector<std::string>& files, const VerifyO
   VerifyReport report;
   ChainCheck check(options);
   std::optional<SealCheck> seals;
-  if (!options.keys.empty()) seals.emplace(options.keys);
+  if (!options.keys.empty()) seals.emplace(options.keys, SealCheck::Input::kLog);
   for (const std::string& path : *paths) {
     read_file_into(path, check, seals ? &*seals : nullptr, report);
   }
   check.finish(report);
-  if (seals) seals->finish(report, options.findings_max);
+  if (seals) add_seals(*seals, options.findings_max, report);
   report.incomplete_input = !report.input_errors.empty();
 
   // Gaps are known for certain only at the end; put them where they stand.
@@ -165,35 +177,6 @@ Result<VerifyReport> verify(const std::vector<std::string>& files, const VerifyO
             });
   return report;
 }
-
-namespace {
-
-std::string sealed_line(const VerifyReport::Sealed& sealed) {
-  std::string out = "host " + printable(sealed.host) + ", key " + sealed.key + ": ";
-  if (sealed.verified == 0) return out + "no checkpoint was verified\n";
-  out += "sealed up to seq " + std::to_string(sealed.seq) + " of chain " +
-         printable(sealed.chain_id) + " (epoch " + std::to_string(sealed.epoch) + ", " +
-         format_time(sealed.time) + "), " + counted(sealed.verified, "checkpoint") + " verified; ";
-  if (sealed.unverified != 0) {
-    return out + "what follows is NOT: " + counted(sealed.unverified, "checkpoint") +
-           " could not be verified\n";
-  }
-  return out + "unsealed tail of " + counted(sealed.tail, "event") + "\n";
-}
-
-void put_sealed(json::Writer& writer, const VerifyReport::Sealed& sealed) {
-  writer.begin_object();
-  writer.member("host", sealed.host).member("key", sealed.key);
-  writer.member("verified", sealed.verified).member("unverified", sealed.unverified);
-  if (sealed.verified != 0) {
-    writer.member("chain", sealed.chain_id).member("seq", sealed.seq);
-    writer.member("epoch", sealed.epoch).member("time", format_time(sealed.time));
-    writer.member("unsealed_tail", sealed.tail);
-  }
-  writer.end_object();
-}
-
-}  // namespace
 
 std::string to_text(const VerifyReport& report) {
   std::string out;
@@ -212,7 +195,8 @@ std::string to_text(const VerifyReport& report) {
     out += "chain " + printable(chain.id) + ": seq " + std::to_string(chain.first_seq) + " to " +
            std::to_string(chain.last_seq) + ", " + counted(chain.events, "event") + ", head " +
            chain.head + "\n";
-  for (const auto& sealed : report.seals) out += sealed_line(sealed);
+  for (const auto& sealed : report.seals)
+    out += "host " + printable(sealed.host) + ", " + to_text(sealed) + "\n";
   const std::string amount = counted(events_of(report), "event") + " in " +
                              counted(report.lines, "line") + " and " +
                              counted(report.chains.size(), "chain");
@@ -260,7 +244,7 @@ std::string to_json(const VerifyReport& report) {
   writer.end_array();
   if (!report.seals.empty()) {
     writer.key("seals").begin_array();
-    for (const auto& sealed : report.seals) put_sealed(writer, sealed);
+    for (const auto& sealed : report.seals) write_sealed(writer, sealed);
     writer.end_array();
   }
   writer.key("input_errors").begin_array();
@@ -272,21 +256,23 @@ std::string to_json(const VerifyReport& report) {
 }
 
 Result<void> remember_seals(const std::string& file, const std::vector<VerifyKey>& keys,
-                            const VerifyReport& report) {
+                            const std::vector<SealedUpTo>& seals) {
   std::string text;
   for (const VerifyKey& key : keys) {
     const bool is_replaced =
-        key.epoch != 0 && std::any_of(report.seals.begin(), report.seals.end(), [&](const auto& s) {
+        key.epoch != 0 && std::any_of(seals.begin(), seals.end(), [&](const auto& s) {
           return s.key == key.key && s.verified != 0 && s.epoch + 1 >= key.epoch;
         });
     if (!is_replaced) text += to_line(key) + "\n";
   }
-  for (const auto& sealed : report.seals) {
+  for (const SealedUpTo& sealed : seals) {
     if (sealed.verified == 0) continue;
     text += to_line({sealed.host, sealed.key, sealed.epoch + 1, sealed.next_public_key,
                      sealed.chain_id, sealed.seq, sealed.hash}) +
             "\n";
   }
+  if (const auto now = read_file(file, limits::kVerifyKeyFileBytesMax); now && *now == text)
+    return {};
   return replace_file(file, text, kVerifyKeyMode);
 }
 

@@ -41,6 +41,21 @@ struct Finding {
   std::uint64_t seq = 0;   // 0 when the line has none
   std::string chain_id;
   std::string message;  // one sentence
+  std::string host;     // of findings of seals
+};
+
+// How far the seals of one verify key reach.
+struct SealedUpTo {
+  std::string host, key;
+  std::uint64_t verified = 0, unverified = 0;  // checkpoints; those behind one that failed
+  bool taken_apart = false;  // there are checkpoints in a form in which they can't be verified
+  // The last one that was verified, where there is one; by `remembered` an earlier time:
+  bool remembered = false;
+  std::string chain_id, hash, next_public_key;
+  std::uint64_t epoch = 0, seq = 0;
+  WallTime time{};
+  std::uint64_t tail = 0;  // seqs of its chain behind it
+  WallTime tail_time{};    // of the newest of them
 };
 
 struct VerifyReport {
@@ -49,18 +64,8 @@ struct VerifyReport {
     std::uint64_t first_seq = 0, last_seq = 0, events = 0;
     std::string head;  // chain.hash of the last line
   };
-  // The seals of one verify key.
-  struct Sealed {
-    std::string host, key;
-    std::uint64_t verified = 0, unverified = 0;  // checkpoints; those behind one that failed
-    // The last one that was verified, where there is one:
-    std::string chain_id, hash, next_public_key;
-    std::uint64_t epoch = 0, seq = 0;
-    WallTime time{};
-    std::uint64_t tail = 0;  // events of its chain behind it
-  };
   std::vector<Chain> chains;
-  std::vector<Sealed> seals;
+  std::vector<SealedUpTo> seals;
   std::vector<Finding> findings;  // at most findings_max, in order
   std::uint64_t findings_total = 0;
   std::array<std::uint64_t, kFindingKinds> by_kind{};  // of findings_total
@@ -84,10 +89,11 @@ struct VerifyOptions {
 [[nodiscard]] Result<VerifyReport> verify(const std::vector<std::string>& files,
                                           const VerifyOptions& options = {});
 
-// Writes `file` anew: `keys`, and for each of them how far `report` verified it.
+// Writes `file` anew where it has other bytes: `keys`, and for each of them how far it was
+// verified.
 [[nodiscard]] Result<void> remember_seals(const std::string& file,
                                           const std::vector<VerifyKey>& keys,
-                                          const VerifyReport& report);
+                                          const std::vector<SealedUpTo>& seals);
 
 // For people: findings, then per chain the head by which a cut tail can be noticed (the chain alone
 // does not show that), then one line that says it all.

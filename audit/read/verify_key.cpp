@@ -7,6 +7,8 @@
 #include "audit/seal.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -93,6 +95,46 @@ Result<std::vector<VerifyKey>> read_verify_keys(const std::string& file) {
   const auto text = read_file(file, limits::kVerifyKeyFileBytesMax);
   if (!text) return fail(text.error().code, text.error().message, text.error().os_errno);
   return parse_verify_keys(*text, file);
+}
+
+Result<std::vector<VerifyKey>> read_verify_keys(const std::vector<std::string>& places) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  for (const std::string& place : places) {
+    std::error_code error;
+    if (!fs::is_directory(place, error)) {
+      files.push_back(place);
+      continue;
+    }
+    std::vector<std::string> inside;
+    for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+      const bool hidden = at->path().filename().string().starts_with('.');
+      if (std::error_code ignored; !hidden && at->is_regular_file(ignored))
+        inside.push_back(at->path());
+    }
+    if (error)
+      return fail(ErrorCode::kIo, "cannot list " + place + ": " + error.message(), error.value());
+    if (inside.empty()) return fail(ErrorCode::kInvalidInput, place + " has no file of keys in it");
+    std::sort(inside.begin(), inside.end());
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  std::vector<VerifyKey> out;
+  for (const std::string& file : files) {
+    auto keys = read_verify_keys(file);
+    if (!keys) return keys;
+    out.insert(out.end(), std::make_move_iterator(keys->begin()),
+               std::make_move_iterator(keys->end()));
+  }
+  return out;
+}
+
+Result<std::string> file_to_remember_in(const std::vector<std::string>& places) {
+  std::error_code ignored;
+  if (places.size() == 1 && std::filesystem::is_regular_file(places.front(), ignored))
+    return places.front();
+  return fail(ErrorCode::kInvalidInput,
+              "--remember writes the file of --verify-key: give one file with the lines of all "
+              "hosts (cat KEYS/* > FILE)");
 }
 
 }  // namespace lilith::audit

@@ -29,5 +29,11 @@ struct VerifyKey {
 [[nodiscard]] Result<std::vector<VerifyKey>> parse_verify_keys(std::string_view text,
                                                                const std::string& file);
 [[nodiscard]] Result<std::vector<VerifyKey>> read_verify_keys(const std::string& file);
+// Of all of them: files, and directories with one or many files in them (hidden ones left out).
+[[nodiscard]] Result<std::vector<VerifyKey>> read_verify_keys(
+    const std::vector<std::string>& places);
+// The one file that can be written anew with what was verified; kInvalidInput where `places` are
+// more, or a directory.
+[[nodiscard]] Result<std::string> file_to_remember_in(const std::vector<std::string>& places);
 
 }  // namespace lilith::audit

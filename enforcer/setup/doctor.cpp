@@ -4,10 +4,13 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/sha256.hpp"
 #include "audit/base/text.hpp"
+#include "audit/base/users.hpp"
 #include "audit/json/reader.hpp"
 #include "audit/json/writer.hpp"
+#include "audit/seal_key.hpp"
 #include "enforcer/cli_text.hpp"
 #include "enforcer/compiled_store.hpp"
+#include "enforcer/recording.hpp"
 #include "enforcer/setup/child.hpp"
 #include "enforcer/setup/ownership.hpp"
 #include "rules/decide.hpp"
@@ -16,6 +19,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -107,6 +111,90 @@ void check_log_file(const std::string& path, Findings& out) {
                "run the recorder: packaging/systemd/lilith-recorder.service");
   }
   add(out, Severity::kOk, "log", path, "has owner and mode that an audit log should have");
+}
+
+std::string user_name(uid_t uid) {
+  const auto user = user_by_id(uid);
+  return user ? printable(user->name) : "uid " + std::to_string(uid);
+}
+
+// Whose file it is: of the log, or of the folder that it will be made in.
+std::optional<uid_t> writer_of(const std::string& log) {
+  struct stat info{};
+  if (::stat(log.c_str(), &info) != 0 && ::stat(directory_of(log).c_str(), &info) != 0)
+    return std::nullopt;
+  return info.st_uid;
+}
+
+// What the file system says of the key; false when that is an error already.
+bool check_key_file(const rules::AuditSettings& settings, bool enforces, Findings& out) {
+  const std::string& path = settings.seal_key;
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == EACCES) {
+      add(out, Severity::kNote, "seal.hidden", path, "can't be looked at by this user",
+          "run this as root");
+      return false;
+    }
+    add(out, enforces ? Severity::kError : Severity::kWarning, "seal.missing", path,
+        enforces ? "audit.seal names this key and it is not there: every event is refused, and "
+                   "every call denied"
+                 : "audit.seal names this key and it is not there: events are not sealed",
+        "sudo lilith seal init, and keep the line that it prints where logs are verified");
+    return false;
+  }
+  if (S_ISREG(info.st_mode) && (info.st_mode & 077U) != 0) {
+    add(out, Severity::kError, "seal.mode", path,
+        "can be read or written by others: who has it can seal what he likes",
+        "chmod 600 " + printable(path) +
+            ", move it away, and begin a new one with sudo lilith seal init");
+    return false;
+  }
+  const auto writer = writer_of(settings.log_path);
+  if (writer && *writer != info.st_uid) {
+    add(out, Severity::kError, "seal.owner", path,
+        "belongs to " + user_name(info.st_uid) + ", and the log is written by " +
+            user_name(*writer) + ", who can't use it",
+        "sudo chown " + user_name(*writer) + " " + printable(path));
+    return false;
+  }
+  return true;
+}
+
+void check_seal(const rules::AuditSettings& settings, bool enforces, Findings& out) {
+  const std::string& path = settings.seal_key;
+  if (path.empty() || !check_key_file(settings, enforces, out)) return;
+  const auto key = audit::read_seal_key(path, host_name(), settings.log_path);
+  if (!key && key.error().os_errno == EACCES) {
+    return add(out, Severity::kOk, "seal", path,
+               "has owner and mode that a seal key should have; what it sealed, root can see");
+  }
+  if (!key) {
+    return add(out, enforces ? Severity::kError : Severity::kWarning, "seal.unusable", path,
+               printable(key.error().message), "docs/seals.md, \"The key\"");
+  }
+  struct stat info{};
+  if (::geteuid() != 0 && ::stat(path.c_str(), &info) == 0 && info.st_uid == ::geteuid()) {
+    add(out, Severity::kNote, "seal.of_user", path,
+        "belongs to the agents' own user, who can seal what he likes from now on",
+        "run the recorder: packaging/systemd/lilith-recorder.service");
+  }
+  if (key->sealed.seq == 0) {
+    return add(out, Severity::kOk, "seal", path, "is made; the next event begins to be sealed");
+  }
+  const std::string until = "sealed up to seq " + std::to_string(key->sealed.seq) + " at " +
+                            format_time(key->sealed_at) + ", epoch " +
+                            std::to_string(key->epoch - 1);
+  const bool written = ::stat(settings.log_path.c_str(), &info) == 0;
+  const auto last = std::chrono::system_clock::from_time_t(info.st_mtime);
+  if (written && settings.seal_age.count() != 0 && last > key->sealed_at + settings.seal_age) {
+    return add(out, Severity::kError, "seal.stopped", path,
+               until +
+                   ", and the log was written later than audit.seal allows without another "
+                   "checkpoint",
+               "lilith verify --verify-key KEYS " + printable(settings.log_path));
+  }
+  add(out, Severity::kOk, "seal", path, until);
 }
 
 // The socket must take a connection; what the recorder then says is the hook's to hear.
@@ -277,6 +365,7 @@ Findings check_surroundings(const DoctorContext& context) {
   if (found.load.policy) {
     check_compiled(context, found, out);
     check_log_file(found.load.policy->audit().log_path, out);
+    check_seal(found.load.policy->audit(), found.load.policy->enforces(), out);
   }
   check_recorder(context, out);
   check_shipper(context, out);

@@ -72,7 +72,7 @@ std::string SealedLog::kinds(const std::vector<std::string>& more) const {
 
 void SealedLog::remember() {
   const std::string file = dir.file("verify-key");
-  const auto kept = audit::remember_seals(file, verifier.keys, verify());
+  const auto kept = audit::remember_seals(file, verifier.keys, verify().seals);
   ASSERT_TRUE(kept) << kept.error().message;
   verifier.keys = audit::read_verify_keys(file).value();
 }

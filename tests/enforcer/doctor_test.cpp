@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <ostream>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace lilith::enforcer::setup {
 namespace {
@@ -163,6 +164,85 @@ TEST_F(Doctor, SeesALogThatEveryoneCanRead) {
 TEST_F(Doctor, SeesAPolicyThatEveryoneCanChange) {
   ASSERT_EQ(::chmod(folder_.file("policy.yaml").c_str(), 0666), 0);
   EXPECT_TRUE(says(doctor(), "error", "policy.writable"));
+}
+
+// ---- the key of audit.seal
+
+class DoctorOfSeals : public Doctor {
+ protected:
+  explicit DoctorOfSeals(const std::string& mode = "enforce", const std::string& seconds = "3600") {
+    test::PolicyText policy;
+    policy.mode = mode;
+    policy.audit_lines = "  seal: {key: " + key() + ", seconds: " + seconds + "}\n";
+    folder_.write_policy(policy);
+  }
+  [[nodiscard]] std::string key() const { return folder_.file("seal.key"); }
+  void init() const {
+    const auto made = lilith({"seal", "init", "--policy", folder_.file("policy.yaml")});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+  }
+  void write_an_event() const { ASSERT_EQ(folder_.hook(test::git_event()).exit_code, 0); }
+};
+
+TEST_F(DoctorOfSeals, MissesAKeyThatWasNotMade) {
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "error", "seal.missing")) << result.out;
+  EXPECT_NE(result.out.find("fix: sudo lilith seal init"), std::string::npos);
+}
+
+TEST_F(DoctorOfSeals, SaysHowFarTheLogIsSealed) {
+  init();
+  auto result = doctor();
+  EXPECT_TRUE(says(result, "ok", "seal")) << result.out;
+  EXPECT_NE(result.out.find("the next event begins to be sealed"), std::string::npos);
+  write_an_event();
+  result = doctor();
+  EXPECT_TRUE(says(result, "ok", "seal")) << result.out;
+  EXPECT_NE(result.out.find("sealed up to seq "), std::string::npos) << result.out;
+}
+
+TEST_F(DoctorOfSeals, SeesAKeyThatOthersCanRead) {
+  init();
+  ASSERT_EQ(::chmod(key().c_str(), 0644), 0);
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "error", "seal.mode")) << result.out;
+  EXPECT_NE(result.out.find("fix: chmod 600 "), std::string::npos);
+}
+
+TEST_F(DoctorOfSeals, SeesAKeyThatTheWriterOfTheLogCanNotUse) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  init();
+  write_an_event();
+  ASSERT_EQ(::chown(key().c_str(), 65534, 65534), 0);
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "error", "seal.owner")) << result.out;
+  EXPECT_NE(result.out.find("fix: sudo chown root "), std::string::npos) << result.out;
+}
+
+TEST_F(DoctorOfSeals, SeesAKeyThatIsNone) {
+  write_text(key(), "not a key\n");
+  ASSERT_EQ(::chmod(key().c_str(), 0600), 0);
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "error", "seal.unusable")) << result.out;
+}
+
+TEST_F(DoctorOfSeals, SeesALogThatIsWrittenLongAfterItsLastCheckpoint) {
+  init();
+  write_an_event();
+  std::filesystem::last_write_time(
+      folder_.log(), std::filesystem::file_time_type::clock::now() + std::chrono::hours(2));
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "error", "seal.stopped")) << result.out;
+}
+
+class DoctorOfSealsInAuditMode : public DoctorOfSeals {
+ protected:
+  DoctorOfSealsInAuditMode() : DoctorOfSeals("audit") {}
+};
+TEST_F(DoctorOfSealsInAuditMode, WarnsWhereTheKeyIsMissing) {
+  const auto result = doctor();
+  EXPECT_TRUE(says(result, "warning", "seal.missing")) << result.out;
+  EXPECT_NE(result.out.find("events are not sealed"), std::string::npos);
 }
 
 TEST_F(Doctor, AsksTheShipper) {

@@ -13,6 +13,7 @@ import packages
 EVENT = {"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Read", "cwd": "/tmp",
          "tool_input": {"file_path": "/tmp/notes.txt"}, "tool_use_id": "toolu_1"}
 POLICY = "etc/lilith/lilith-policy.yaml"
+SEAL_KEY = "var/lib/lilith/seal.key"
 
 
 def debian(directory):
@@ -27,7 +28,8 @@ def debian(directory):
 class InstallationTest(unittest.TestCase):
     def inside(self, *words, **options):
         # A helper of the package manager that waits for a question waits for ever.
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C",
+                       "LILITH_SEAL": "1"}
         environment |= {key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")}
         # A mount namespace of its own, so that nothing stays mounted.
         return subprocess.run(["unshare", "--mount", "sh", "-ec", 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"',
@@ -81,8 +83,12 @@ class InstallationTest(unittest.TestCase):
         self.good("test", "-L", "/etc/systemd/system/sockets.target.wants/lilith-recorder.socket")
         self.good("lilith", "hook", "--agent", "claude-code", input=json.dumps(EVENT))
         self.good("lilith", "verify", "/var/log/lilith/agent-audit.log")
+        self.assertEqual(self.good("stat", "-c", "%U:%G %a", f"/{SEAL_KEY}").strip(), "lilith:lilith 600")
+        self.seal_key = (self.root / SEAL_KEY).read_bytes()
+        self.good("lilith", "seal", "export-verify-key", "--key", f"/{SEAL_KEY}")
 
     def check_upgraded(self):
+        self.assertEqual((self.root / SEAL_KEY).read_bytes(), self.seal_key)
         policy = (self.root / POLICY).read_text()
         self.assertIn("# of this site", policy)
         self.assertNotIn("# of the later release", policy)

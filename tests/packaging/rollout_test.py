@@ -25,6 +25,12 @@ tool_invocations:
     - name: read_file
       path_allowlist: ["/tmp/**"]
 """
+SEALED = TEAM + """audit:
+  enabled: true
+  log_path: /var/log/lilith/agent-audit.log
+  seal: {key: /var/lib/lilith/seal.key}
+"""
+SEAL_KEY = "/var/lib/lilith/seal.key"
 KEY = {"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Read", "cwd": "/tmp",
        "tool_input": {"file_path": "/root/.ssh/id_rsa"}, "tool_use_id": "toolu_1"}
 PLAYBOOK = """- hosts: localhost
@@ -116,6 +122,20 @@ class Rollout:
         self.assertEqual(self.reading_a_key(), 0)
         self.assertFalse(self.applied(), "without a day and a gate it is audit mode")
 
+    def test_a_key_to_seal_with_is_there_before_the_policy_that_asks_for_it_and_is_never_overwritten(self):
+        self.machine.write("/srv/team.yaml", SEALED)
+        self.assertTrue(self.applied(mode="enforce", seal=True))
+        key = self.machine.root / SEAL_KEY.lstrip("/")
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        made = self.machine.run("lilith", "seal", "export-verify-key", "--key", SEAL_KEY).stdout
+        self.assertRegex(made, "^lilith-verify-key 1 host=")
+        self.assertEqual(self.reading_a_key(), 2)
+        self.assertFalse(self.applied(mode="enforce", seal=True), "a second run changes nothing")
+        self.machine.write("/srv/keys", made)
+        seen = self.machine.run("lilith", "verify", "--verify-key", "/srv/keys", "/var/log/lilith/agent-audit.log")
+        self.assertEqual(seen.returncode, 0, seen.stdout + seen.stderr)
+        self.assertIn("sealed up to seq", seen.stdout)
+
     def refuses_a_policy_with_an_error(self):
         before = (self.machine.root / POLICY.lstrip("/")).read_text()
         self.machine.write("/srv/team.yaml", TEAM + "egres: {}\n")
@@ -137,6 +157,17 @@ class AnsibleRole(Rollout, unittest.TestCase):
         counted = re.search(r"changed=(\d+)", done.stdout)
         return done.returncode == 0, counted is not None and counted[1] != "0", done.stdout + done.stderr
 
+    def test_the_first_verify_key_of_a_host_is_kept_on_the_controller(self):
+        self.machine.write("/srv/team.yaml", SEALED)
+        (self.machine.root / "srv/keys").mkdir()
+        self.applied(seal=True, verify_keys="/srv/keys")
+        kept = self.machine.root / "srv/keys/localhost.key"
+        first = kept.read_text()
+        self.assertEqual(first, self.machine.run("lilith", "seal", "export-verify-key", "--key", SEAL_KEY).stdout)
+        (self.machine.root / SEAL_KEY.lstrip("/")).unlink()
+        self.applied(seal=True, verify_keys="/srv/keys")
+        self.assertEqual(kept.read_text(), first)
+
     def test_a_gate_without_enough_data_keeps_audit_mode(self):
         self.machine.write("/srv/baseline.log", "")
         self.applied(enforce_from="2000-01-01", gate_logs=["/srv/baseline.log"])
@@ -153,7 +184,8 @@ class PuppetModule(Rollout, unittest.TestCase):
         if not modules.exists():
             modules.mkdir()
             (modules / "lilith").symlink_to("/srv/packaging/puppet")
-        values = "".join(f", {key} => '{value}'" for key, value in settings.items())
+        values = "".join(f", {key} => {str(value).lower() if isinstance(value, bool) else repr(value)}"
+                         for key, value in settings.items())
         self.machine.write("/srv/site.pp", f"class {{ 'lilith': policy_source => '/srv/team.yaml'{values} }}\n")
         done = self.machine.run("puppet", "apply", "--detailed-exitcodes", "--modulepath", "/srv/modules",
                                 "/srv/site.pp")

@@ -7,6 +7,11 @@
 #                       either, auto is audit
 # @param agents         agents whose managed settings get the hook
 # @param packages       packages to have
+# @param seal           a key to seal the log with (docs/seals.md) is made where there is none; one that is there is never
+#                       touched. The policy names it: `audit: {seal: {key: ...}}`. `lilith seal export-verify-key --key KEY`
+#                       prints what verifies it
+# @param seal_key       that key
+# @param seal_log       the log that it is for
 # @param ship_source    configuration of the shipper, as file() finds it; undef: no shipper here
 class lilith (
   String[1] $policy_source,
@@ -15,6 +20,9 @@ class lilith (
   Optional[Boolean] $gate_passed = undef,
   Array[String[1]] $agents = ['claude-code', 'copilot-cli'],
   Array[String[1]] $packages = ['lilith'],
+  Boolean $seal = false,
+  Pattern[/\A\/[\w.\/-]+\z/] $seal_key = '/var/lib/lilith/seal.key',
+  Pattern[/\A\/[\w.\/-]+\z/] $seal_log = '/var/log/lilith/agent-audit.log',
   Optional[String[1]] $ship_source = undef,
 ) {
   $today = Timestamp.new().strftime('%Y-%m-%d')
@@ -26,6 +34,17 @@ class lilith (
   }
 
   package { $packages: ensure => installed }
+
+  # Before the policy that asks for it: where that enforces, no key is no call.
+  if $seal {
+    exec { 'lilith: key to seal the log with':
+      command   => "/usr/bin/lilith seal init --key ${seal_key} --log ${seal_log}",
+      creates   => $seal_key,
+      logoutput => true,
+      require   => Package[$packages],
+      before    => File['/etc/lilith/lilith-policy.yaml'],
+    }
+  }
 
   file { '/etc/lilith/lilith-policy.yaml':
     owner        => 'root',
