@@ -6,6 +6,7 @@
 #include "audit/codec.hpp"
 #include "audit/redact.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>

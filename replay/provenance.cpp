@@ -4,6 +4,7 @@
 #include "audit/base/limits.hpp"
 #include "replay/recording.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <sys/stat.h>
 

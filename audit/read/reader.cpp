@@ -3,6 +3,7 @@
 #include "audit/base/limits.hpp"
 #include "audit/read/source.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 

@@ -4,6 +4,7 @@
 #include "replay/replay.hpp"
 
 #include "audit/codec.hpp"
+#include "replay/import.hpp"
 #include "replay/intake.hpp"
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
@@ -96,11 +97,11 @@ TEST(Replay, IsTheSameForDamagedLinesThatNeedTheFullDecoder) {
 TEST(Replay, OfTheRecordedBaselineIsTheSameForTheFullDecoder) {
   LILITH_NEEDS_SHARED(history, "data/claude_code_baseline.ndjson");
   const TempDir dir;
-  ASSERT_EQ(test::run({std::string(LILITH_BIN_DIR) + "/lilith-replay", "import", "neutral", history,
-                       "--output", dir.file("a.log")})
-                .exit_code,
-            0);
-  const std::string lines = test::read_text(dir.file("a.log"));
+  ImportReport report;
+  const auto events = read_history({history}, {.form = "neutral"}, report);
+  ASSERT_TRUE(events.has_value());
+  const std::string lines = lines_of_events(*events);
+  write_text(dir.file("a.log"), lines);
   const std::string fast = all_of(replayed({dir.file("a.log")}, two_policies()));
   write_text(dir.file("a.log"), spelled_otherwise(lines));
   EXPECT_EQ(all_of(replayed({dir.file("a.log")}, two_policies())), fast);
