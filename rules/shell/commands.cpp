@@ -109,6 +109,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
               (use.name.starts_with('@') || use.name.find('/') == std::string::npos))) {
     use.needs_entry = false;
   }
+  const std::string_view name = use.name;
   const std::size_t index = out_.commands.size();
   std::vector<Argument> with_appended;
   if (appended) {
@@ -124,10 +125,10 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   CommandUse& kept = use;
   script_input(argv_seen, kept);
   if (is_wrapper(use.argv)) wrapper(argv, kept, appended);
-  if (use.name == "find") find_actions(argv, kept);
-  if (use.name == "fd" || use.name == "fdfind") fd_actions(argv, kept);
-  if (is_shell(base_name(use.name)) || use.name == "eval") shell_text(argv, kept);
-  if (use.name == "trap") trap_text(argv);
+  if (name == "find") find_actions(argv, kept);
+  if (name == "fd" || name == "fdfind") fd_actions(argv, kept);
+  if (is_shell(base_name(name)) || name == "eval") shell_text(argv, kept);
+  if (name == "trap") trap_text(argv);
   out_.commands[index].hazards = kept.hazards;
   argument_paths(argv);
   write_paths(argv, use.argv);
@@ -204,8 +205,8 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
 // echo TEXT and printf TEXT with constant words: what a pipe behind them carries.
 void Reader::note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args) {
   printed_.reset();
-  const std::string& name = args[0].text;
-  if ((name != "echo" && name != "printf") || functions_.contains(name)) return;
+  const std::string_view name = args[0].text;
+  if ((name != "echo" && name != "printf") || functions_.contains(args[0].text)) return;
   Word text;
   text.offset = argv[0].offset;
   for (std::size_t i = 1; i < args.size(); ++i) {

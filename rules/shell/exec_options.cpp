@@ -10,18 +10,12 @@ namespace lilith::rules::shell {
 namespace {
 
 // git config keys whose value git runs (git-config(1); GTFOBins git).
-constexpr std::array<std::string_view, 22> kGitRunKeys{
-    "core.pager",          "core.editor",
-    "core.sshcommand",     "core.fsmonitor",
-    "core.hookspath",      "core.askpass",
-    "core.gitproxy",       "core.alternaterefscommand",
-    "diff.external",       "credential.helper",
-    "gpg.program",         "sequence.editor",
-    "include.path",        "uploadpack.packobjectshook",
-    "protocol.ext.allow",  "http.proxy",
-    "init.templatedir",    "commit.template",
-    "core.worktree",       "web.browser",
-    "core.attributesfile", "gc.recentobjectshook"};
+constexpr std::string_view kGitRunKeys =
+    "core.pager core.editor core.sshcommand core.fsmonitor core.hookspath core.askpass"
+    " core.gitproxy core.alternaterefscommand diff.external credential.helper gpg.program"
+    " sequence.editor include.path uploadpack.packobjectshook protocol.ext.allow http.proxy"
+    " init.templatedir commit.template core.worktree web.browser core.attributesfile"
+    " gc.recentobjectshook";
 constexpr std::array<std::string_view, 26> kGitRunPrefixes{"alias.",      "pager.",
                                                            "diff.",       "difftool.",
                                                            "merge.",      "mergetool.",
@@ -69,11 +63,10 @@ constexpr std::array kGitOptions{
     OptionRow{"config", "rename-section", 4},
 };
 // Sub-commands that run a program by themselves, whatever their options.
-constexpr std::array<std::string_view, 20> kGitRunCommands{
-    "filter-branch",    "mergetool",     "difftool",    "instaweb",     "send-email",
-    "web--browse",      "daemon",        "upload-pack", "receive-pack", "shell",
-    "merge-index",      "for-each-repo", "imap-send",   "credential",   "submodule--helper",
-    "difftool--helper", "cvsserver",     "cvsimport",   "http-backend", "upload-archive"};
+constexpr std::string_view kGitRunCommands =
+    "filter-branch mergetool difftool instaweb send-email web--browse daemon upload-pack"
+    " receive-pack shell merge-index for-each-repo imap-send credential submodule--helper"
+    " difftool--helper cvsserver cvsimport http-backend upload-archive";
 // git help -a, git 2.39 to 2.51; any other word is an alias or a git-NAME of PATH.
 constexpr std::string_view kGitStock =
     "add am annotate apply archive backfill bisect blame branch bugreport bundle cat-file"
@@ -93,20 +86,18 @@ constexpr std::string_view kGitStock =
     " update-server-info var verify-commit verify-pack verify-tag version whatchanged worktree"
     " write-tree";
 // What git-merge -s names: any other is git-merge-NAME of PATH.
-constexpr std::array<std::string_view, 7> kMergeStrategies{
-    "ort", "recursive", "resolve", "octopus", "ours", "subtree", "recursive-theirs"};
+constexpr std::string_view kMergeStrategies =
+    "ort recursive resolve octopus ours subtree recursive-theirs";
 // Sub-commands in which a word that turns out to be an option runs or reads something else.
-constexpr std::array<std::string_view, 10> kStrictSubcommands{
-    "clone", "fetch", "pull", "push", "ls-remote", "diff", "archive", "rebase", "grep", "config"};
+constexpr std::string_view kStrictSubcommands =
+    "clone fetch pull push ls-remote diff archive rebase grep config";
 // These and the ones that write what --output names: a word that splits may bring such an option.
-constexpr std::array<std::string_view, 20> kOptionSubcommands{
-    "clone",     "fetch",      "pull",       "push",      "ls-remote",    "diff",    "archive",
-    "rebase",    "grep",       "config",     "log",       "show",         "merge",   "whatchanged",
-    "diff-tree", "diff-index", "diff-files", "submodule", "format-patch", "shortlog"};
-constexpr std::array<std::string_view, 8> kRemoteSubcommands{
-    "clone", "fetch", "pull", "push", "ls-remote", "remote", "submodule", "archive"};
-constexpr std::array<std::string_view, 9> kTransports{"http", "https", "ssh",     "git",    "file",
-                                                      "ftp",  "ftps",  "git+ssh", "ssh+git"};
+constexpr std::string_view kOptionSubcommands =
+    "clone fetch pull push ls-remote diff archive rebase grep config log show merge"
+    " whatchanged diff-tree diff-index diff-files submodule format-patch shortlog";
+constexpr std::string_view kRemoteSubcommands =
+    "clone fetch pull push ls-remote remote submodule archive";
+constexpr std::string_view kTransports = "http https ssh git file ftp ftps git+ssh ssh+git";
 
 // `foo::ADDRESS` and `foo://ADDRESS` make git run git-remote-foo (gitremote-helpers(7)).
 bool names_helper(std::string_view word) {
@@ -119,7 +110,7 @@ bool names_helper(std::string_view word) {
                                "0123456789+.-_") != npos) {
     return false;
   }
-  return rest.starts_with("::") || (rest.starts_with("://") && !among(kTransports, scheme));
+  return rest.starts_with("::") || (rest.starts_with("://") && !is_one_of<kTransports>(scheme));
 }
 
 // An option of which the name is not known: `--upload-{pack=x,y}`, `-$X`, `--*`. In `--name=$X`
@@ -149,7 +140,7 @@ bool is_run_key(std::string_view key) {
   std::string lower(key);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (among(kGitRunKeys, lower)) return true;
+  if (is_one_of<kGitRunKeys>(lower)) return true;
   for (const std::string_view prefix : kGitHarmlessPrefixes) {
     if (lower.starts_with(prefix)) return false;
   }
@@ -195,7 +186,7 @@ class Options {
   void git_config_value(const std::string& text);
   void git_config(std::size_t at);
   void git_word(std::size_t at, std::size_t i, bool operands_only);
-  void git_short(const std::string& sub, std::size_t i);
+  void git_short(std::string_view sub, std::size_t i);
   void npm_option(const std::string& word);
   bool npm_subcommand(std::size_t at);
   void cargo_rustc(std::size_t from);
@@ -247,21 +238,21 @@ std::size_t Options::git_global() {
 void Options::git() {
   const std::size_t at = git_global();
   if (at >= argv_.size()) return;
-  const std::string& sub = argv_[at].text;
+  const std::string_view sub = argv_[at].text;
   std::string next;
   for (std::size_t i = at + 1; i < argv_.size() && next.empty(); ++i) {
     if (!argv_[i].text.starts_with('-')) next = argv_[i].text;
   }
-  if (among(kGitRunCommands, sub) || sub.starts_with("credential-")) {
+  if (is_one_of<kGitRunCommands>(sub) || sub.starts_with("credential-")) {
     hazard(sub);
   } else if (sub.starts_with("remote-")) {
-    hazard("the transport helper " + sub);
+    hazard("the transport helper " + std::string(sub));
   } else if (!is_one_of<kGitStock>(sub)) {
-    hazard("an alias or external sub-command, " + sub);
+    hazard("an alias or external sub-command, " + std::string(sub));
   }
   if ((sub == "bisect" && next == "run") || (sub == "submodule" && next == "foreach") ||
       (sub == "maintenance" && next == "start") || (sub == "hook" && next == "run")) {
-    hazard(sub + " " + next);
+    hazard(std::string(sub) + " " + next);
   }
   if (sub == "bisect" && (next == "visualize" || next == "view")) hazard("bisect visualize");
   if (sub == "config") git_config(at);
@@ -273,7 +264,7 @@ void Options::git() {
       surely = !argv_[i - 1].text.starts_with('-') && sub != "submodule" && sub != "remote";
       if (!surely) continue;
       for (std::size_t j = i + 1; j < argv_.size(); ++j) {
-        if (among(kRemoteSubcommands, sub) && names_helper(argv_[j].text)) {
+        if (is_one_of<kRemoteSubcommands>(sub) && names_helper(argv_[j].text)) {
           hazard("a transport helper, " + argv_[j].text);
         }
       }
@@ -298,7 +289,7 @@ void Options::git_config(std::size_t at) {
   }
 }
 
-void Options::git_short(const std::string& sub, std::size_t i) {
+void Options::git_short(std::string_view sub, std::size_t i) {
   const std::string& word = argv_[i].text;
   if (sub == "rebase" && has_short(word, 'x', "sXCSr")) hazard("rebase -x");
   if (sub == "grep" && has_short(word, 'O', "efmABC")) hazard("grep -O");
@@ -310,7 +301,7 @@ void Options::git_short(const std::string& sub, std::size_t i) {
   const bool merges = sub == "merge" || sub == "pull" || sub == "rebase";
   if (const std::size_t s = merges ? short_option(word, 's', "mFXCSxjor") : npos; s != npos) {
     value = s + 1 < word.size() ? word.substr(s + 1) : next;
-    if (!among(kMergeStrategies, value)) hazard("-s (the merge strategy " + value + ")");
+    if (!is_one_of<kMergeStrategies>(value)) hazard("-s (the merge strategy " + value + ")");
   }
   if (const std::size_t c = sub == "clone" ? short_option(word, 'c', "obuj") : npos; c != npos) {
     git_config_value(c + 1 < word.size() ? word.substr(c + 1) : next);
@@ -320,11 +311,11 @@ void Options::git_short(const std::string& sub, std::size_t i) {
 // One word behind the sub-command. `operands_only`: behind a "--" that may be another option's
 // value; only what is surely meant as an option counts.
 void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
-  const std::string& sub = argv_[at].text;
+  const std::string_view sub = argv_[at].text;
   const std::string& word = argv_[i].text;
   if (word.find("ext::") != npos) {
     hazard("an ext:: URL");
-  } else if (among(kRemoteSubcommands, sub) && names_helper(word)) {
+  } else if (is_one_of<kRemoteSubcommands>(sub) && names_helper(word)) {
     hazard("a transport helper, " + word);
   }
   if (!operands_only) {
@@ -333,7 +324,7 @@ void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
         (word.starts_with("$(") && !word.starts_with("$((")) || word.starts_with('`');
     const bool in_option =
         word.starts_with('-') && (word.find("$(") != npos || word.find('`') != npos);
-    if (!argv_[i].constant && among(kStrictSubcommands, sub) &&
+    if (!argv_[i].constant && is_one_of<kStrictSubcommands>(sub) &&
         ((substitution && !begins_tame(word)) || in_option)) {
       unknown("a word that may be an option");
     } else if (!argv_[i].constant && word.starts_with('$') &&
@@ -351,10 +342,9 @@ void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
                             : i + 1 < argv_.size() ? argv_[i + 1].text
                                                    : "";
   if (sub == "clone" && std::string_view("config").starts_with(option)) git_config_value(value);
-  constexpr std::array<std::string_view, 5> kMerging{"merge", "pull", "rebase", "cherry-pick",
-                                                     "revert"};
-  if (among(kMerging, sub) && option.size() >= 3 &&
-      std::string_view("strategy").starts_with(option) && !among(kMergeStrategies, value)) {
+  static constexpr std::string_view kMerging = "merge pull rebase cherry-pick revert";
+  if (is_one_of<kMerging>(sub) && option.size() >= 3 &&
+      std::string_view("strategy").starts_with(option) && !is_one_of<kMergeStrategies>(value)) {
     hazard("--strategy (" + value + ")");
   }
   for (const OptionRow& row : kGitOptions) {
@@ -682,7 +672,7 @@ void Options::make() {
     }
     // CC, CXX, AR and their like are run as they stand.
     const std::string value = word.substr(equals + 1);
-    if (is_word_of("CC CXX CPP LD AR AS NM RANLIB HOSTCC PKG_CONFIG", name) &&
+    if (is_one_of<"CC CXX CPP LD AR AS NM RANLIB HOSTCC PKG_CONFIG">(name) &&
         value.find('$') == npos &&
         is_dangerous_assignment(name == "HOSTCC" ? "HOST_CC" : name, value, argv_[i].constant)) {
       hazard(name + "=");
@@ -742,7 +732,7 @@ constexpr std::string_view kHelmStock =
     " delete del un upgrade verify version";
 
 void Options::clusters(std::string_view name) {
-  constexpr std::string_view kValues =
+  static constexpr std::string_view kValues =
       "-n --namespace --context --cluster --user --as --kube-context -l --log-level";
   std::size_t at = 1;
   for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
@@ -750,12 +740,12 @@ void Options::clusters(std::string_view name) {
     const std::string option = word.substr(0, word.find('='));
     // Another daemon, or a directory with credentials and plugins of its own.
     const bool docker = name == "docker" || name == "podman";
-    if (docker && (is_word_of("-H --host --context -c --config --url --connection", option) ||
+    if (docker && (is_one_of<"-H --host --context -c --config --url --connection">(option) ||
                    (word.starts_with("-H") && word.size() > 2))) {
       hazard(option + " (another daemon or its settings)");
     }
     if (name == "kubectl" && option == "-s") hazard("-s (another server)");
-    if (is_word_of(kValues, word)) ++at;
+    if (is_one_of<kValues>(word)) ++at;
   }
   if (at >= argv_.size()) return;
   const std::string& sub = argv_[at].text;
@@ -765,7 +755,7 @@ void Options::clusters(std::string_view name) {
     hazard("a plugin, " + sub);
   }
   if ((sub == "plugin" && (next == "install" || next == "update")) ||
-      (sub == "context" && is_word_of("create use update import", next))) {
+      (sub == "context" && is_one_of<"create use update import">(next))) {
     hazard(sub + " " + next);
   }
 }
@@ -786,7 +776,7 @@ void Options::gh() {
       ((sub == "extension" || sub == "extensions" || sub == "ext") &&
        (verb == "install" || verb == "exec" || verb == "create")) ||
       (sub == "config" && verb == "set" &&
-       is_word_of("pager editor browser http_unix_socket", key))) {
+       is_one_of<"pager editor browser http_unix_socket">(key))) {
     hazard(sub + " " + verb);
   }
   // What stands behind "--" is ssh's and scp's.
@@ -843,8 +833,8 @@ void Options::node() {
     const std::size_t equals = word.find('=');
     const std::string option = word.substr(0, equals);
     const bool glued = word.starts_with("-r") && word.size() > 2;
-    if (!glued && !is_word_of("-r --require --import --loader --experimental-loader", option)) {
-      if (is_word_of("-e --eval -p --print -C --conditions --env-file", word)) ++i;
+    if (!glued && !is_one_of<"-r --require --import --loader --experimental-loader">(option)) {
+      if (is_one_of<"-e --eval -p --print -C --conditions --env-file">(word)) ++i;
       continue;
     }
     const bool own = glued || equals != npos;
@@ -900,22 +890,22 @@ void Options::builtins(std::string_view name) {
 
 void Options::simple() {
   const std::string_view program = base_name(argv_[0].text);
-  for (const std::uint16_t place : rows_from(kSimpleRows, kSimplePlaces, program)) {
+  for (const std::uint16_t place : rows_of(kSimpleRows, kSimplePlaces, program)) {
     const SimpleRow& row = kSimpleRows[place];
-    if (row.program != program) break;
     for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
       // The first word of tar may be a bundle without its dash; values stand behind all of it.
       const bool old = program == "tar" && i == 1 && !argv_[i].text.starts_with('-');
       const SimpleRow whole{row.program, row.option, ""};
-      if (is_row_option(old ? whole : row, (old ? "-" : "") + argv_[i].text, i)) {
+      if (old ? is_row_option(whole, "-" + argv_[i].text, i)
+              : is_row_option(row, argv_[i].text, i)) {
         hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
         break;
       }
     }
   }
   // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
-  constexpr std::array<std::string_view, 3> kByName{"tar", "rsync", "zip"};
-  for (std::size_t i = 1; among(kByName, program) && i < argv_.size(); ++i) {
+  static constexpr std::string_view kByName = "tar rsync zip";
+  for (std::size_t i = 1; is_one_of<kByName>(program) && i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
     if (word == "--") break;
     if (!argv_[i].constant && (word[0] == '*' || word[0] == '?' || word[0] == '[')) {
@@ -927,8 +917,7 @@ void Options::simple() {
 }  // namespace
 
 bool has_exec_rows(std::string_view program) {
-  const auto rows = rows_from(kSimpleRows, kSimplePlaces, program);
-  return !rows.empty() && kSimpleRows[rows.front()].program == program;
+  return !rows_of(kSimpleRows, kSimplePlaces, program).empty();
 }
 
 bool reads_git_config(const std::vector<Argument>& argv, std::size_t at) {
@@ -965,7 +954,7 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "cmake") options.cmake();
   if (name == "go") options.go();
   if (name == "node") options.node();
-  if (is_word_of("gcc g++ cc c++ clang clang++", name)) options.compiler();
+  if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) options.compiler();
   if (name == "cargo") options.cargo();
   options.builtins(name);
   options.simple();
@@ -986,7 +975,7 @@ std::vector<Hazard> unknown_option_hazards(const std::vector<Argument>& argv,
     while (at < argv.size() && argv[at].text.starts_with('-')) {
       at += argv[at].text == "-C" || argv[at].text == "-c" ? 2U : 1U;
     }
-    if (at >= argv.size() || !among(kOptionSubcommands, argv[at].text)) return found;
+    if (at >= argv.size() || !is_one_of<kOptionSubcommands>(argv[at].text)) return found;
     ++at;
   }
   for (; at < argv.size() && !(argv[at].constant && argv[at].text == "--"); ++at) {

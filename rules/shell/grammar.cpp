@@ -1,5 +1,6 @@
 #include "rules/shell/line_reader.hpp"
 #include "rules/shell/network.hpp"
+#include "rules/shell/option_forms.hpp"
 #include "rules/shell/tables.hpp"
 
 #include <array>
@@ -8,22 +9,24 @@ namespace lilith::rules::shell {
 
 namespace {
 
-constexpr std::array<std::string_view, 21> kReserved{
-    "if",  "then", "else",     "elif",   "fi",   "do",     "done", "case", "esac", "while", "until",
-    "for", "in",   "function", "select", "time", "coproc", "{",    "}",    "!",    "[["};
+constexpr std::string_view kReserved =
+    "if then else elif fi do done case esac while until for in function select time coproc {"
+    " } ! [[";
 // Builtins whose words may be assignments.
-constexpr std::array<std::string_view, 5> kDeclarations{"declare", "local", "export", "readonly",
-                                                        "typeset"};
+constexpr std::string_view kDeclarations = "declare local export readonly typeset";
 
 }  // namespace
 
 // The reserved word at the current place, as the source spells it; empty when there is none.
 std::string_view Reader::reserved_word() const {
   std::size_t to = at_;
-  while (to < s_.size() && !is_blank(s_[to]) && s_[to] != '\n' && !is_meta(s_[to])) ++to;
+  constexpr std::size_t kLongest = std::string_view("function").size();
+  while (to < s_.size() && to - at_ <= kLongest && !is_blank(s_[to]) && s_[to] != '\n' &&
+         !is_meta(s_[to])) {
+    ++to;
+  }
   const std::string_view text = s_.substr(at_, to - at_);
-  return std::find(kReserved.begin(), kReserved.end(), text) == kReserved.end() ? std::string_view()
-                                                                                : text;
+  return is_one_of<kReserved>(text) ? text : std::string_view();
 }
 
 bool Reader::stops(const std::vector<std::string_view>& until) const {
@@ -473,7 +476,7 @@ void Reader::function_body(const std::string& name) {
 // subscripts.
 void Reader::conditional() {
   at_ += 2;
-  constexpr std::array<std::string_view, 6> kNumeric{"-eq", "-ne", "-lt", "-le", "-gt", "-ge"};
+  static constexpr std::string_view kNumeric = "-eq -ne -lt -le -gt -ge";
   std::vector<Word> words;
   bool pattern_next = false;
   const auto check = [&](const Word& one) {
@@ -518,8 +521,7 @@ void Reader::conditional() {
         (!one.constant || one.text.find('[') != std::string::npos)) {
       refuse("command.arithmetic", "[[ -v evaluates a subscript");
     }
-    if (words.size() > 1 && !words.back().quoted &&
-        std::find(kNumeric.begin(), kNumeric.end(), words.back().text) != kNumeric.end()) {
+    if (words.size() > 1 && !words.back().quoted && is_one_of<kNumeric>(words.back().text)) {
       check(words[words.size() - 2]);
       check(one);
     }
@@ -593,8 +595,10 @@ bool Reader::redirection(Input& input) {
   std::size_t to = at_;
   while (to < s_.size() && is_digit(s_[to])) ++to;
   const std::string_view rest = s_.substr(to);
-  if (rest.empty() || (rest[0] != '<' && rest[0] != '>' && !(to == at_ && rest.starts_with("&>"))))
+  if (rest.empty() || (rest[0] != '<' && rest[0] != '>' &&
+                       !(to == at_ && rest[0] == '&' && rest.starts_with("&>")))) {
     return false;
+  }
   if (to == at_ && (rest.starts_with("<(") || rest.starts_with(">("))) return false;
   constexpr std::array<std::string_view, 12> kOperators{"&>>", "<<<", "<<-", "&>", "<<", "<>",
                                                         "<&",  ">&",  ">>",  ">|", "<",  ">"};
@@ -702,9 +706,7 @@ void Reader::simple_command() {
       return function_body(name);
     }
     // export, declare and the like take assignments as words, arrays among them.
-    if (!argv.empty() && argv[0].constant &&
-        std::find(kDeclarations.begin(), kDeclarations.end(), argv[0].text) !=
-            kDeclarations.end()) {
+    if (!argv.empty() && argv[0].constant && is_one_of<kDeclarations>(argv[0].text)) {
       std::vector<Assignment> declared;
       if (assignment(declared)) {
         // declare -a NAME=$X expands what $X holds as an array, once more.

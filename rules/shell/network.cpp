@@ -80,9 +80,7 @@ constexpr std::string_view kCopyValues =
     " out-format log-file-format log-file temp-dir backup-dir compare-dest copy-dest link-dest"
     " password-file port bwlimit timeout info debug chmod suffix";
 
-bool is_loopback(std::string_view host) {
-  return is_word_of("localhost 127.0.0.1 ::1 [::1]", host);
-}
+bool is_loopback(std::string_view host) { return is_one_of<"localhost 127.0.0.1 ::1 [::1]">(host); }
 
 class Network {
  public:
@@ -94,8 +92,8 @@ class Network {
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
-    if (is_word_of("kubectl helm dotnet composer gem", name)) return every_url();
-    if (is_word_of("psql mysql redis-cli", name)) return database(name);
+    if (is_one_of<"kubectl helm dotnet composer gem">(name)) return every_url();
+    if (is_one_of<"psql mysql redis-cli">(name)) return database(name);
     if (name == "openssl") return openssl();
     if (name == "docker" || name == "podman") return images();
     if (name == "gh") return gh();
@@ -104,13 +102,13 @@ class Network {
     if ((name == "buf" && argv_.size() > 1) ||
         (name == "pre-commit" && argv_.size() > 1 && argv_[1].text == "try-repo") ||
         (name == "bundle" && argv_.size() > 1 &&
-         is_word_of("config add plugin install", argv_[1].text)) ||
+         is_one_of<"config add plugin install">(argv_[1].text)) ||
         (name == "go" && argv_.size() > 1 && argv_[1].text == "tool")) {
       return every_url();
     }
     if (name == "tar" || name == "gtar") return tar();
-    if (is_word_of("pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo", name)) {
-      return packages(is_word_of("npx uvx bunx", name));
+    if (is_one_of<"pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo">(name)) {
+      return packages(is_one_of<"npx uvx bunx">(name));
     }
   }
 
@@ -161,9 +159,8 @@ class Network {
         const std::string given = equals != std::string::npos ? word.substr(equals + 1)
                                   : i + 1 < argv_.size()      ? argv_[i + 1].text
                                                               : "";
-        if (is_word_of("proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url "
-                       "ipfs-gateway",
-                       option)) {
+        if (is_one_of<"proxy preproxy socks4 socks4a socks5 socks5-hostname proxy1.0 doh-url url "
+                      "ipfs-gateway">(option)) {
           operand(given);
           if (equals == std::string::npos) ++i;
         } else if (curl && option == "dns-servers") {
@@ -173,7 +170,7 @@ class Network {
             from = comma + 1;
           }
           if (equals == std::string::npos) ++i;
-        } else if (equals == std::string::npos && is_word_of(kTransferValues, option)) {
+        } else if (equals == std::string::npos && is_one_of<kTransferValues>(option)) {
           ++i;
         }
         continue;
@@ -244,7 +241,7 @@ class Network {
         // A list of names that the other side holds.
         if (word.starts_with("--files-from=")) scp_like(word.substr(word.find('=') + 1));
         if (word == "--files-from" && i + 1 < argv_.size()) scp_like(argv_[i + 1].text);
-        if (is_word_of(kCopyValues, word.substr(2))) ++i;
+        if (is_one_of<kCopyValues>(std::string_view(word).substr(2))) ++i;
       } else if (word.starts_with('-') && word.size() > 1) {
         if (word.find_first_of(value, 1) == word.size() - 1) ++i;
       } else {
@@ -333,10 +330,10 @@ class Network {
 
   // openssl s_client HOST:PORT, -connect, -proxy, -host; ocsp -url (openssl-s_client(1)).
   void openssl() {
-    const bool client = argv_.size() > 1 && is_word_of("s_client s_time", argv_[1].text);
+    const bool client = argv_.size() > 1 && is_one_of<"s_client s_time">(argv_[1].text);
     for (std::size_t i = 2; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
-      if (i + 1 < argv_.size() && is_word_of("-connect -proxy -host", word)) {
+      if (i + 1 < argv_.size() && is_one_of<"-connect -proxy -host">(word)) {
         authority(argv_[++i].text, 443, "tcp");
       } else if (client && i + 1 == argv_.size() && !word.starts_with('-') &&
                  word.find(':') != std::string::npos) {
@@ -356,9 +353,8 @@ class Network {
       const std::size_t equals = one.text.find('=');
       if (!one.text.starts_with("-D") || equals == std::string::npos) continue;
       const std::string name = one.text.substr(2, equals - 2);
-      if (!is_word_of("remoteRepositories altDeploymentRepository altReleaseDeploymentRepository"
-                      " altSnapshotDeploymentRepository",
-                      name) &&
+      if (!is_one_of<"remoteRepositories altDeploymentRepository altReleaseDeploymentRepository"
+                     " altSnapshotDeploymentRepository">(name) &&
           !(deploys && (name == "url" || name == "repositoryUrl"))) {
         continue;
       }
@@ -402,7 +398,7 @@ class Network {
   void images() {
     std::size_t sub = 1;
     while (sub < argv_.size() && argv_[sub].text.starts_with('-')) ++sub;
-    if (sub < argv_.size() && is_word_of("image buildx builder", argv_[sub].text)) ++sub;
+    if (sub < argv_.size() && is_one_of<"image buildx builder">(argv_[sub].text)) ++sub;
     if (sub >= argv_.size()) return;
     const std::string& name = argv_[sub].text;
     if (name == "run" || name == "create") {
@@ -417,7 +413,7 @@ class Network {
       if (pushed && tag) image(word);
       if (pushed && word.starts_with("--tag=")) image(word.substr(word.find('=') + 1));
       if (word.starts_with('-')) continue;
-      if (is_word_of("build import compose bake", name)) url(word);
+      if (is_one_of<"build import compose bake">(name)) url(word);
       if (name == "push" || name == "pull") image(word);
       if (name == "login" && !argv_[i - 1].text.starts_with('-')) {
         authority(word.substr(0, word.find('/')), 443, "https");
@@ -471,10 +467,9 @@ class Network {
 
   void packages(bool runs_first) {
     const auto fetches = [](const Argument& one) {
-      return is_word_of(
+      return is_one_of<
           "install i add ci publish update upgrade download wheel dlx sync config source tool run"
-          " cache plugin set",
-          one.text);
+          " cache plugin set">(one.text);
     };
     const auto first = argv_.begin() + 1;
     bool operands =
@@ -523,7 +518,7 @@ class Network {
 
   // How many operands of the sub-command stand before its remote; npos: none of them is one.
   static std::size_t remote_operand(std::string_view sub, std::string_view next) {
-    if (is_word_of("clone fetch pull push ls-remote fetch-pack send-pack http-push", sub)) return 0;
+    if (is_one_of<"clone fetch pull push ls-remote fetch-pack send-pack http-push">(sub)) return 0;
     if (sub == "http-fetch" || sub == "request-pull") return 1;
     if (sub == "remote" && (next == "add" || next == "set-url")) return 2;
     if (sub == "submodule" && next == "add") return 1;
@@ -587,7 +582,7 @@ class Network {
             remote(word.substr(equals + 1));
           else if (++i < argv_.size())
             remote(argv_[i].text);
-        } else if (equals == std::string::npos && is_word_of(kGitValues, option)) {
+        } else if (equals == std::string::npos && is_one_of<kGitValues>(option)) {
           ++i;
         }
       }

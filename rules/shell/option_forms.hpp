@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,12 +17,6 @@
 namespace lilith::rules::shell {
 
 inline constexpr std::size_t npos = std::string_view::npos;
-
-template <std::size_t N>
-[[nodiscard]] constexpr bool among(const std::array<std::string_view, N>& list,
-                                   std::string_view word) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
 
 // Whether the word stands in a list whose words are separated by blanks.
 [[nodiscard]] constexpr bool is_word_of(std::string_view list, std::string_view word) {
@@ -37,47 +32,125 @@ template <std::size_t N>
   return false;
 }
 
-// The words of such a list, sorted when it is compiled.
-template <const std::string_view& kList>
-inline constexpr auto kSortedWords = [] {
-  constexpr auto kBlanks = std::count(kList.begin(), kList.end(), ' ');
-  std::array<std::string_view, static_cast<std::size_t>(kBlanks) + 1> words;
-  std::size_t from = 0;
-  for (std::string_view& one : words) {
-    const std::size_t end = std::min(kList.find(' ', from), kList.size());
-    one = kList.substr(from, end - from);
-    from = end + 1;
-  }
-  std::sort(words.begin(), words.end());
-  return words;
-}();
-// is_word_of() for the long lists, which stand in constants.
-template <const std::string_view& kList>
-[[nodiscard]] constexpr bool is_one_of(std::string_view word) {
-  static_assert(!kSortedWords<kList>.front().empty());
-  return std::binary_search(kSortedWords<kList>.begin(), kSortedWords<kList>.end(), word);
+// ---- the same for lists and tables that stand in constants, hashed when they are compiled: most
+// look-ups end at the first slot, and the slots hold no pointers that a starting hook relocates
+
+[[nodiscard]] constexpr std::size_t word_hash(std::string_view word) {  // not empty
+  const auto byte = [&](std::size_t at) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(word[at]));
+  };
+  const std::size_t size = word.size();
+  const std::size_t mixed =
+      byte(0) * 0x9e3779b1U + byte(size / 2) * 0x85ebca6bU + byte(size - 1) * 0xc2b2ae35U + size;
+  return mixed ^ (mixed >> 15);
 }
 
-// The places of a table's rows in the order of their programs, those of one program in the table's.
+// A list of words as a template argument: is_one_of<"gcc g++">(name).
+template <std::size_t N>
+struct WordList {
+  consteval WordList(const char (&text)[N]) { std::copy_n(text, N, bytes.begin()); }
+  [[nodiscard]] constexpr std::string_view view() const { return {bytes.data(), N - 1}; }
+  std::array<char, N> bytes{};
+};
+
+struct WordSlot {
+  std::uint16_t from = 0;  // in the list
+  std::uint16_t size = 0;  // 0: free
+};
+// At least half of the slots are free.
+template <std::size_t kSlots>
+[[nodiscard]] consteval std::array<WordSlot, kSlots> word_slots(std::string_view list) {
+  std::array<WordSlot, kSlots> slots{};
+  for (std::size_t from = 0; from < list.size();) {
+    std::size_t end = from;  // GCC 12 finds nothing in the text of a template argument
+    while (end < list.size() && list[end] != ' ') ++end;
+    const std::string_view word = list.substr(from, end - from);
+    std::size_t at = word_hash(word) % kSlots;
+    while (slots[at].size != 0 && list.substr(slots[at].from, slots[at].size) != word) {
+      at = (at + 1) % kSlots;
+    }
+    slots[at] = {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(word.size())};
+    from = end + 1;
+  }
+  return slots;
+}
+[[nodiscard]] consteval std::size_t slots_for(std::size_t entries) {
+  return std::bit_ceil(entries * 2);
+}
+[[nodiscard]] consteval std::size_t words_in(std::string_view list) {
+  return static_cast<std::size_t>(std::count(list.begin(), list.end(), ' ')) + 1;
+}
+template <std::size_t kSlots>
+[[nodiscard]] constexpr bool is_in_slots(std::string_view list,
+                                         const std::array<WordSlot, kSlots>& slots,
+                                         std::string_view word) {
+  if (word.empty()) return false;
+  for (std::size_t at = word_hash(word) % kSlots; slots[at].size != 0; at = (at + 1) % kSlots) {
+    if (slots[at].size == word.size() &&
+        std::string_view(list.data() + slots[at].from, word.size()) == word) {
+      return true;
+    }
+  }
+  return false;
+}
+
+template <const std::string_view& kList>
+inline constexpr auto kWordSlots = word_slots<slots_for(words_in(kList))>(kList);
+template <const std::string_view& kList>
+[[nodiscard]] constexpr bool is_one_of(std::string_view word) {
+  return is_in_slots(kList, kWordSlots<kList>, word);
+}
+template <WordList kList>
+inline constexpr std::string_view kWordView = kList.view();
+template <WordList kList>
+[[nodiscard]] constexpr bool is_one_of(std::string_view word) {
+  return is_one_of<kWordView<kList>>(word);
+}
+
+// Where in a table the rows of each program stand.
+template <std::size_t N>
+struct ProgramPlaces {
+  struct Slot {
+    std::uint16_t first = 0;  // in `places`
+    std::uint16_t count = 0;  // 0: free
+  };
+  std::array<std::uint16_t, N> places{};  // by program, those of one program in the table's order
+  std::array<Slot, slots_for(N)> slots{};
+};
 template <class Row, std::size_t N>
-[[nodiscard]] consteval std::array<std::uint16_t, N> by_program(const std::array<Row, N>& rows) {
-  std::array<std::uint16_t, N> places{};
-  for (std::size_t i = 0; i < N; ++i) places[i] = static_cast<std::uint16_t>(i);
-  std::sort(places.begin(), places.end(), [&](std::uint16_t a, std::uint16_t b) {
+[[nodiscard]] consteval ProgramPlaces<N> by_program(const std::array<Row, N>& rows) {
+  ProgramPlaces<N> out;
+  for (std::size_t i = 0; i < N; ++i) out.places[i] = static_cast<std::uint16_t>(i);
+  std::sort(out.places.begin(), out.places.end(), [&](std::uint16_t a, std::uint16_t b) {
     const auto order = rows[a].program <=> rows[b].program;
     return order == 0 ? a < b : order < 0;
   });
-  return places;
+  for (std::size_t first = 0; first < N;) {
+    const std::string_view program = rows[out.places[first]].program;
+    std::size_t end = first;
+    while (end < N && rows[out.places[end]].program == program) ++end;
+    std::size_t at = word_hash(program) % out.slots.size();
+    while (out.slots[at].count != 0) at = (at + 1) % out.slots.size();
+    out.slots[at] = {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(end - first)};
+    first = end;
+  }
+  return out;
 }
-// From the first whose program is not less than `program` on.
+// The places of the program's rows, none when it has none.
 template <class Row, std::size_t N>
-[[nodiscard]] std::span<const std::uint16_t> rows_from(const std::array<Row, N>& rows,
-                                                       const std::array<std::uint16_t, N>& places,
-                                                       std::string_view program) {
-  const auto first = std::lower_bound(
-      places.begin(), places.end(), program,
-      [&](std::uint16_t at, std::string_view name) { return rows[at].program < name; });
-  return {first, places.end()};
+[[nodiscard]] std::span<const std::uint16_t> rows_of(const std::array<Row, N>& rows,
+                                                     const ProgramPlaces<N>& table,
+                                                     std::string_view program) {
+  constexpr std::size_t kSlots = slots_for(N);
+  if (program.empty()) return {};
+  for (std::size_t at = word_hash(program) % kSlots; table.slots[at].count != 0;
+       at = (at + 1) % kSlots) {
+    const auto [first, count] = table.slots[at];
+    if (rows[table.places[first]].program == program) {
+      return std::span(table.places).subspan(first, count);
+    }
+  }
+  return {};
 }
 
 // Where in a bundle of short options ("-quPROG") the letter is, npos when it is not there. The

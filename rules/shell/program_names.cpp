@@ -7,19 +7,14 @@ namespace {
 // bash manual, section 4; what is missing here (eval, source, exec, trap, alias, enable, hash,
 // bind, complete, shopt, set, mapfile, ...) needs an entry. So do jobs (-x runs a command) and wait
 // (-p assigns, and evaluates a subscript).
-constexpr std::array<std::string_view, 16> kHarmlessBuiltins{
-    ":",   "cd",   "echo",   "printf", "true",     "false", "test", "[",
-    "pwd", "exit", "return", "break",  "continue", "shift", "type", "umask"};
-constexpr std::array<std::string_view, 7> kTransparent{"time", "nice",    "nohup", "timeout",
-                                                       "env",  "command", "stdbuf"};
-constexpr std::array<std::string_view, 22> kListedWrappers{
-    "sudo",    "doas",    "xargs",   "watch",    "setsid", "strace", "ltrace", "nsenter",
-    "unshare", "chroot",  "script",  "parallel", "flock",  "ionice", "chrt",   "taskset",
-    "runuser", "builtin", "busybox", "exec",     "ssh",    "su"};
-constexpr std::array<std::string_view, 9> kShells{"sh",  "bash", "dash",  "zsh", "ksh",
-                                                  "ash", "fish", "rbash", "mksh"};
-constexpr std::array<std::string_view, 12> kPatternFirst{
-    "grep", "egrep", "fgrep", "rg", "ag", "sed", "awk", "gawk", "mawk", "jq", "yq", "ack"};
+constexpr std::string_view kHarmlessBuiltins =
+    ": cd echo printf true false test [ pwd exit return break continue shift type umask";
+constexpr std::string_view kTransparent = "time nice nohup timeout env command stdbuf";
+constexpr std::string_view kListedWrappers =
+    "sudo doas xargs watch setsid strace ltrace nsenter unshare chroot script parallel flock"
+    " ionice chrt taskset runuser builtin busybox exec ssh su";
+constexpr std::string_view kShells = "sh bash dash zsh ksh ash fish rbash mksh";
+constexpr std::string_view kPatternFirst = "grep egrep fgrep rg ag sed awk gawk mawk jq yq ack";
 
 // Programs of the system that no other table names.
 constexpr std::string_view kOthers =
@@ -30,15 +25,15 @@ constexpr std::string_view kOthers =
 
 }  // namespace
 
-bool is_harmless_builtin(std::string_view name) { return among(kHarmlessBuiltins, name); }
-bool is_transparent_wrapper(std::string_view name) { return among(kTransparent, name); }
-bool is_listed_wrapper(std::string_view name) { return among(kListedWrappers, name); }
+bool is_harmless_builtin(std::string_view name) { return is_one_of<kHarmlessBuiltins>(name); }
+bool is_transparent_wrapper(std::string_view name) { return is_one_of<kTransparent>(name); }
+bool is_listed_wrapper(std::string_view name) { return is_one_of<kListedWrappers>(name); }
 bool is_system_program(std::string_view name) {
   return is_shell(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
          is_one_of<kOthers>(name) || (name != "node" && has_exec_rows(name)) ||
          has_write_rows(name);
 }
-bool is_shell(std::string_view name) { return among(kShells, name); }
-bool takes_pattern_first(std::string_view name) { return among(kPatternFirst, name); }
+bool is_shell(std::string_view name) { return is_one_of<kShells>(name); }
+bool takes_pattern_first(std::string_view name) { return is_one_of<kPatternFirst>(name); }
 
 }  // namespace lilith::rules::shell

@@ -14,10 +14,10 @@ namespace {
 // ---- where a script comes from
 
 struct Interpreter {
-  std::string_view name;    // without a version: python3.11 is python
-  std::string_view script;  // short options whose value is the script, or that print and end
-  std::string_view value;   // short options with a value of another kind
-  std::string_view longer;  // long options that are a script, name one, or print and end
+  std::string_view program;  // without a version: python3.11 is python
+  std::string_view script;   // short options whose value is the script, or that print and end
+  std::string_view value;    // short options with a value of another kind
+  std::string_view longer;   // long options that are a script, name one, or print and end
   std::string_view longer_value;
 };
 // The programs' manuals; GTFOBins has a page for each.
@@ -33,13 +33,15 @@ constexpr std::array kInterpreters{
     Interpreter{"lua", "ev", "l", "", ""},
 };
 
+constexpr auto kInterpreterPlaces = by_program(kInterpreters);
+
 const Interpreter* interpreter(std::string_view name) {
   name = base_name(name);
-  const std::size_t end = name.find_last_not_of("0123456789.");
-  name = name.substr(0, end == std::string_view::npos ? 0 : end + 1);
-  const auto* const found = std::find_if(kInterpreters.begin(), kInterpreters.end(),
-                                         [&](const Interpreter& one) { return one.name == name; });
-  return found == kInterpreters.end() ? nullptr : found;
+  while (!name.empty() && ((name.back() >= '0' && name.back() <= '9') || name.back() == '.')) {
+    name.remove_suffix(1);
+  }
+  const auto rows = rows_of(kInterpreters, kInterpreterPlaces, name);
+  return rows.empty() ? nullptr : &kInterpreters[rows.front()];
 }
 
 bool is_standard_input(std::string_view word) {
@@ -539,7 +541,7 @@ ShellCall shell_call(const std::vector<Argument>& argv) {
 
 std::size_t module_at(const std::vector<Argument>& argv) {
   const Interpreter* const program = argv.empty() ? nullptr : interpreter(argv[0].text);
-  if (program == nullptr || program->name != "python") return npos;
+  if (program == nullptr || program->program != "python") return npos;
   for (std::size_t i = 1; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
     const std::string& word = argv[i].text;
     if (word.starts_with("--")) continue;

@@ -38,19 +38,21 @@ constexpr std::array kRunners{
     Runner{"bun", "x", "-p --package"},
 };
 
+constexpr auto kRunnerPlaces = by_program(kRunners);
+
 // Where the sub-command stands; `uv --quiet run`, `pnpm -r exec`.
 std::size_t sub_command_at(const std::vector<Argument>& argv) {
   std::size_t at = 1;
   while (at < argv.size() && argv[at].text.starts_with('-')) {
-    at += is_word_of("-C --dir --directory --project --filter -F", argv[at].text) ? 2U : 1U;
+    at += is_one_of<"-C --dir --directory --project --filter -F">(argv[at].text) ? 2U : 1U;
   }
   return at;
 }
 
 const Runner* runner(const std::vector<Argument>& argv) {
   const std::string_view name = base_name(argv[0].text);
-  for (const Runner& row : kRunners) {
-    if (row.program != name) continue;
+  for (const std::uint16_t place : rows_of(kRunners, kRunnerPlaces, name)) {
+    const Runner& row = kRunners[place];
     if (row.sub.empty()) return &row;
     const std::size_t at = sub_command_at(argv);
     if (at < argv.size() && argv[at].text == row.sub) return &row;
@@ -61,7 +63,7 @@ const Runner* runner(const std::vector<Argument>& argv) {
 // cmake -E env|time|chdir COMMAND: cmake(1).
 bool is_cmake_wrapper(const std::vector<Argument>& argv) {
   return argv[0].text == "cmake" && argv.size() > 3 && argv[1].text == "-E" &&
-         is_word_of("env time chdir", argv[2].text);
+         is_one_of<"env time chdir">(argv[2].text);
 }
 
 std::size_t cmake_run_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {

@@ -158,9 +158,8 @@ constexpr std::array kWriteRows{
 constexpr auto kWritePlaces = by_program(kWriteRows);
 
 const WriteRow* write_row(std::string_view program) {
-  const auto rows = rows_from(kWriteRows, kWritePlaces, program);
-  return !rows.empty() && kWriteRows[rows.front()].program == program ? &kWriteRows[rows.front()]
-                                                                      : nullptr;
+  const auto rows = rows_of(kWriteRows, kWritePlaces, program);
+  return rows.empty() ? nullptr : &kWriteRows[rows.front()];
 }
 
 // Whether a long option (without dashes and value) is or abbreviates a word of the list.
@@ -391,7 +390,7 @@ void Writes::cmake() {
     const bool last = tool.starts_with("copy") || tool == "rename" || tool == "create_symlink" ||
                       tool == "create_hardlink";
     const bool all =
-        is_word_of("rm remove remove_directory touch touch_nocreate make_directory", tool);
+        is_one_of<"rm remove remove_directory touch touch_nocreate make_directory">(tool);
     if (last && argv_.size() > 4) add(argv_.size() - 1);
     for (std::size_t i = 3; all && i < argv_.size(); ++i) {
       if (!argv_[i].text.starts_with('-')) add(i);
@@ -426,8 +425,8 @@ void Writes::formatter(std::string_view name) {
     for (std::size_t i = 2; writes && i < argv_.size(); ++i) {
       const bool value = argv_[i - 1].text.starts_with("--") &&
                          argv_[i - 1].text.find('=') == npos &&
-                         is_word_of("--config --select --ignore --extend-select --output-format",
-                                    argv_[i - 1].text);
+                         is_one_of<"--config --select --ignore --extend-select --output-format">(
+                             argv_[i - 1].text);
       if (!argv_[i].text.starts_with('-') && !value) add(i);
     }
   }
@@ -448,7 +447,7 @@ void Writes::xxd() {
   for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
     if (word.starts_with('-') && word.size() > 1) {
-      if (is_word_of("-c -cols -g -groupsize -l -len -o -off -s -seek -n -name -R", word)) ++i;
+      if (is_one_of<"-c -cols -g -groupsize -l -len -o -off -s -seek -n -name -R">(word)) ++i;
     } else if (++operands == 2) {
       add(i);
     }
@@ -459,9 +458,9 @@ void Writes::xxd() {
 void Writes::containers() {
   std::size_t at = 1;
   for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
-    if (is_word_of("-l --log-level", argv_[at].text)) ++at;
+    if (is_one_of<"-l --log-level">(argv_[at].text)) ++at;
   }
-  if (at < argv_.size() && is_word_of("image container buildx builder", argv_[at].text)) ++at;
+  if (at < argv_.size() && is_one_of<"image container buildx builder">(argv_[at].text)) ++at;
   if (at >= argv_.size()) return;
   const std::string& sub = argv_[at].text;
   if (sub == "cp") {
@@ -526,7 +525,7 @@ void Writes::mount(std::size_t argument, std::size_t from, bool volume) {
     const std::size_t next = word.find(',', at + 1);
     std::string_view one = std::string_view(word).substr(at, next - at);
     if (one.starts_with(',') || one.starts_with(':')) one.remove_prefix(1);
-    if (is_word_of("ro readonly readonly=true ro=true readonly=1 ro=1", one)) return;
+    if (is_one_of<"ro readonly readonly=true ro=true readonly=1 ro=1">(one)) return;
     at = next;
   }
   const std::string_view source = std::string_view(word).substr(begin, end - begin);
@@ -574,7 +573,7 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     by_row(*write_row(name), 1);
   } else if (name == "docker" || name == "podman") {
     containers();
-  } else if (is_word_of("uv deno bun", name)) {
+  } else if (is_one_of<"uv deno bun">(name)) {
     sub_command(name);
   } else if (name == "go") {
     // go -C DIR build -o NAME
@@ -584,9 +583,9 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
       const std::string& word = argv_[i].text;
       const std::size_t equals = word.find('=');
       const std::size_t dashes = word.starts_with("--") ? 1 : 0;
-      if (is_word_of("-o -coverprofile -cpuprofile -memprofile -blockprofile -mutexprofile -trace"
-                     " -outputdir -objdir",
-                     std::string_view(word).substr(0, equals).substr(dashes))) {
+      if (is_one_of<"-o -coverprofile -cpuprofile -memprofile -blockprofile -mutexprofile -trace"
+                    " -outputdir -objdir">(
+              std::string_view(word).substr(0, equals).substr(dashes))) {
         equals == npos ? add(i + 1) : add(i, equals + 1);
       }
     }
@@ -605,7 +604,7 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     if (name == "tsc") by_row(*write_row(name), 1);
   } else if (name == "kubectl" && argv_.size() > 3 && argv_[1].text == "cp") {
     if (argv_.back().text.find(':') == npos) add(argv_.size() - 1);
-  } else if (is_word_of("gcc g++ cc c++ clang clang++", name)) {
+  } else if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) {
     for (std::size_t i = 1; i < argv_.size(); ++i) {  // where make's rules go
       if (argv_[i].text == "-MF") add(i + 1);
       if (argv_[i].text.starts_with("-MF") && argv_[i].text.size() > 3) add(i, 3);
@@ -623,7 +622,7 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
       add(i, colon != npos && colon > equals ? colon + 1 : equals + 5);
     }
     by_row(*write_row(name), 1);
-  } else if (is_word_of("eslint prettier black rustfmt gofmt ruff", name)) {
+  } else if (is_one_of<"eslint prettier black rustfmt gofmt ruff">(name)) {
     formatter(name);
   } else if (name == "find") {
     // -delete removes what lies below the starting points.
@@ -695,7 +694,7 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
 
 // The options of `docker run` up to the image, and where that stands.
 ContainerCall container_options(const std::vector<Argument>& argv, std::size_t from) {
-  constexpr std::string_view kSwitches =
+  static constexpr std::string_view kSwitches =
       "--detach --disable-content-trust --init --interactive --no-healthcheck --oom-kill-disable"
       " --privileged --publish-all --quiet --read-only --rm --sig-proxy --tty --build --no-deps"
       " --no-TTY --remove-orphans --service-ports --use-aliases --replace --rmi --no-hosts "
@@ -712,7 +711,7 @@ ContainerCall container_options(const std::vector<Argument>& argv, std::size_t f
     if (word.starts_with("--")) {
       const std::size_t equals = word.find('=');
       const std::string option = word.substr(0, equals);
-      const bool alone = equals == npos && is_word_of(kSwitches, option);
+      const bool alone = equals == npos && is_one_of<kSwitches>(option);
       const std::size_t value = equals == npos ? i + 1 : i;
       if (!alone) call.options.push_back({option, value, equals == npos ? 0 : equals + 1});
       if (!alone) i = value;
@@ -731,11 +730,11 @@ ContainerCall container_options(const std::vector<Argument>& argv, std::size_t f
 }
 
 bool has_write_rows(std::string_view program) {
-  // "git" stands before "git add", and that before any longer name.
-  const auto rows = rows_from(kWriteRows, kWritePlaces, program);
-  if (rows.empty()) return false;
-  const std::string_view name = kWriteRows[rows.front()].program;
-  return name == program || (name.starts_with(program) && name[program.size()] == ' ');
+  // "git", or "git add" alone.
+  return std::any_of(kWriteRows.begin(), kWriteRows.end(), [&](const WriteRow& row) {
+    return row.program.starts_with(program) &&
+           (row.program.size() == program.size() || row.program[program.size()] == ' ');
+  });
 }
 
 std::vector<WriteOperand> write_operands(const std::vector<Argument>& argv) {
