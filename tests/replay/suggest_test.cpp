@@ -438,7 +438,7 @@ TEST(NewPeople, AreJudgedByWhatTheOthersTaught) {
   EXPECT_EQ(others.bound.blocks, 10);
   EXPECT_EQ(others.worst_developer, "dev@ws-0");
   EXPECT_GT(others.bound.upper, held->forecast.bound.upper);
-  EXPECT_THAT(sentence(others, "p", "0"), HasSubstr("learned from other workstations"));
+  EXPECT_THAT(sentence(others, "p", "0"), HasSubstr("learned from other people"));
 }
 
 TEST(NewPeople, AreRefusedWhereNobodyIsLeftToLearnFrom) {
