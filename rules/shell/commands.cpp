@@ -33,6 +33,7 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
       !is_integer(value.text) && value.text.find('\n') == std::string::npos) {
     add_path(value, value.text, PathAccess::kArgument);
   }
+  if (!itself) line_.assigned.insert(name);
   const std::string_view counter = number_program(value.text);
   const bool counts = !value.constant && !counter.empty();
   if (counts) line_.counters.emplace(counter);
@@ -124,7 +125,11 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   out_.commands.push_back(use);
   CommandUse& kept = use;
   script_input(argv_seen, kept);
-  if (is_wrapper(use.argv)) wrapper(argv, kept, appended);
+  if (is_wrapper(use.argv)) {
+    wrapper(argv, kept, appended);
+  } else {
+    runner_words(argv, kept);
+  }
   if (name == "find") find_actions(argv, kept);
   if (name == "fd" || name == "fdfind") fd_actions(argv, kept);
   if (is_shell(base_name(name)) || name == "eval") shell_text(argv, kept);
@@ -367,6 +372,59 @@ void Reader::evaluates_subscript(const std::vector<Word>& argv, CommandUse& use)
   }
 }
 
+// The variable of a loop around this place that the expansion is all of: $v, ${v}. Empty: none.
+std::string Reader::loop_variable(std::string_view expansion) const {
+  if (in_function_) return {};
+  const auto found = std::find_if(loops_.begin(), loops_.end(), [&](const std::string& name) {
+    return expansion == "$" + name || expansion == "${" + name + "}";
+  });
+  return found == loops_.end() ? std::string() : *found;
+}
+
+// The same for the value of a runner's option: $v, --python=$v, numpy==$v.
+std::string Reader::loop_value(const Word& word, const CommandUse& use, std::size_t at) const {
+  if (word.glob || word.brace || !is_runner_value(use.argv, at)) return {};
+  const std::size_t dollar = word.text.find_first_of("$`");
+  if (dollar == npos) return {};
+  const std::string_view before = std::string_view(word.text).substr(0, dollar);
+  if (!before.empty() && !before.starts_with("--") && !is_plain_text(before)) return {};
+  return loop_variable(std::string_view(word.text).substr(dollar));
+}
+
+// `uv $X curl`: as a sub-command that is not known may be the one that runs what follows.
+void Reader::runner_words(const std::vector<Word>& argv, CommandUse& use) {
+  const std::size_t at = runner_sub_command(use.argv);
+  if (at == npos || use.argv[at].constant) return;
+  Hazard hazard{"command.wrapper",
+                "'" + printable(argv[at].text) + "' may be a sub-command of '" + use.name +
+                    "' that runs another program",
+                use.offset};
+  std::string variable =
+      argv[at].glob || argv[at].brace ? std::string() : loop_variable(argv[at].text);
+  if (variable.empty()) {
+    use.hazards.push_back(std::move(hazard));
+  } else {
+    line_.loop_values.push_back({std::move(variable), use.name, true, std::move(hazard)});
+  }
+}
+
+// Words of the wrapper itself, of which the wrapped command stands behind a known number.
+void Reader::wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use) {
+  for (std::size_t i = 1; i < to; ++i) {
+    if (!argv[i].splits && !argv[i].glob && !argv[i].brace) continue;
+    Hazard hazard{"command.wrapper",
+                  "'" + printable(argv[i].text) + "' may become several words of '" + use.name +
+                      "', the program among them",
+                  use.offset};
+    std::string variable = loop_value(argv[i], use, i);
+    if (variable.empty()) {
+      use.hazards.push_back(std::move(hazard));
+    } else {
+      line_.loop_values.push_back({std::move(variable), use.name, false, std::move(hazard)});
+    }
+  }
+}
+
 // The words of a wrapped command, as a command of its own.
 void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended) {
   // Behind an assignment `time` is the program, whose -o writes a file.
@@ -384,14 +442,7 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool append
     value.constant = value.text.find('$') == std::string::npos;
     note_assignment(text.substr(0, equals), value, use.offset, Binding::kForOneCommand);
   }
-  for (std::size_t i = 1; i < std::min(at, argv.size()); ++i) {
-    if (argv[i].splits || argv[i].glob || argv[i].brace) {
-      use.hazards.push_back({"command.wrapper",
-                             "'" + printable(argv[i].text) + "' may become several words of '" +
-                                 use.name + "', the program among them",
-                             use.offset});
-    }
-  }
+  wrapper_words(argv, std::min(at, argv.size()), use);
   if (at == static_cast<std::size_t>(-1)) {
     use.hazards.push_back(
         {"command.wrapper", "what '" + use.name + "' would run can't be told", use.offset});

@@ -379,6 +379,13 @@ void Reader::for_clause() {
   }
   for (const Word& one : values) line_.values.note(name, one.text, one.constant, true);
   if (values.empty()) line_.values.note(name, {}, false, true);
+  const bool plain =
+      !values.empty() && std::all_of(values.begin(), values.end(), [](const Word& one) {
+        return one.constant && !one.splits && !one.glob && !one.brace && !one.tilde &&
+               is_plain_text(one.text);
+      });
+  bool& all_plain = line_.loops.try_emplace(name, true).first->second;
+  all_plain = all_plain && plain;
   argument_paths(values);
   line_.dynamic.push_back({values, directories_});
   blanks();
@@ -386,6 +393,7 @@ void Reader::for_clause() {
   newlines();
   const Names start = names();
   Repeated before = begin_repeated();
+  loops_.push_back(name);
   if (reserved_word() == "{") {
     ++at_;
     list({"}"});
@@ -395,6 +403,7 @@ void Reader::for_clause() {
     list({"done"});
     expect("done");
   }
+  loops_.pop_back();
   end_repeated(before, start);
 }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -72,6 +73,17 @@ struct Word {
   return std::all_of(text.begin(), text.end(), is_name);
 }
 
+// A text that stays one word, and the same, wherever it stands without quotes: no blank, nothing
+// that globs or expands, and no dash or tilde in front.
+[[nodiscard]] inline bool is_plain_text(std::string_view text) {
+  constexpr std::string_view kPlain = "-_.,:/@+=";
+  const auto alphanumeric = [](char c) { return is_name(c) && c != '_'; };
+  return !text.empty() && alphanumeric(text[0]) &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return alphanumeric(c) || kPlain.find(c) != std::string_view::npos;
+         });
+}
+
 struct Assignment {
   std::string name;
   bool append = false;  // NAME+=VALUE
@@ -128,6 +140,17 @@ struct Line {
   std::vector<Link> links;    // of ln
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
   std::set<std::string, std::less<>> counters;  // programs whose output was taken for a number
+  // Variables of `for`: whether every loop over it has nothing but plain words.
+  std::map<std::string, bool, std::less<>> loops;
+  std::set<std::string, std::less<>> assigned;  // variables that anything else may set
+  // A word of a runner that is one word if its variable is one of `loops` alone.
+  struct LoopValue {
+    std::string variable;
+    std::string program;
+    bool sub_command = false;  // it is the sub-command, which must not run another program
+    Hazard otherwise;
+  };
+  std::vector<LoopValue> loop_values;
 };
 
 class Reader {
@@ -281,6 +304,7 @@ class Reader {
   void script_input(const std::vector<Argument>& argv, CommandUse& use);
   void enter(const Word& target);
   void finish_links();
+  void finish_loop_values();
   void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
   void finish_braces(const Dynamic& one);
   void agent_directory(const Word& word, const std::string& target, bool removes);
@@ -298,6 +322,11 @@ class Reader {
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
   void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended);
+  void wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use);
+  void runner_words(const std::vector<Word>& argv, CommandUse& use);
+  [[nodiscard]] std::string loop_variable(std::string_view expansion) const;
+  [[nodiscard]] std::string loop_value(const Word& word, const CommandUse& use,
+                                       std::size_t at) const;
   void find_actions(const std::vector<Word>& argv, CommandUse& use);
   void shell_text(const std::vector<Word>& argv, CommandUse& use);
   void trap_text(const std::vector<Word>& argv);
@@ -325,15 +354,16 @@ class Reader {
   bool saw_cd_ = false;
   bool in_function_ = false;
   bool last_here_doc_quoted_ = false;
-  Input input_;                    // of the simple command that is read
-  std::optional<Input> piped_;     // what the command behind a pipe will find
-  std::optional<Input> printed_;   // what the last simple command surely prints
-  std::vector<Word> piped_words_;  // of echo and printf in front of the pipe
-  Directories pushed_;             // by pushd
-  bool posix_ = false;             // text of sh: where bash's own forms mean something else
-  bool captured_ = false;          // in $(...) or `...`: what is printed becomes a word
-  bool appended_ = false;          // the next simple command is xargs's, which appends words
-  bool package_ = false;           // the next simple command is one of `npx` or `uv run`
+  Input input_;                     // of the simple command that is read
+  std::optional<Input> piped_;      // what the command behind a pipe will find
+  std::optional<Input> printed_;    // what the last simple command surely prints
+  std::vector<Word> piped_words_;   // of echo and printf in front of the pipe
+  Directories pushed_;              // by pushd
+  bool posix_ = false;              // text of sh: where bash's own forms mean something else
+  bool captured_ = false;           // in $(...) or `...`: what is printed becomes a word
+  bool appended_ = false;           // the next simple command is xargs's, which appends words
+  bool package_ = false;            // the next simple command is one of `npx` or `uv run`
+  std::vector<std::string> loops_;  // variables of the loops whose bodies are read, in this reader
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
   bool in_substitution_ = false;  // of the forms $( and <(

@@ -79,7 +79,43 @@ void Reader::finish() {
       use.hazards.push_back(std::move(hazard));
     }
   }
+  finish_loop_values();
   finish_links();
+}
+
+// `for v in 3.10 3.11; do uv run --python $v pytest; done`: $v is one word when nothing in the line
+// but such loops can set it, or change how words are split.
+void Reader::finish_loop_values() {
+  const auto sets_variables = [](const CommandUse& use) {
+    return is_one_of<
+               "eval source . read mapfile readarray declare typeset local export readonly "
+               "unset getopts let trap alias unalias enable bind wait compgen complete fc "
+               "shopt coproc select">(use.name) ||
+           (use.name == "printf" && use.argv.size() > 1 && !use.argv[1].constant);
+  };
+  const bool quiet = defined_.empty() && !line_.assigned.contains("IFS") &&
+                     !line_.loops.contains("IFS") &&
+                     std::none_of(out_.commands.begin(), out_.commands.end(), sets_variables);
+  for (Line::LoopValue& one : line_.loop_values) {
+    const auto loop = line_.loops.find(one.variable);
+    // Names in capitals may be the shell's own, or of the environment.
+    const bool own = one.variable[0] >= 'a' && one.variable[0] <= 'z';
+    if (quiet && own && loop != line_.loops.end() && loop->second &&
+        !line_.assigned.contains(one.variable) &&
+        !line_.values.doubtful("$" + one.variable, LineValues::Doubt::kNothing)) {
+      const std::vector<std::string> words = line_.values.words("$" + one.variable);
+      const bool runs = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+        return is_runner_sub_command(one.program, word);
+      });
+      if (!one.sub_command || (!runs && words.size() < LineValues::kWordsMax)) continue;
+    }
+    const auto command =
+        std::find_if(out_.commands.begin(), out_.commands.end(), [&](const CommandUse& use) {
+          return use.name == one.program && use.offset == one.otherwise.offset;
+        });
+    std::vector<Hazard>& hazards = command == out_.commands.end() ? out_.hazards : command->hazards;
+    hazards.push_back(std::move(one.otherwise));
+  }
 }
 
 // {a,b} in the place of one word gives several: git -c {core.pager=x,log}.

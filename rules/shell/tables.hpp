@@ -25,6 +25,14 @@ namespace lilith::rules::shell {
 // Of those: it makes an environment of its own, so that a name that is no program of the system is
 // one of the project's packages, which the entry of the runner covers.
 [[nodiscard]] bool runs_own_programs(const std::vector<Argument>& argv);
+// Of those: whether argv[at] is surely the value of an option of the runner itself, `uv run
+// --python VALUE`, --python=VALUE.
+[[nodiscard]] bool is_runner_value(const std::vector<Argument>& argv, std::size_t at);
+// Where the sub-command of a program stands that runs others by one (`uv run`); npos for any other
+// program, and where there is none.
+[[nodiscard]] std::size_t runner_sub_command(const std::vector<Argument>& argv);
+// Whether `sub` is the one by which that program runs others.
+[[nodiscard]] bool is_runner_sub_command(std::string_view program, std::string_view sub);
 [[nodiscard]] bool is_system_program(std::string_view name);
 // sh, bash, dash, zsh, ...: -c TEXT is read as a line of its own.
 [[nodiscard]] bool is_shell(std::string_view name);

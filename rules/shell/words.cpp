@@ -459,6 +459,7 @@ void Reader::arithmetic(std::string_view close) {
                "the variable '" + name + "' in arithmetic is not known to be a number");
       }
       used_.insert(name);
+      line_.assigned.insert(name);  // v=1, v++
       continue;
     }
     if (!is_digit(c) &&

@@ -1,6 +1,8 @@
 #include "rules/shell/option_forms.hpp"
 #include "rules/shell/tables.hpp"
 
+#include <algorithm>
+
 namespace lilith::rules::shell {
 namespace {
 
@@ -112,6 +114,27 @@ bool is_wrapper(const std::vector<Argument>& argv) {
   const std::string& name = argv[0].text;
   return is_transparent_wrapper(name) || is_listed_wrapper(name) || runner(argv) != nullptr ||
          is_cmake_wrapper(argv);
+}
+std::size_t runner_sub_command(const std::vector<Argument>& argv) {
+  const std::string_view name = base_name(argv[0].text);
+  const auto rows = rows_of(kRunners, kRunnerPlaces, name);
+  if (rows.empty() || kRunners[rows.front()].sub.empty()) return npos;
+  const std::size_t at = sub_command_at(argv);
+  return at < argv.size() ? at : npos;
+}
+bool is_runner_sub_command(std::string_view program, std::string_view sub) {
+  const auto rows = rows_of(kRunners, kRunnerPlaces, base_name(program));
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](std::uint16_t place) { return kRunners[place].sub == sub; });
+}
+bool is_runner_value(const std::vector<Argument>& argv, std::size_t at) {
+  const Runner* const row = runner(argv);
+  if (row == nullptr || row->ends) return false;
+  const std::size_t first = row->sub.empty() ? 1 : sub_command_at(argv) + 1;
+  if (at < first || at >= argv.size()) return false;
+  const std::string& word = argv[at].text;
+  if (word.starts_with("--")) return word.find('=') < word.find('$');
+  return at > first && argv[at - 1].constant && is_word_of(row->value, argv[at - 1].text);
 }
 bool runs_own_programs(const std::vector<Argument>& argv) { return runner(argv) != nullptr; }
 
