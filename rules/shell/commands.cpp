@@ -128,7 +128,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (is_wrapper(use.argv)) {
     wrapper(argv, kept, appended);
   } else {
-    runner_words(argv, kept);
+    runner_words(argv, kept, appended);
   }
   if (name == "find") find_actions(argv, kept);
   if (name == "fd" || name == "fdfind") fd_actions(argv, kept);
@@ -392,9 +392,17 @@ std::string Reader::loop_value(const Word& word, const CommandUse& use, std::siz
 }
 
 // `uv $X curl`: as a sub-command that is not known may be the one that runs what follows.
-void Reader::runner_words(const std::vector<Word>& argv, CommandUse& use) {
+void Reader::runner_words(const std::vector<Word>& argv, CommandUse& use, bool appended) {
   const std::size_t at = runner_sub_command(use.argv);
-  if (at == npos || use.argv[at].constant) return;
+  if (at == npos) return;
+  if (at == argv.size()) {
+    if (!appended) return;
+    use.hazards.push_back({"command.wrapper",
+                           "what '" + use.name + "' would run behind xargs can't be told",
+                           use.offset});
+    return;
+  }
+  if (use.argv[at].constant) return;
   Hazard hazard{"command.wrapper",
                 "'" + printable(argv[at].text) + "' may be a sub-command of '" + use.name +
                     "' that runs another program",
@@ -484,9 +492,23 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool append
 
 namespace {
 
-// Whether a wrapper that puts what it found in the place of `name` would do so in the text of a
-// shell: sh -c 'cat {}'. As a word of its own behind the text it is data.
-bool reaches_shell_text(const std::vector<Word>& argv, std::string_view name) {
+// Whether a wrapper that puts what it found in the place of `name` would do so where a runner finds
+// its sub-command or its program: uv {} nc, uv run {}.
+bool reaches_runner(const std::vector<Word>& argv, std::string_view name) {
+  const std::vector<Argument> args = arguments_of(argv);
+  const std::size_t sub = runner_sub_command(args);
+  std::vector<std::string> ignored;
+  const std::size_t program = runs_own_programs(args) ? wrapped_at(args, ignored) : npos;
+  return std::any_of(args.begin() + 1, args.end(), [&](const Argument& one) {
+    const auto at = static_cast<std::size_t>(&one - args.data());
+    return (at == sub || at == program) && one.text.find(name) != std::string::npos;
+  });
+}
+
+// The same for the text of a shell: sh -c 'cat {}'. As a word of its own behind the text it is
+// data.
+bool reaches_program(const std::vector<Word>& argv, std::string_view name) {
+  if (reaches_runner(argv, name)) return true;
   bool shell = false;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const std::string& word = argv[i].text;
@@ -515,7 +537,7 @@ bool Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, Co
     replaces = replaces || !name.empty();
     if (!name.empty() &&
         (argv[at].text.find(name) != std::string::npos ||
-         reaches_shell_text({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, name))) {
+         reaches_program({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, name))) {
       use.hazards.push_back({"command.wrapper", "what xargs would run can't be told", use.offset});
     }
   }
@@ -538,7 +560,7 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
     const std::vector<Word> wrapped{argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
                                     argv.begin() + static_cast<std::ptrdiff_t>(to)};
     if (!argv[i + 1].constant || argv[i + 1].text.find("{}") != std::string::npos ||
-        reaches_shell_text(wrapped, "{}")) {
+        reaches_program(wrapped, "{}")) {
       use.hazards.push_back(
           {"command.wrapper", "what find " + word + " would run can't be told", use.offset});
       continue;
@@ -587,8 +609,8 @@ void Reader::fd_actions(const std::vector<Word>& argv, CommandUse& use) {
     const std::vector<Word> wrapped{argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
                                     argv.begin() + static_cast<std::ptrdiff_t>(to)};
     if (wrapped.empty() || !wrapped[0].constant || wrapped[0].text.find('{') != std::string::npos ||
-        reaches_shell_text(wrapped, "{}") || reaches_shell_text(wrapped, "{/") ||
-        reaches_shell_text(wrapped, "{.")) {
+        reaches_program(wrapped, "{}") || reaches_program(wrapped, "{/") ||
+        reaches_program(wrapped, "{.")) {
       unknown(word);
       return;
     }

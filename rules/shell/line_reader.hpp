@@ -323,7 +323,7 @@ class Reader {
   void change_directory(const std::vector<Word>& argv);
   void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended);
   void wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use);
-  void runner_words(const std::vector<Word>& argv, CommandUse& use);
+  void runner_words(const std::vector<Word>& argv, CommandUse& use, bool appended);
   [[nodiscard]] std::string loop_variable(std::string_view expansion) const;
   [[nodiscard]] std::string loop_value(const Word& word, const CommandUse& use,
                                        std::size_t at) const;

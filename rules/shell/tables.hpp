@@ -28,8 +28,8 @@ namespace lilith::rules::shell {
 // Of those: whether argv[at] is surely the value of an option of the runner itself, `uv run
 // --python VALUE`, --python=VALUE.
 [[nodiscard]] bool is_runner_value(const std::vector<Argument>& argv, std::size_t at);
-// Where the sub-command of a program stands that runs others by one (`uv run`); npos for any other
-// program, and where there is none.
+// Where the sub-command of a program stands that runs others by one (`uv run`), argv.size() where
+// there is none; npos for any other program.
 [[nodiscard]] std::size_t runner_sub_command(const std::vector<Argument>& argv);
 // Whether `sub` is the one by which that program runs others.
 [[nodiscard]] bool is_runner_sub_command(std::string_view program, std::string_view sub);

@@ -119,8 +119,7 @@ std::size_t runner_sub_command(const std::vector<Argument>& argv) {
   const std::string_view name = base_name(argv[0].text);
   const auto rows = rows_of(kRunners, kRunnerPlaces, name);
   if (rows.empty() || kRunners[rows.front()].sub.empty()) return npos;
-  const std::size_t at = sub_command_at(argv);
-  return at < argv.size() ? at : npos;
+  return std::min(sub_command_at(argv), argv.size());
 }
 bool is_runner_sub_command(std::string_view program, std::string_view sub) {
   const auto rows = rows_of(kRunners, kRunnerPlaces, base_name(program));
