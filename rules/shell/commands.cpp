@@ -493,10 +493,16 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool append
 namespace {
 
 // Whether a wrapper that puts what it found in the place of `name` would do so where a runner finds
-// its sub-command or its program: uv {} nc, uv run {}.
+// its sub-command or its program, or a shell its first option: uv {} nc, uv run {}, bash {} nc.
 bool reaches_runner(const std::vector<Word>& argv, std::string_view name) {
   const std::vector<Argument> args = arguments_of(argv);
-  const std::size_t sub = runner_sub_command(args);
+  std::size_t sub = runner_sub_command(args);
+  if (base_name(args[0].text) == "npm") {
+    sub = 1;
+    while (sub < args.size() && args[sub].text.starts_with('-')) ++sub;
+  }
+  // bash {} TEXT: may become bash -c TEXT.
+  if (is_shell(base_name(args[0].text)) && args.size() > 2) sub = 1;
   std::vector<std::string> ignored;
   const std::size_t program = runs_own_programs(args) ? wrapped_at(args, ignored) : npos;
   return std::any_of(args.begin() + 1, args.end(), [&](const Argument& one) {

@@ -117,11 +117,13 @@ bool is_wrapper(const std::vector<Argument>& argv) {
 }
 std::size_t runner_sub_command(const std::vector<Argument>& argv) {
   const std::string_view name = base_name(argv[0].text);
+  if (name == "cmake" && argv.size() > 1 && argv[1].text == "-E") return 2;
   const auto rows = rows_of(kRunners, kRunnerPlaces, name);
   if (rows.empty() || kRunners[rows.front()].sub.empty()) return npos;
   return std::min(sub_command_at(argv), argv.size());
 }
 bool is_runner_sub_command(std::string_view program, std::string_view sub) {
+  if (base_name(program) == "cmake") return is_one_of<"env time chdir">(sub);
   const auto rows = rows_of(kRunners, kRunnerPlaces, base_name(program));
   return std::any_of(rows.begin(), rows.end(),
                      [&](std::uint16_t place) { return kRunners[place].sub == sub; });
