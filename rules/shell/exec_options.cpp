@@ -163,6 +163,7 @@ class Options {
   void cmake();
   void go();
   void node();
+  void python_choice(bool short_form);
   void compiler();
   void cargo();
   void simple();
@@ -849,6 +850,34 @@ void Options::node() {
   }
 }
 
+// Where a Python is chosen it is run, to ask what it is: docs.astral.sh/uv/concepts/python-versions
+// (a version, a name or a path), virtualenv(1) -p. One of the project is code like the script
+// itself; one of another place is not, but for the system's own.
+void Options::python_choice(bool short_form) {
+  std::vector<std::string> assignments;
+  const std::size_t own = is_wrapper(argv_) ? wrapped_at(argv_, assignments) : argv_.size();
+  for (std::size_t i = 1; i < std::min(own, argv_.size()) && argv_[i].text != "--"; ++i) {
+    std::string_view value;
+    const std::string& word = argv_[i].text;
+    if (word == "--python" || (short_form && word == "-p")) {
+      if (++i >= argv_.size()) return;
+      value = argv_[i].text;
+    } else if (word.starts_with("--python=")) {
+      value = std::string_view(word).substr(std::string_view("--python=").size());
+    } else if (short_form && word.starts_with("-p")) {
+      value = std::string_view(word).substr(word.starts_with("-p=") ? 3 : 2);
+    }
+    const std::string_view program = base_name(value);
+    const std::string_view folder = value.substr(0, value.size() - program.size());
+    const bool of_system = is_one_of<"/bin/ /usr/bin/ /usr/local/bin/">(folder) &&
+                           (program.starts_with("python") || program.starts_with("pypy"));
+    if (!of_system &&
+        (value.starts_with('/') || value.starts_with('~') || value.find("../") != npos)) {
+      hazard("--python " + std::string(value));
+    }
+  }
+}
+
 // go help build: the linker that -ldflags names; -extldflags only hands on flags.
 void Options::go() {
   for (const Argument& one : argv_) {
@@ -954,6 +983,8 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "cmake") options.cmake();
   if (name == "go") options.go();
   if (name == "node") options.node();
+  if (is_one_of<"uv uvx virtualenv">(name)) options.python_choice(true);
+  if (is_one_of<"pipx pipenv">(name)) options.python_choice(false);
   if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) options.compiler();
   if (name == "cargo") options.cargo();
   options.builtins(name);
