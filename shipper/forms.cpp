@@ -1,5 +1,6 @@
 #include "shipper/forms.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
@@ -67,8 +68,7 @@ class Members {
       full_ = true;
       return;
     }
-    std::memcpy(at_, bytes, size);
-    at_ += size;
+    at_ = std::copy_n(bytes, size, at_);  // no bytes at no address, too
   }
   template <class Number>
   Members& digits(Number value) {
