@@ -156,10 +156,7 @@ Result<void> GroupReplay::write(const PartitionName& name, Part& part) {
     ++total_.summaries;
     orders_.push_back({Order::Kind::kCommit, name, part.next});
     RangeFolder::Place place{part.next, std::move(*part.earlier)};
-    for (const auto& [chain, seqs] : summary.chains) {
-      SeqRanges& all = place.seen[chain];
-      for (const auto& [first, last] : seqs.ranges()) all.add_range(first, last);
-    }
+    for (const auto& [chain, seqs] : summary.chains) place.seen[chain].add_all(seqs);
     begin(part, std::move(place));
     return {};
   }

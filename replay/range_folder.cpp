@@ -91,10 +91,7 @@ Result<RangeFolder::Place> RangeFolder::place(const PartitionName& name) const {
   Place out;
   out.end = static_cast<std::int64_t>(ranges.rbegin()->second);
   out.seen = std::move(summary->earlier);
-  for (const auto& [chain, seqs] : summary->chains) {
-    SeqRanges& all = out.seen[chain];
-    for (const auto& [first, last] : seqs.ranges()) all.add_range(first, last);
-  }
+  for (const auto& [chain, seqs] : summary->chains) out.seen[chain].add_all(seqs);
   return out;
 }
 

@@ -140,6 +140,10 @@ void SeqRanges::add_range(std::uint64_t first, std::uint64_t last) {
   put(ranges_, first, last);
 }
 
+void SeqRanges::add_all(const SeqRanges& other) {
+  for (const auto& [first, last] : other.ranges()) add_range(first, last);
+}
+
 std::map<std::uint64_t, std::uint64_t> SeqRanges::ranges() const {
   Map all = ranges_;
   if (open_first_ <= open_last_) put(all, open_first_, open_last_);
@@ -441,9 +445,7 @@ Result<void> Summary::merge(const Summary& other) {
   quality.in_both += other.quality.in_both;
   quality.refused_by_person += other.quality.refused_by_person;
   for (std::size_t i = 0; i < kUnknowns; ++i) quality.unknown[i] += other.quality.unknown[i];
-  for (const auto& [id, ranges] : other.chains) {
-    for (const auto& [first, last] : ranges.ranges()) chains[id].add_range(first, last);
-  }
+  for (const auto& [id, seqs] : other.chains) chains[id].add_all(seqs);
   for (const auto& [host, seen] : other.hosts) {
     const auto [at, fresh] = hosts.try_emplace(host, seen);
     if (fresh) continue;
@@ -452,9 +454,7 @@ Result<void> Summary::merge(const Summary& other) {
     at->second.calls = at->second.calls || seen.calls;
   }
   users.insert(other.users.begin(), other.users.end());
-  for (const auto& [name, offsets] : other.partitions) {
-    for (const auto& [first, last] : offsets.ranges()) partitions[name].add_range(first, last);
-  }
+  for (const auto& [name, offsets] : other.partitions) partitions[name].add_all(offsets);
   for (const Row& row : other.rows_) {
     const CallClass& from = other.classes_[row.call_class];
     std::vector<Verdict> verdicts;

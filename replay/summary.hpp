@@ -63,6 +63,7 @@ class SeqRanges {
   // False when it was there already.
   bool add(std::uint64_t seq);
   void add_range(std::uint64_t first, std::uint64_t last);
+  void add_all(const SeqRanges& other);
   [[nodiscard]] bool contains(std::uint64_t seq) const;
   [[nodiscard]] bool overlaps(const SeqRanges& other) const;
   // Seqs between the first and the last that were not seen.

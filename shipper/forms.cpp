@@ -205,16 +205,21 @@ void ecs_target(Members& out, const LineView& event) {
   if (!event.operation_url.empty()) out.text("\"url\":{\"full\":\"", event.operation_url).close();
 }
 
+// `id`: how the form names the user's number.
+template <std::size_t N>
+void put_user(Members& out, const LineView& event, const char (&id)[N]) {
+  if (event.user.empty() && event.uid < 0) return;
+  out.put("\"user\":{").text_if("\"name\":\"", event.user);
+  if (event.uid >= 0) out.put(id).number(event.uid).put("\",");
+  out.close();
+}
+
 void ecs_who(Members& out, const LineView& event) {
   out.text("\"host\":{\"name\":\"", event.host).close();
   out.text("\"process\":{\"entity_id\":\"", event.process_key);
   if (event.process_pid > 0) out.number("\"pid\":", event.process_pid);
   out.text_if("\"executable\":\"", event.process_exe).close();
-  if (!event.user.empty() || event.uid >= 0) {
-    out.put("\"user\":{").text_if("\"name\":\"", event.user);
-    if (event.uid >= 0) out.put("\"id\":\"").number(event.uid).put("\",");
-    out.close();
-  }
+  put_user(out, event, "\"id\":\"");
   if (!event.agent.empty()) out.text("\"service\":{\"type\":\"", event.agent).close();
   if (!event.tool.empty()) {
     out.text("\"gen_ai\":{\"tool\":{\"name\":\"", event.tool);
@@ -358,11 +363,7 @@ void ocsf_actor(Members& out, const LineView& event) {
   out.text("\"actor\":{\"process\":{\"uid\":\"", event.process_key);
   if (event.process_pid > 0) out.number("\"pid\":", event.process_pid);
   out.text_if("\"path\":\"", event.process_exe).close();
-  if (!event.user.empty() || event.uid >= 0) {
-    out.put("\"user\":{").text_if("\"name\":\"", event.user);
-    if (event.uid >= 0) out.put("\"uid\":\"").number(event.uid).put("\",");
-    out.close();
-  }
+  put_user(out, event, "\"uid\":\"");
   out.close();
   if (event.agent.empty()) return;
   out.text("\"ai_agent\":{\"name\":\"", event.agent);

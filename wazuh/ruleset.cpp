@@ -1,5 +1,6 @@
 #include "wazuh/ruleset.hpp"
 
+#include "audit/base/text.hpp"
 #include "wazuh/decode.hpp"
 
 #include <pugixml.hpp>
@@ -72,18 +73,13 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
+constexpr std::string_view kBlanks = " \t\r\n";
 
 std::vector<std::string> split(std::string_view list, std::string_view separators) {
   std::vector<std::string> out;
   while (!list.empty()) {
     const std::size_t end = std::min(list.find_first_of(separators), list.size());
-    const std::string_view item = trimmed(list.substr(0, end));
+    const std::string_view item = trimmed(list.substr(0, end), kBlanks);
     if (!item.empty()) out.emplace_back(item);
     list.remove_prefix(std::min(end + 1, list.size()));
   }
@@ -358,7 +354,7 @@ void RuleReader::list(const pugi::xml_node& node, const std::string& text) {
   if (!lookup.empty() && lookup != "match_key" && lookup != "not_match_key") {
     return unsupported(node, "lookup '" + std::string(lookup) + "' of <list>");
   }
-  const std::string_view path = trimmed(text);
+  const std::string_view path = trimmed(text, kBlanks);
   rule_.lists.push_back(
       {name, std::string(path.substr(path.rfind('/') + 1)), lookup != "not_match_key"});
 }
@@ -426,7 +422,7 @@ void Loader::load(const RuleFile& file) {
     problems_.push_back(place(file, parsed.offset) + ": " + parsed.description());
     return;
   }
-  if (document.select_nodes("/*").empty() && !trimmed(file.text).empty()) {
+  if (document.select_nodes("/*").empty() && !trimmed(file.text, kBlanks).empty()) {
     problems_.push_back(place(file, 0) + ": there is no <group> of rules in it");
   }
   for (const pugi::xml_node& group : document.children()) {

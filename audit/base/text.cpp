@@ -158,6 +158,12 @@ std::string ascii_lower(std::string_view text) {
   return out;
 }
 
+std::string_view trimmed(std::string_view text, std::string_view blanks) {
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
 std::string_view did_you_mean(std::string_view word,
                               const std::vector<std::string_view>& candidates) {
   std::string_view best;

@@ -21,6 +21,8 @@ namespace lilith {
 [[nodiscard]] std::string quote(std::string_view text);
 [[nodiscard]] std::string to_hex(const unsigned char* bytes, std::size_t size);
 [[nodiscard]] std::string ascii_lower(std::string_view text);
+// Without the bytes of `blanks` at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text, std::string_view blanks);
 // The candidate nearest to `word` by edit distance, or empty when none is near enough to be a
 // typing error.
 [[nodiscard]] std::string_view did_you_mean(std::string_view word,

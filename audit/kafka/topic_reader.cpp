@@ -2,6 +2,7 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
 #include "audit/kafka/client.hpp"
 
 #include <librdkafka/rdkafka.h>
@@ -15,12 +16,7 @@ namespace {
 
 constexpr int kMetadataMs = 15'000, kMetadataAgainMs = 2000;
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t from = text.find_first_not_of(kBlanks);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlanks) + 1 - from);
-}
+constexpr std::string_view kBlanks = " \t\r";
 
 using kafka::Client;
 using kafka::Message;
@@ -117,14 +113,15 @@ Result<std::vector<std::pair<std::string, std::string>>> read_properties(const s
   for (std::string_view rest = *text; !rest.empty();) {
     ++number;
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = trimmed(rest.substr(0, end));
+    const std::string_view line = trimmed(rest.substr(0, end), kBlanks);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (line.empty() || line.starts_with('#')) continue;
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos || equals == 0)
       return fail(ErrorCode::kInvalidInput,
                   path + ":" + std::to_string(number) + ": not NAME=VALUE");
-    out.emplace_back(trimmed(line.substr(0, equals)), trimmed(line.substr(equals + 1)));
+    out.emplace_back(trimmed(line.substr(0, equals), kBlanks),
+                     trimmed(line.substr(equals + 1), kBlanks));
   }
   return out;
 }

@@ -29,12 +29,7 @@ void append(List& list, const std::string& text) {
   list.reset(longer);
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
-}
+constexpr std::string_view kBlanks = " \t\r\n";
 
 // One request and its answer.
 struct Transfer {
@@ -51,9 +46,9 @@ void take_field(HttpHead& head, std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string name = ascii_lower(line.substr(0, colon));
-  const std::string_view value = trimmed(line.substr(colon + 1));
+  const std::string_view value = trimmed(line.substr(colon + 1), kBlanks);
   if (name == "content-type") {
-    head.content_type = ascii_lower(trimmed(value.substr(0, value.find(';'))));
+    head.content_type = ascii_lower(trimmed(value.substr(0, value.find(';')), kBlanks));
   } else if (name == "mcp-session-id") {
     head.session_id = value;
   } else if (name == "location") {
@@ -69,7 +64,7 @@ std::size_t on_header(char* bytes, std::size_t one, std::size_t count, void* use
   if (transfer.head_done) return line.size();  // a trailer
   if (line.starts_with("HTTP/")) {
     transfer.head = {};
-  } else if (trimmed(line).empty()) {
+  } else if (trimmed(line, kBlanks).empty()) {
     long status = 0;
     ::curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status < 200) return line.size();  // 100 Continue and the like; 0: the proxy's CONNECT

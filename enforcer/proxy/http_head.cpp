@@ -27,11 +27,7 @@ bool is_field_value(std::string_view text) {
   });
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
+constexpr std::string_view kBlanks = " \t";
 
 std::unexpected<BadRequest> bad(std::string why, int status = 400) {
   return std::unexpected(BadRequest{status, std::move(why)});
@@ -101,7 +97,7 @@ std::optional<BadRequest> read_header(std::string_view line, RequestHead& head) 
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
     return BadRequest{400, "a header line has no proper name"};
   }
-  const std::string_view value = trimmed(line.substr(colon + 1));
+  const std::string_view value = trimmed(line.substr(colon + 1), kBlanks);
   if (!is_field_value(value)) return BadRequest{400, "a header has a control character"};
   head.headers.emplace_back(ascii_lower(line.substr(0, colon)), value);
   return std::nullopt;
@@ -181,7 +177,7 @@ std::string forwarded_head(const RequestHead& head) {
     std::string_view rest = value;
     while (!rest.empty()) {
       const std::size_t comma = rest.find(',');
-      named.push_back(ascii_lower(trimmed(rest.substr(0, comma))));
+      named.push_back(ascii_lower(trimmed(rest.substr(0, comma), kBlanks)));
       rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
     }
   }

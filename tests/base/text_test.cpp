@@ -49,6 +49,13 @@ TEST(DidYouMean, FindsTypingErrorsOnly) {
   EXPECT_EQ(did_you_mean("x", {}), "");
 }
 
+TEST(Trimmed, LosesTheBytesAtBothEndsAndNoneInside) {
+  EXPECT_EQ(trimmed(" \t a b\t", " \t"), "a b");
+  EXPECT_EQ(trimmed("a\r", " \t"), "a\r");
+  EXPECT_EQ(trimmed(" \t", " \t"), "");
+  EXPECT_EQ(trimmed("", " "), "");
+}
+
 TEST(Hex, IsLowerCase) {
   const unsigned char bytes[] = {0x00, 0x9A, 0xFF};
   EXPECT_EQ(to_hex(bytes, 3), "009aff");

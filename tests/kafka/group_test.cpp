@@ -1,10 +1,9 @@
 // `lilith replay run --kafka` against a real Apache Kafka broker.
 
 #include "audit/codec.hpp"
-#include "tests/kafka/broker.hpp"
+#include "tests/kafka/broker_fixture.hpp"
 #include "tests/kafka/consumer.hpp"
 #include "tests/replay/traffic_log.hpp"
-#include "tests/shipper/certificates.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,21 +18,11 @@ using testing::HasSubstr;
 
 constexpr int kPartitions = 4;
 
-class KafkaGroup : public testing::Test {
+class KafkaGroup : public WithBroker<testing::Test> {
  protected:
-  static void SetUpTestSuite() {
-    if (!Broker::missing().empty()) return;
-    home_ = new TempDir;
-    make_certificates(home_->path());
-    broker_ = new Broker(home_->path());
-    broker_->start();
-  }
-  static void TearDownTestSuite() {
-    delete broker_;
-    delete home_;
-  }
   void SetUp() override {
-    if (!Broker::missing().empty()) GTEST_SKIP() << "no Kafka broker here: " << Broker::missing();
+    WithBroker::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     write_text(dir_.file("a.yaml"), small_policy("go"));
     write_text(dir_.file("b.yaml"), small_policy("npm", "log"));
     // The broker's least; a consumer that was killed is given up after so long.
@@ -117,11 +106,7 @@ class KafkaGroup : public testing::Test {
   }
 
   TempDir dir_;
-  static TempDir* home_;
-  static Broker* broker_;
 };
-TempDir* KafkaGroup::home_ = nullptr;
-Broker* KafkaGroup::broker_ = nullptr;
 
 TEST_F(KafkaGroup, SeveralConsumersAtOnceMakeTheReportOfOneMachine) {
   create_topic(broker_->plain(), "many", {}, {}, kPartitions);

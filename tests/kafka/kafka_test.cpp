@@ -2,9 +2,8 @@
 
 #include "audit/codec.hpp"
 #include "audit/read/verify.hpp"
-#include "tests/kafka/broker.hpp"
+#include "tests/kafka/broker_fixture.hpp"
 #include "tests/kafka/consumer.hpp"
-#include "tests/shipper/certificates.hpp"
 #include "tests/shipper/ship_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -20,24 +19,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A broker takes seconds to start: one for all tests of this program that do not kill it.
-class Kafka : public ShipProcess {
+class Kafka : public WithBroker<ShipProcess> {
  protected:
-  static void SetUpTestSuite() {
-    if (!Broker::missing().empty()) return;
-    home_ = new TempDir;
-    make_certificates(home_->path());
-    broker_ = new Broker(home_->path());
-    broker_->start();
-  }
-  static void TearDownTestSuite() {
-    delete broker_;
-    delete home_;
-  }
-  void SetUp() override {
-    if (!Broker::missing().empty()) GTEST_SKIP() << "no Kafka broker here: " << Broker::missing();
-    ASSERT_NE(broker_, nullptr);
-  }
   void configure_topic(const std::string& topic, const std::string& more = "") {
     configure("type: kafka, brokers: \"" + broker_->plain() + "\", topic: " + topic + more);
   }
@@ -46,12 +29,7 @@ class Kafka : public ShipProcess {
     for (Message& message : consume(broker_->plain(), topic)) out.push_back(message.value);
     return out;
   }
-
-  static TempDir* home_;
-  static Broker* broker_;
 };
-TempDir* Kafka::home_ = nullptr;
-Broker* Kafka::broker_ = nullptr;
 
 TEST_F(Kafka, GetsEveryEventUnderItsHostAndIdInEachCompression) {
   append_events(log_options(log()), 300);
