@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
 namespace lilith::audit {
 namespace {
@@ -104,20 +103,16 @@ std::string checkpoint_before_path(const std::string& state_dir, std::string_vie
 }
 
 Result<std::set<std::string>> sinks_with_checkpoints(const std::string& state_dir) {
+  auto names = names_in(state_dir);
+  if (!names) return pass_error(names);
   std::set<std::string> found;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(state_dir, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    std::string name = entry->path().filename();
+  for (std::string& name : *names) {
     for (const std::string_view ending : {kEnding, kEndingBefore}) {
       if (!name.ends_with(ending)) continue;
       name.resize(name.size() - ending.size());
-      found.insert(name);
+      found.insert(std::move(name));
       break;
     }
-  }
-  if (error) {
-    return fail(ErrorCode::kIo, "cannot list " + state_dir + ": " + error.message(), error.value());
   }
   return found;
 }

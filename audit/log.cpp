@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <tuple>
@@ -138,8 +137,7 @@ Result<void> DirectLog::set_group(int fd) const {
 
 Result<void> DirectLog::open() {
   const std::string directory = directory_of(options_.path);
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(directory, ignored)) {
+  if (!is_directory(directory)) {
     if (auto made = make_directories(directory, options_.directory_mode); !made) return made;
     const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.valid()) {
@@ -734,11 +732,11 @@ PolicyKnown policy_known(const std::string& path, const PolicyInForce& policy) {
 Result<std::vector<std::string>> rotated_files(const std::string& path) {
   const std::string directory = directory_of(path);
   const std::string stem = path.substr(path.rfind('/') + 1) + ".";
+  const auto names = names_in(directory);
+  if (!names && names.error().code != ErrorCode::kNotFound) return names;
   std::vector<std::string> found;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename();
+  if (!names) return found;
+  for (const std::string& name : *names) {
     if (!name.starts_with(stem)) continue;
     std::string_view rest = std::string_view(name).substr(stem.size());
     for (const std::string_view packed : {".zst", ".gz"}) {
@@ -748,10 +746,6 @@ Result<std::vector<std::string>> rotated_files(const std::string& path) {
         rest.size() == kSeqDigits && rest.find_first_not_of("0123456789") == std::string_view::npos;
     if (digits) found.push_back(std::string(directory).append("/").append(name));
   }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail(ErrorCode::kIo, "cannot list " + directory + ": " + error.message(), error.value());
-  }
-  std::sort(found.begin(), found.end());
   return found;
 }
 

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,19 +26,6 @@ std::string prefix_of(const PartitionName& name) {
 }
 std::string file_of(const PartitionName& name, std::int64_t first) {
   return fmt::format("{}{:020}{}", prefix_of(name), first, kSuffix);
-}
-
-Result<std::vector<std::string>> names_in(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::directory_iterator at(folder, error);
-  std::vector<std::string> out;
-  while (!error && at != std::filesystem::directory_iterator()) {
-    out.push_back(at->path().filename().string());
-    at.increment(error);
-  }
-  if (error) return fail(ErrorCode::kIo, folder + ": " + error.message(), error.value());
-  std::sort(out.begin(), out.end());
-  return out;
 }
 
 // Half-written by consumers that were killed: nobody can put them any more once `final` is there.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <dirent.h>
 #include <fcntl.h>
+#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +29,17 @@ class Unlinker {
   std::string path_;
   bool armed_ = true;
 };
+
+struct CloseDirectory {
+  void operator()(DIR* listing) const { ::closedir(listing); }
+};
+
+// From the errno of the call that just failed; what does not exist is kNotFound.
+std::unexpected<Error> cannot(const std::string& what, int error = errno) {
+  auto failure = fail_errno("cannot " + what, error);
+  if (error == ENOENT) failure.error().code = ErrorCode::kNotFound;
+  return failure;
+}
 
 }  // namespace
 
@@ -62,12 +75,7 @@ Result<std::string> read_all(int fd, std::size_t bytes_max) {
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!fd.valid()) {
-    const int error = errno;
-    auto failure = fail_errno("cannot open " + path, error);
-    if (error == ENOENT) failure.error().code = ErrorCode::kNotFound;
-    return failure;
-  }
+  if (!fd.valid()) return cannot("open " + path);
   auto content = read_all(fd.get(), bytes_max);
   if (!content) content.error().message += " (" + path + ")";
   return content;
@@ -89,6 +97,27 @@ std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<std::vector<std::string>> names_in(const std::string& directory) {
+  const std::unique_ptr<DIR, CloseDirectory> listing(::opendir(directory.c_str()));
+  if (!listing) return cannot("list " + directory);
+  std::vector<std::string> out;
+  for (;;) {
+    errno = 0;  // readdir(3) says by it alone whether null is the end or a failure
+    const dirent* entry = ::readdir(listing.get());
+    if (entry == nullptr) break;
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") out.emplace_back(name);
+  }
+  if (errno != 0) return cannot("list " + directory);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool is_directory(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 Result<void> sync_directory(const std::string& directory) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lilith {
 
@@ -22,6 +23,11 @@ namespace lilith {
                                         unsigned mode);
 // Where the last component of a path stands: "." for a bare name.
 [[nodiscard]] std::string directory_of(const std::string& path);
+// The names in a directory, sorted, without "." and ".."; kNotFound when it does not exist. Not by
+// std::filesystem, which brings std::locale into every start of a hook.
+[[nodiscard]] Result<std::vector<std::string>> names_in(const std::string& directory);
+// Whether the path, or what a link there leads to, is a directory.
+[[nodiscard]] bool is_directory(const std::string& path);
 // fsync(2): what was created, renamed or removed in it stays so.
 [[nodiscard]] Result<void> sync_directory(const std::string& directory);
 // mkdir -p; directories made get `mode`.

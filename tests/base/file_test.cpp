@@ -55,6 +55,34 @@ TEST(WriteAll, NamesAFullDevice) {
   EXPECT_EQ(written.error().os_errno, ENOSPC);
 }
 
+TEST(NamesIn, AreSortedAndHoldHiddenOnes) {
+  const test::TempDir dir;
+  for (const char* name : {"b", "a", ".hidden"}) test::write_text(dir.file(name), "");
+  std::filesystem::create_directory(dir.file("c"));
+  EXPECT_EQ(names_in(dir.path()).value(), (std::vector<std::string>{".hidden", "a", "b", "c"}));
+}
+
+TEST(NamesIn, SayWhyADirectoryCannotBeListed) {
+  const test::TempDir dir;
+  const auto missing = names_in(dir.file("missing"));
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  test::write_text(dir.file("file"), "");
+  const auto file = names_in(dir.file("file"));
+  ASSERT_FALSE(file.has_value());
+  EXPECT_EQ(file.error().os_errno, ENOTDIR);
+  EXPECT_NE(file.error().message.find(dir.file("file")), std::string::npos);
+}
+
+TEST(IsDirectory, FollowsALink) {
+  const test::TempDir dir;
+  ASSERT_EQ(::symlink(dir.path().c_str(), dir.file("link").c_str()), 0);
+  test::write_text(dir.file("file"), "");
+  EXPECT_TRUE(is_directory(dir.file("link")));
+  EXPECT_FALSE(is_directory(dir.file("file")));
+  EXPECT_FALSE(is_directory(dir.file("missing")));
+}
+
 TEST(MakeDirectories, MakesEveryPartAndRefusesAFileInTheWay) {
   const test::TempDir dir;
   ASSERT_TRUE(make_directories(dir.file("a/b/c"), 0750).has_value());
