@@ -50,6 +50,11 @@ std::string cursors_to_text(const Cursors& cursors) {
     writer.member("last_line_sha256", position.last_line_sha256);
     writer.member("seq", std::to_string(position.seq));
     writer.member("chain_id", position.chain_id);
+    if (!position.withheld.seqs.empty()) {
+      writer.key("withheld").begin_object();
+      writer.member("chain", position.withheld.chain_id).member("host", position.withheld.host);
+      writer.member("seqs", position.withheld.seqs).end_object();
+    }
     writer.end_object();
   }
   writer.end_array();
@@ -72,7 +77,7 @@ Result<Cursors> cursors_from_text(const std::string& text) {
   Cursors out;
   Result<void> status;
   cursors->each_element([&](json::View one) {
-    Position position;
+    Cursor position;
     for (auto [key, into] : {std::pair{"device", &position.device},
                              {"inode", &position.inode},
                              {"offset", &position.offset},
@@ -87,6 +92,11 @@ Result<Cursors> cursors_from_text(const std::string& text) {
     position.first_line_sha256 = one.text("first_line_sha256");
     position.last_line_sha256 = one.text("last_line_sha256");
     position.chain_id = one.text("chain_id");
+    if (const auto withheld = one.find("withheld")) {
+      position.withheld = {std::string(withheld->text("chain")),
+                           std::string(withheld->text("host")),
+                           std::string(withheld->text("seqs"))};
+    }
     out[std::string(one.text("source"))] = std::move(position);
     return true;
   });
@@ -117,13 +127,15 @@ Result<std::set<std::string>> sinks_with_checkpoints(const std::string& state_di
   return found;
 }
 
-Delivered Delivered::read(const std::string& state_dir, const std::string& log) {
+Delivered Delivered::read(const std::string& state_dir, const std::string& log,
+                          const std::string& sink) {
   Delivered out;
-  const auto sinks = sinks_with_checkpoints(state_dir);
+  const auto sinks = sink.empty() ? sinks_with_checkpoints(state_dir)
+                                  : Result<std::set<std::string>>(std::set{sink});
   if (!sinks) return out;
-  for (const std::string& sink : *sinks) {
+  for (const std::string& one : *sinks) {
     out.cursors_.emplace_back();
-    const auto cursors = read_cursors(state_dir, sink);
+    const auto cursors = read_cursors(state_dir, one);
     if (!cursors) continue;
     const auto found = cursors->find(log);
     if (found != cursors->end()) out.cursors_.back() = found->second;

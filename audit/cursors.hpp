@@ -9,11 +9,30 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lilith::audit {
 
-using Cursors = std::map<std::string, Position>;  // by source path
+// Of one source: the position behind the last line that is done, and what a route withheld that no
+// `withheld` event names yet (audit/read/withheld.hpp); seqs is empty when there is nothing.
+struct Cursor : Position {
+  struct Withheld {
+    std::string chain_id, host, seqs;
+    friend bool operator==(const Withheld&, const Withheld&) = default;
+  } withheld;
+
+  Cursor() = default;
+  Cursor(Position position) : Position(std::move(position)) {}
+  // Leaves what was withheld.
+  Cursor& operator=(Position position) {
+    Position::operator=(std::move(position));
+    return *this;
+  }
+  friend bool operator==(const Cursor&, const Cursor&) = default;
+};
+
+using Cursors = std::map<std::string, Cursor>;  // by source path
 
 // A file's content, with a checksum of its own; kInvalidInput when it is not what was written.
 [[nodiscard]] std::string cursors_to_text(const Cursors& cursors);
@@ -29,8 +48,9 @@ using Cursors = std::map<std::string, Position>;  // by source path
 class Delivered {
  public:
   // By all checkpoints in `state_dir`. A directory or a checkpoint that can't be read, or one that
-  // does not name the log, delivered nothing.
-  [[nodiscard]] static Delivered read(const std::string& state_dir, const std::string& log);
+  // does not name the log, delivered nothing. Only that of `sink`, where it is not empty.
+  [[nodiscard]] static Delivered read(const std::string& state_dir, const std::string& log,
+                                      const std::string& sink = {});
   // The line `seq` of the chain and all before it.
   [[nodiscard]] bool up_to(std::string_view chain_id, std::uint64_t seq) const;
 

@@ -35,6 +35,7 @@ enum class EventType {
   kConnectionClosed,
   kLogFull,     // the quota or the file system is used up: from here on events are refused
   kLogResumed,  // there is room again; how many were refused
+  kWithheld,    // seqs that the route of one of the shipper's sinks kept from it
 };
 enum class Verdict { kNone, kAllow, kDeny };  // what the policy says, whatever the mode
 enum class Mode { kAudit, kEnforce };

@@ -30,6 +30,7 @@ constexpr std::array kEventTypes{
     Spelling{EventType::kConnectionClosed, "connection_closed"},
     Spelling{EventType::kLogFull, "log_full"},
     Spelling{EventType::kLogResumed, "log_resumed"},
+    Spelling{EventType::kWithheld, "withheld"},
 };
 constexpr std::array kVerdicts{Spelling{Verdict::kAllow, "allow"}, Spelling{Verdict::kDeny, "deny"},
                                Spelling{Verdict::kNone, ""}};

@@ -39,6 +39,7 @@ struct LogOptions {
   // state_dir of a shipper: what one of its sinks has not delivered is kept whatever rotate_keep
   // says. Empty: there is none.
   std::string shipper_state;
+  std::string shipper_sink;  // only this sink is asked; empty: all of them
   // Beyond them no event is taken: for all files of the log together, and of what the file system
   // has free. Delivered files go first. 0: no bound.
   std::uint64_t quota_bytes = 0;

@@ -67,7 +67,8 @@ void delete_beyond_keep(const LogOptions& options, std::string_view chain_id) {
   if (!files || files->size() <= options.rotate_keep) return;
   const bool waits = !options.shipper_state.empty();
   const Delivered delivered =
-      waits ? Delivered::read(options.shipper_state, options.path) : Delivered();
+      waits ? Delivered::read(options.shipper_state, options.path, options.shipper_sink)
+            : Delivered();
   for (std::size_t i = 0; i + options.rotate_keep < files->size(); ++i) {
     if (waits && !is_delivered(delivered, end_of(*files, i, options.path, chain_id))) return;
     if (::unlink((*files)[i].c_str()) != 0) return;
@@ -80,7 +81,8 @@ std::uint64_t delete_delivered(const LogOptions& options, std::string_view chain
   if (options.shipper_state.empty()) return freed;
   const auto files = rotated_files(options.path);
   if (!files) return freed;
-  const Delivered delivered = Delivered::read(options.shipper_state, options.path);
+  const Delivered delivered =
+      Delivered::read(options.shipper_state, options.path, options.shipper_sink);
   for (std::size_t i = 0; i < files->size() && freed < enough; ++i) {
     if (!is_delivered(delivered, end_of(*files, i, options.path, chain_id))) return freed;
     const std::uint64_t bytes = bytes_of((*files)[i]);

@@ -119,6 +119,7 @@ bool scan_tail(std::string_view line, LineFields& fields) {
   constexpr std::string_view kAction = R"(},"action":")", kCategory = R"(","category":")";
   Tail tail;
   if (!scan_chain(line, tail)) return false;
+  fields.chain_id = tail.id;
   std::string_view rest = tail.before.substr(0, tail.before.size() - 1);
   const auto take = [&](std::string_view before, std::string_view& value) {
     const std::size_t quote = rest.rfind('"');
@@ -168,6 +169,10 @@ LineFields scan(std::string_view line, std::string_view last) {
   if (!scan_tail(line, fields)) {
     fields.action = member(line, 0, "action");
     fields.category = member(line, 0, "category");
+    each_member(line, 0, [&](std::string_view key, std::size_t from, std::size_t) {
+      if (key == "chain") fields.chain_id = member(line, from, "id");
+      return fields.chain_id.empty();
+    });
   }
   return fields;
 }

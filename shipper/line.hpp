@@ -20,11 +20,12 @@ struct LineFields {
   std::string_view event, host, seq, time, id, pid;
   std::string_view agent;             // lilith.agent.name
   std::string_view action, category;  // of the top level
+  std::string_view chain_id;
 };
 [[nodiscard]] LineFields scan_line(std::string_view line);
 
-// scan_line() without agent, and without reading again what is as in the line before: consecutive
-// events mostly differ only behind `"seq":"`.
+// scan_line() without agent and chain_id, and without reading again what is as in the line before:
+// consecutive events mostly differ only behind `"seq":"`.
 class HeadScanner {
  public:
   // The fields are valid as long as the line and, for event, host and pid, until the next call.

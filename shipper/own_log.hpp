@@ -18,11 +18,14 @@ using Detail = std::vector<std::pair<std::string, std::string>>;
 
 class OwnLog {
  public:
-  OwnLog(std::string path, std::string host, const Clock& clock)
-      : path_(std::move(path)), host_(std::move(host)), clock_(clock) {}
-  [[nodiscard]] const std::string& path() const { return path_; }
+  OwnLog(std::string path, std::string host, const Clock& clock);
+  OwnLog(audit::LogOptions options, const Clock& clock)
+      : options_(std::move(options)), clock_(clock) {}
+  [[nodiscard]] const std::string& path() const { return options_.path; }
 
-  // Any thread.
+  // Any thread. Of `event` host and process are set here, as is what the appender sets.
+  [[nodiscard]] Result<void> add(audit::Event event);
+  // Of category health.
   [[nodiscard]] Result<void> add(audit::EventType type, audit::Action action,
                                  const std::string& reason, Detail detail);
   [[nodiscard]] Result<void> loss(const std::string& reason, Detail detail) {
@@ -30,7 +33,7 @@ class OwnLog {
   }
 
  private:
-  std::string path_, host_;
+  const audit::LogOptions options_;
   const Clock& clock_;
   std::mutex mutex_;
   std::unique_ptr<audit::Appender> log_;  // guarded by mutex_

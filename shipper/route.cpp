@@ -2,7 +2,6 @@
 
 #include "audit/base/sha256.hpp"
 #include "audit/event.hpp"
-#include "shipper/line.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -40,8 +39,7 @@ bool in_sample(std::string_view id, std::uint64_t one_in) {
 
 }  // namespace
 
-bool sends(const Route& route, std::string_view line) {
-  const LineFields fields = scan_line(line);
+bool sends(const Route& route, const LineFields& fields) {
   if (fields.event.empty() || fields.category.empty() || fields.action.empty()) return true;
   const bool decision = fields.event == audit::name(audit::EventType::kDecision);
   const bool of_agent = decision || fields.event == audit::name(audit::EventType::kImported);

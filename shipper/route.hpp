@@ -1,6 +1,8 @@
 #pragma once
 // Which events a sink gets, when it is not to get all.
 
+#include "shipper/line.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +30,9 @@ struct Route {
 // category of every event. What cannot be read is sent. The sample is by the event's id, so that a
 // repeat, another sink and another shipper choose the same: the first eight bytes of SHA-256 of
 // `lilith.id`, big-endian, divided by the number leave no remainder.
-[[nodiscard]] bool sends(const Route& route, std::string_view line);
+[[nodiscard]] bool sends(const Route& route, const LineFields& fields);
+[[nodiscard]] inline bool sends(const Route& route, std::string_view line) {
+  return sends(route, scan_line(line));
+}
 
 }  // namespace lilith::shipper

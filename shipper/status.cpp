@@ -53,7 +53,7 @@ Result<ShipReport> status(const Config& config, const Clock& clock) {
     for (const std::string& source : all_sources(config)) {
       const auto found = cursors.find(source);
       report.sources.push_back(
-          {source, found == cursors.end() ? audit::Position{} : found->second, {}});
+          {source, found == cursors.end() ? audit::Cursor{} : found->second, {}});
     }
     if (auto measured = measure_lag(report, clock.now()); !measured) return pass_error(measured);
     out.sinks.push_back(std::move(report));

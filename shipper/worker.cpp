@@ -48,6 +48,11 @@ Worker::Worker(Shared& shared, SinkConfig config, std::unique_ptr<Sink> sink)
                                                    "; events will come twice after a restart");
                                              })),
       forms_(config_.form),
+      withheld_(shared.state_dir, config_.name, shared.options.host, shared.clock,
+                [this](const Error& error) {
+                  shared_.say("sink " + config_.name +
+                              ": cannot name what was withheld: " + error.message);
+                }),
       random_(shared.machine.random_seed()),
       resend_bytes_max_(sink_->resend_bytes_max()) {
   shared_.machine.tell(wake_.get());
@@ -70,6 +75,12 @@ Result<void> Worker::open(const std::vector<std::string>& sources) {
     dirty_ = dirty_ || !cursors_.contains(path);
     if (auto opened = open_source(path); !opened) return opened;
   }
+  withheld_.restore(cursors_);
+  const std::string& names = withheld_.path();
+  if (!config_.route.takes_all() || cursors_.contains(names)) {
+    if (auto opened = open_source(names); !opened) return opened;
+    sources_.back().names_withheld = true;
+  }
   source_names_ = sources;
   publish(cursors_);
   return {};
@@ -82,7 +93,7 @@ Result<void> Worker::open_source(const std::string& path) {
   options.batch_lines_max = kBatchLines;
   auto follower = shared_.machine.follow(options, cursors_[path]);
   if (!follower) return pass_error(follower);
-  sources_.push_back({path, std::move(*follower), false});
+  sources_.push_back({path, std::move(*follower)});
   return {};
 }
 
@@ -104,8 +115,10 @@ void Worker::take_sources() {
     wanted = std::move(*new_sources_);
     new_sources_.reset();
   }
-  for (Source& source : sources_)
-    source.left = std::find(wanted.begin(), wanted.end(), source.path) == wanted.end();
+  for (Source& source : sources_) {
+    source.left = !source.names_withheld &&
+                  std::find(wanted.begin(), wanted.end(), source.path) == wanted.end();
+  }
   bool all = true;
   for (const std::string& path : wanted) {
     const auto known = [&](const Source& source) { return source.path == path; };
@@ -156,8 +169,8 @@ SinkReport Worker::report() const {
   out.error = error_;
   for (const std::string& source : source_names_) {
     const auto found = published_.find(source);
-    const audit::Position position = found == published_.end() ? audit::Position{} : found->second;
-    out.sources.push_back({source, position, {}});
+    out.sources.push_back(
+        {source, found == published_.end() ? audit::Cursor{} : found->second, {}});
   }
   return out;
 }
@@ -183,7 +196,8 @@ void Worker::dead_letter(const Batch& from, std::string_view line, const std::st
       fd.valid() && write_all(fd.get(), out).has_value() && ::fdatasync(fd.get()) == 0;
   if (!kept) shared_.say("sink " + config_.name + ": cannot keep a dead letter in " + path);
   // An event of our own that a receiver refuses must not beget the next one.
-  if (sources_[from.source].path == shared_.own_log.path())
+  const Source& source = sources_[from.source];
+  if (source.names_withheld || source.path == shared_.own_log.path())
     return shared_.say("sink " + config_.name +
                        ": an event of the shipper's own was set aside: " + reason);
   auto noted = shared_.own_log.loss("a line could not be delivered and was set aside",
@@ -193,6 +207,15 @@ void Worker::dead_letter(const Batch& from, std::string_view line, const std::st
                                      {"sha256", sha256_hex(line)},
                                      {"dead_letter", kept ? path : ""}});
   if (!noted) shared_.say("sink " + config_.name + ": " + noted.error().message);
+}
+
+bool Worker::withholds(const Source& source, std::string_view line) {
+  if (source.names_withheld || config_.route.takes_all()) return false;
+  const LineFields fields = scan_line(line);
+  if (sends(config_.route, fields)) return false;
+  withheld_.add(source.path, fields);
+  ++counters_.withheld_events;
+  return true;
 }
 
 // Parts the batch into lines that the sink may have and lines that are no events.
@@ -212,10 +235,7 @@ void Worker::sort_lines(Batch& batch) {
       dead_letter(batch, line, *why);
       continue;
     }
-    if (!config_.route.takes_all() && !sends(config_.route, line)) {
-      ++counters_.withheld_events;
-      continue;
-    }
+    if (withholds(sources_[batch.source], line)) continue;
     if (config_.form != Form::kNative) {
       if (auto made = forms_.append(batch.bodies, line); !made) {
         dead_letter(batch, line, made.error().message);
@@ -318,6 +338,7 @@ void Worker::save(bool now) {
       cursors[sources_[first.source].path] =
           audit::position_after(first.lines, first.good_index[first.done - 1]);
     }
+    withheld_.put_into(cursors);
     publish(cursors);
     checkpoint_->post(std::move(cursors));
     dirty_ = false;
@@ -328,7 +349,7 @@ void Worker::save(bool now) {
 
 // A batch whose lines are all done: the cursor moves behind it.
 void Worker::retire(std::unique_ptr<Batch> batch) {
-  audit::Position& cursor = cursors_[sources_[batch->source].path];
+  audit::Cursor& cursor = cursors_[sources_[batch->source].path];
   // What was sent counts and not what was read: a route withholds lines, a form makes them shorter.
   std::size_t bytes = 0;
   for (const Line& line : batch->good) bytes += line.body.size();
@@ -472,6 +493,7 @@ bool Worker::step(const std::stop_token& stop) {
   if (stopping && !deadline_) deadline_ = shared_.clock.monotonic() + shared_.stop_deadline.load();
   take_sources();
   const bool reads = !stopping || !handing_over_;
+  if (reads && withheld_.name_due(false)) dirty_ = true;
   const Read read = reads ? fill(stop) : Read::kNothing;
   finish(0, {});  // a batch without any event is done at once
   if (read == Read::kFailed && (stopping || out_of_time())) complete_ = false;
@@ -485,7 +507,11 @@ bool Worker::step(const std::stop_token& stop) {
   if (!idle || delivery.outcome != Outcome::kGood) return complete_;
   save(true);
   // Asked before reading, so that what was written before the stop is still delivered.
-  if (shared_.options.once || stopping) return false;
+  if (shared_.options.once || stopping) {
+    if (!reads || !withheld_.name_due(true)) return false;
+    dirty_ = true;
+    return true;  // what was named now goes to the sink as well
+  }
   wait_for_work();
   return true;
 }

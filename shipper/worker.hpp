@@ -14,6 +14,7 @@
 #include "shipper/own_log.hpp"
 #include "shipper/ship.hpp"
 #include "shipper/sink.hpp"
+#include "shipper/withheld_log.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -66,7 +67,8 @@ class Worker {
   struct Source {
     std::string path;
     std::unique_ptr<audit::Follower> follower;
-    bool left = false;  // no longer read; what was read of it is still delivered
+    bool left = false;            // no longer read; what was read of it is still delivered
+    bool names_withheld = false;  // the sink's own log of that: no route applies
   };
   // Lines of one read() on their way to being done. The window's batches stand in the order in
   // which they were read; only the first one may be done in part.
@@ -97,6 +99,7 @@ class Worker {
   Read fill(const std::stop_token& stop);
   Read read_source(std::size_t index);
   void sort_lines(Batch& batch);
+  [[nodiscard]] bool withholds(const Source& source, std::string_view line);
   void dead_letter(const Batch& from, std::string_view line, const std::string& reason);
   bool send(const std::stop_token& stop);
   bool advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop);
@@ -117,6 +120,7 @@ class Worker {
   UniqueFd wake_;               // eventfd(2): a source changed, or the worker is to stop
   const std::unique_ptr<Checkpoints> checkpoint_;
   FormWriter forms_;
+  WithheldLog withheld_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;
   std::vector<Source> sources_;

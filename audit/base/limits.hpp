@@ -36,11 +36,12 @@ inline constexpr std::size_t kVerifyChainsMax = 65'536;
 // of a host that are remembered to have kept events back.
 inline constexpr std::size_t kArrivalChainsMax = std::size_t{1024} * 1024;
 inline constexpr std::size_t kArrivalRunsMax = std::size_t{2} * 1024 * 1024;
+inline constexpr std::size_t kArrivalWithheldRangesMax = std::size_t{2} * 1024 * 1024;
 inline constexpr std::size_t kArrivalRangesMax = 4096;
 inline constexpr std::size_t kArrivalRecentHashes = 32;
 inline constexpr std::size_t kArrivalSparseHashesMax = 32;
 inline constexpr std::size_t kArrivalSinksMax = 64;
-inline constexpr std::size_t kArrivalFollowFindingsMax = 65'536;  // open at once
+inline constexpr std::size_t kArrivalFollowFindingsMax = 65'536;                     // open at once
 inline constexpr std::size_t kArrivalHostsBytesMax = std::size_t{64} * 1024 * 1024;  // of --hosts
 
 // Hook input. 64 MiB on stdin is refused after this many bytes without reading on.

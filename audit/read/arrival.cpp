@@ -116,7 +116,9 @@ bool faulty(const ArrivedChain& chain) { return chain.missing + chain.altered + 
 std::string chain_line(const ArrivedChain& chain, const ArrivalReport& report) {
   const WallTime now = report.now;
   std::string out = "  chain " + printable(chain.id) + ": ";
-  out += faulty(chain) ? "seq " : "complete from seq ";
+  out += faulty(chain)        ? "seq "
+         : chain.withheld > 0 ? "complete but for what was withheld, from seq "
+                              : "complete from seq ";
   out += std::to_string(chain.first_seq) + " to " + std::to_string(chain.last_seq);
   if (chain.missing > 0) out += ", " + std::to_string(chain.missing) + " missing";
   if (chain.altered > 0) out += ", " + std::to_string(chain.altered) + " altered";
@@ -132,7 +134,12 @@ std::string chain_line(const ArrivedChain& chain, const ArrivalReport& report) {
   if (chain.repeats > 0) out += "; " + counted(chain.repeats, "repeat");
   if (chain.repeats_not_compared > 0)
     out += " (" + std::to_string(chain.repeats_not_compared) + " not compared)";
-  return out + "; head " + chain.head + "\n";
+  out += "; head " + chain.head + "\n";
+  if (chain.withheld == 0) return out;
+  out += "    withheld, not missing: " + counted(chain.withheld, "event") + ", which ";
+  for (const std::string& by : chain.withheld_by)
+    out += (by == chain.withheld_by.front() ? "" : ", ") + printable(by);
+  return out + (chain.withheld_by.size() == 1 ? " names" : " name") + " in `withheld` events\n";
 }
 
 // What people have to know to read the findings right.
@@ -154,9 +161,13 @@ std::string notes(const ArrivalReport& report) {
   const auto form = [&](LineForm one) { return report.by_form[static_cast<std::size_t>(one)]; };
   if (gaps)
     out +=
-        "note: gaps are expected where a sink has a route (only, except, sample_one_in), and where "
-        "the input is a part of what arrived; prove completeness with a sink that gets "
-        "everything\n";
+        "note: gaps are expected where the input is a part of what arrived, and where a sink has a "
+        "route and its form (ecs, ocsf) or its shipper's version does not name what was withheld; "
+        "prove completeness with a sink that gets everything\n";
+  if (report.withheld > 0)
+    out +=
+        "note: what was withheld is what the shippers say; only a sink that gets everything proves "
+        "that the events exist\n";
   if (gaps && form(LineForm::kWazuh) + form(LineForm::kElastic) > 0)
     out +=
         "note: alerts.json and the alert indexes hold only what raised an alert; archives.json "
@@ -190,9 +201,11 @@ std::string notes(const ArrivalReport& report) {
 }
 
 std::string summary_line(const ArrivalReport& report) {
+  const std::string withheld =
+      report.withheld > 0 ? ", " + std::to_string(report.withheld) + " withheld by routes" : "";
   const std::string amount =
       counted(report.events, "event") + " of " + counted(report.chains.size(), "chain") + " and " +
-      counted(report.hosts.size(), "host") + " in " + counted(report.lines, "line");
+      counted(report.hosts.size(), "host") + " in " + counted(report.lines, "line") + withheld;
   if (report.findings_total > 0) {
     std::string faults;
     for (std::size_t i = 0; i < kArrivalFaults; ++i) {
@@ -206,7 +219,7 @@ std::string summary_line(const ArrivalReport& report) {
     return "NOT all of the input could be read or held; no finding in " + amount + ".\n";
   if (report.events == 0)
     return "nothing to check: no event in " + counted(report.lines, "line") + ".\n";
-  return "complete: " + amount +
+  return (report.withheld > 0 ? "complete but for what was withheld: " : "complete: ") + amount +
          ". What was cut off before the first seq or behind the last one, only the host's own head "
          "shows.\n";
 }
@@ -231,7 +244,8 @@ void write_chain(json::Writer& writer, const ArrivedChain& chain) {
   writer.member("events", chain.events).member("not_checkable", chain.linked);
   writer.member("repeats", chain.repeats);
   writer.member("repeats_not_compared", chain.repeats_not_compared);
-  writer.member("missing", chain.missing).member("altered", chain.altered);
+  writer.member("missing", chain.missing).member("withheld", chain.withheld);
+  writer.member("altered", chain.altered);
   writer.member("forked", chain.forked).member("checkpoint_seq", chain.checkpoint_seq);
   writer.member("head", chain.head);
   writer.member("first", format_time(chain.first)).member("last", format_time(chain.last));
@@ -264,12 +278,13 @@ std::string label(std::string_view value) {
 }
 
 struct HostCounts {
-  std::uint64_t missing = 0, altered = 0, forked = 0;
+  std::uint64_t missing = 0, withheld = 0, altered = 0, forked = 0;
 };
 HostCounts counts_of(const ArrivalReport& report, const ArrivedHost& host) {
   HostCounts out;
   for (const std::size_t i : host.chains) {
     out.missing += report.chains[i].missing;
+    out.withheld += report.chains[i].withheld;
     out.altered += report.chains[i].altered;
     out.forked += report.chains[i].forked;
   }
@@ -372,6 +387,7 @@ std::string to_json(const ArrivalReport& report) {
   writer.member("events", report.events).member("not_checkable", report.linked);
   writer.member("repeats", report.repeats);
   writer.member("repeats_not_compared", report.repeats_not_compared);
+  writer.member("withheld", report.withheld);
   writer.member("added_to", report.added_to).member("not_placed", report.not_placed);
   writer.key("forms").begin_object();
   for (std::size_t i = 0; i < kLineForms; ++i)
@@ -429,6 +445,8 @@ std::string to_prometheus(const ArrivalReport& report) {
          count_of(report, ArrivalFault::kUnreadable));
   per_host("lilith_verify_missing_events", "Seqs between two that arrived.",
            [&](const ArrivedHost& host) { return counts_of(report, host).missing; });
+  per_host("lilith_verify_withheld_events", "Seqs that shippers named as withheld by a route.",
+           [&](const ArrivedHost& host) { return counts_of(report, host).withheld; });
   per_host("lilith_verify_altered_events", "Events whose bytes do not give their hash.",
            [&](const ArrivedHost& host) { return counts_of(report, host).altered; });
   per_host("lilith_verify_forked_events", "Seqs with two contents or a broken link.",

@@ -5,10 +5,12 @@
 #include "audit/codec.hpp"
 #include "audit/read/seal_check.hpp"
 #include "audit/read/seq_set.hpp"
+#include "audit/read/withheld.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -96,6 +98,38 @@ struct Chain {
   WallTime first = WallTime::max(), last = WallTime::min();
 };
 
+// What `withheld` events name of a chain.
+class Named {
+ public:
+  struct Range {
+    std::uint64_t last = 0;
+    WallTime since{};  // when the range began, and with it the gap in front of it
+  };
+  using Ranges = std::map<std::uint64_t, Range>;  // by the first seq; none touches another
+
+  void add(std::uint64_t first, std::uint64_t last, WallTime now) {
+    auto after = ranges_.upper_bound(first);
+    Range range{last, now};
+    if (after != ranges_.begin() && std::prev(after)->second.last + 1 >= first) {
+      --after;
+      first = after->first;
+      range.since = after->second.since;
+    }
+    while (after != ranges_.end() && after->first <= range.last + 1) {
+      range.last = std::max(range.last, after->second.last);
+      if (after->first == first) range.since = after->second.since;
+      after = ranges_.erase(after);
+    }
+    ranges_.emplace(first, range);
+  }
+  [[nodiscard]] const Ranges& ranges() const { return ranges_; }
+
+  std::set<std::string> by;  // "sink NAME on HOST"
+
+ private:
+  Ranges ranges_;
+};
+
 struct Host {
   WallTime last = WallTime::min();
   std::map<std::string, std::uint64_t> withheld, dead_letters;
@@ -169,6 +203,8 @@ struct ArrivalCheck::Impl {
   LineOpener opener;
   ByName<Chain> chains;
   ByName<Host> hosts;
+  ByName<Named> named;  // by chain
+  std::size_t named_ranges = 0;
   Chain* last_chain = nullptr;
   Host* last_host = nullptr;
   std::string_view last_host_name;
@@ -213,7 +249,11 @@ struct ArrivalCheck::Impl {
     if (event.added_to) ++totals.added_to;
     const bool is_new = accept(*chain, event, place, state == LineState::kLinked, now);
     if (is_new && seals) look_at_seals(event, place);
-    if (event.kind != ArrivedKind::kEvent) note(*chain, event);
+    if (event.kind == ArrivedKind::kWithheld) {
+      if (is_new && !event.line.empty()) name_withheld(event, now);
+    } else if (event.kind != ArrivedKind::kEvent) {
+      note(*chain, event);
+    }
   }
 
   void add_unreadable(const Place& place, std::string why) {
@@ -347,6 +387,34 @@ struct ArrivalCheck::Impl {
     }
   }
 
+  // Of an event that arrived whole and is one more of its chain: a copy that was altered, or the
+  // other side of a fork, names nothing.
+  void name_withheld(const ArrivedEvent& event, WallTime now) {
+    const auto whole = decode(event.line);
+    const auto withheld = whole ? withheld_of(*whole) : std::nullopt;
+    if (!withheld) return;
+    auto at = named.find(withheld->chain_id);
+    if (at == named.end()) {
+      if (named.size() >= limits::kArrivalChainsMax) {
+        ++totals.not_placed;
+        return;
+      }
+      at = named.try_emplace(withheld->chain_id).first;
+    }
+    Named& of = at->second;
+    named_ranges -= of.ranges().size();
+    for (const auto& [first, last] : withheld->seqs.ranges()) {
+      if (named_ranges + of.ranges().size() >= limits::kArrivalWithheldRangesMax) {
+        ++totals.not_placed;
+        break;
+      }
+      of.add(first, last, now);
+    }
+    named_ranges += of.ranges().size();
+    if (of.by.size() < limits::kArrivalSinksMax)
+      of.by.insert("sink " + withheld->sink + " on " + whole->host);
+  }
+
   // What a rare event says that explains a gap.
   void note(Chain& chain, const ArrivedEvent& event) {
     if (event.kind == ArrivedKind::kCheckpoint) {
@@ -398,7 +466,33 @@ struct ArrivalCheck::Impl {
                 faulty.beyond);
   }
 
-  // Seqs between runs, without those of which an altered copy arrived.
+  // Of a named range, what is in no run.
+  static std::uint64_t not_arrived(const Chain& chain, std::uint64_t first, std::uint64_t last) {
+    std::uint64_t count = last - first + 1;
+    auto run = chain.runs.upper_bound(first);
+    if (run != chain.runs.begin()) --run;
+    for (; run != chain.runs.end() && run->first <= last; ++run) {
+      const std::uint64_t from = std::max(first, run->first), to = std::min(last, run->second.last);
+      if (from <= to) count -= to - from + 1;
+    }
+    return count;
+  }
+
+  // Runs, and what was named as withheld, by the first seq; they may overlap. With `since`.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, Named::Range>> known_ranges(
+      const Chain& chain) const {
+    std::vector<std::pair<std::uint64_t, Named::Range>> out;
+    for (const auto& [first, run] : chain.runs) out.push_back({first, {run.last, run.since}});
+    const auto of = named.find(chain.id);
+    if (of == named.end()) return out;
+    const auto arrived = static_cast<std::ptrdiff_t>(out.size());
+    for (const auto& [first, range] : of->second.ranges()) out.push_back({first, range});
+    std::inplace_merge(out.begin(), out.begin() + arrived, out.end(),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+    return out;
+  }
+
+  // Seqs between what arrived or was named, without those of which an altered copy arrived.
   std::uint64_t put_missing(ArrivalReport& out, const Chain& chain) const {
     std::uint64_t total = 0;
     const auto gap = [&](std::uint64_t first, std::uint64_t last, WallTime since) {
@@ -423,9 +517,9 @@ struct ArrivalCheck::Impl {
       }
     };
     std::uint64_t next = options.from_start ? 1 : 0;
-    for (const auto& [first, run] : chain.runs) {
-      if (next != 0 && first > next) gap(next, first - 1, run.since);
-      next = run.last + 1;
+    for (const auto& [first, range] : known_ranges(chain)) {
+      if (next != 0 && first > next) gap(next, first - 1, range.since);
+      next = std::max(next, range.last + 1);
     }
     return total;
   }
@@ -460,6 +554,11 @@ struct ArrivalCheck::Impl {
     one.forked =
         chain.forked.seqs.count() + chain.forked.beyond + unlinked.seqs.count() + unlinked.beyond;
     if (chain.runs.empty()) return;
+    if (const auto of = named.find(chain.id); of != named.end()) {
+      for (const auto& [first, range] : of->second.ranges())
+        one.withheld += not_arrived(chain, first, range.last);
+      one.withheld_by.assign(of->second.by.begin(), of->second.by.end());
+    }
     one.first_seq = chain.runs.begin()->first;
     const Run& last = std::prev(chain.runs.end())->second;
     one.last_seq = last.last;
@@ -473,6 +572,7 @@ struct ArrivalCheck::Impl {
     one.last = chain.last;
     out.events += one.events;
     out.linked += one.linked;
+    out.withheld += one.withheld;
     out.repeats += one.repeats;
     out.repeats_not_compared += one.repeats_not_compared;
     out.chains.push_back(std::move(one));

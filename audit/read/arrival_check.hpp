@@ -26,7 +26,7 @@
 namespace lilith::audit {
 
 enum class ArrivalFault {
-  kMissing,     // seqs between two that arrived
+  kMissing,     // seqs between two that arrived or were named as withheld
   kAltered,     // an event whose bytes do not give its hash
   kForked,      // one seq with two contents, or a prev that names another event than the one there
   kUnreadable,  // a line that speaks of an event and can't be read
@@ -71,8 +71,12 @@ struct ArrivedChain {
   std::uint64_t repeats = 0;  // the same event again
   std::uint64_t repeats_not_compared = 0;
   std::uint64_t missing = 0, altered = 0, forked = 0;  // seqs
-  std::uint64_t checkpoint_seq = 0;                    // of the newest checkpoint event; 0: none
-  std::string head;  // first 32 characters of the last event's chain.hash
+  // Seqs that did not arrive, and that `withheld` events of shippers name; no findings. May lie
+  // outside of first_seq to last_seq.
+  std::uint64_t withheld = 0;
+  std::vector<std::string> withheld_by;  // "sink NAME on HOST", sorted
+  std::uint64_t checkpoint_seq = 0;      // of the newest checkpoint event; 0: none
+  std::string head;                      // first 32 characters of the last event's chain.hash
   WallTime first{}, last{};
 };
 
@@ -96,6 +100,7 @@ struct ArrivalReport {
   std::array<std::uint64_t, kLineForms> by_form{};       // lines that held an event
   std::uint64_t lines = 0, foreign = 0;
   std::uint64_t events = 0, linked = 0, repeats = 0, repeats_not_compared = 0, added_to = 0;
+  std::uint64_t withheld = 0;
   std::uint64_t not_placed = 0;  // events beyond a limit
   WallTime now{};
   std::vector<std::string> input_errors;  // which input could not be read, and why

@@ -103,6 +103,7 @@ bool unescape(std::string_view text, std::string& out) {
 ArrivedKind kind_of(std::string_view event) {
   if (event == name(EventType::kCheckpoint)) return ArrivedKind::kCheckpoint;
   if (event == name(EventType::kHeartbeat)) return ArrivedKind::kHeartbeat;
+  if (event == name(EventType::kWithheld)) return ArrivedKind::kWithheld;
   return event == name(EventType::kShipLoss) ? ArrivedKind::kShipLoss : ArrivedKind::kEvent;
 }
 

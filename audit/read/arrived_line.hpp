@@ -33,7 +33,7 @@ enum class LineState {
   kLinked,  // only its chain members arrived: ECS, OCSF, Wazuh's data. Its content can't be checked
 };
 
-enum class ArrivedKind { kEvent, kCheckpoint, kHeartbeat, kShipLoss };
+enum class ArrivedKind { kEvent, kCheckpoint, kHeartbeat, kShipLoss, kWithheld };
 
 // Views are valid until the next call of LineOpener::open and as long as the line is.
 struct ArrivedEvent {

@@ -32,6 +32,18 @@ class SeqSet {
     ++count_;
     return true;
   }
+  // A range above all that are there. False when there would be more than `ranges_max` ranges.
+  bool add_above(std::uint64_t first, std::uint64_t last, std::size_t ranges_max) {
+    if (!ranges_.empty() && std::prev(ranges_.end())->second + 1 == first) {
+      std::prev(ranges_.end())->second = last;
+    } else {
+      if (ranges_.size() >= ranges_max) return false;
+      ranges_.emplace_hint(ranges_.end(), first, last);
+    }
+    count_ += last - first + 1;
+    return true;
+  }
+  [[nodiscard]] bool empty() const { return ranges_.empty(); }
   [[nodiscard]] bool contains(std::uint64_t seq) const {
     const auto after = ranges_.upper_bound(seq);
     return after != ranges_.begin() && std::prev(after)->second >= seq;

@@ -239,7 +239,7 @@ TEST(Recorder, TakesOnlyTheKindsOfEventsThatHooksAndProxiesWrite) {
   for (const EventType type :
        {EventType::kEgressBurst, EventType::kLogOpened, EventType::kLogSealed,
         EventType::kCheckpoint, EventType::kTamper, EventType::kShipLoss, EventType::kHeartbeat,
-        EventType::kLogFull, EventType::kLogResumed, EventType::kImported}) {
+        EventType::kLogFull, EventType::kLogResumed, EventType::kWithheld, EventType::kImported}) {
     Event forged = fresh_event();
     forged.type = type;
     const auto appended = client->append(forged);

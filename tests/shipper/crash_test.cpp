@@ -1,6 +1,7 @@
 // kill -9 at random moments while logs are written, rotated, copied, cut and compressed, and while
 // receivers stall, reset and half-accept: nothing is lost or invented, order holds.
 
+#include "audit/read/arrival_check.hpp"
 #include "tests/audit_read/random_log.hpp"
 #include "tests/shipper/log_writer.hpp"
 #include "tests/support/support.hpp"
@@ -43,7 +44,10 @@ class ShipCrash : public testing::TestWithParam<int> {
             port("relp.port") +
             "\"}\n  - {name: bulk, type: http, api: elasticsearch, index: lilith, url: "
             "\"http://127.0.0.1:" +
-            port("bulk.port") + "/_bulk\"}\n";
+            port("bulk.port") +
+            "/_bulk\"}\n  - {name: some, type: file, sample_one_in: {allowed: 3}, except: {action: "
+            "[denied]}, path: \"" +
+            dir_.file("some") + "\"}\n";
     write_text(dir_.file("ship.yaml"), text);
   }
   // Of what a receiver has, the events of this host.
@@ -75,6 +79,25 @@ class ShipCrash : public testing::TestWithParam<int> {
     }
     SCOPED_TRACE("stream, " + host);
     expect_in_stream(stream_.received(), written);
+  }
+
+  // Behind a route: what did not arrive was named as withheld, all of it.
+  void expect_named(std::size_t written) {
+    audit::ArrivalOptions options;
+    options.from_start = true;
+    audit::ArrivalCheck check(options);
+    check.begin("some");
+    std::uint64_t number = 0;
+    for (const std::string& line : lines_of(read_text(dir_.file("some"))))
+      check.line(++number, line, system_clock().now());
+    const audit::ArrivalReport report = check.report(system_clock().now());
+    for (const audit::ArrivalFinding& finding : report.findings)
+      ADD_FAILURE() << finding.chain_id << ": " << finding.message;
+    std::uint64_t ours = 0;
+    for (const audit::ArrivedChain& chain : report.chains)
+      if (chain.host == "ws-42" || chain.host == "any") ours += chain.events + chain.withheld;
+    EXPECT_EQ(ours, written);
+    std::cout << "some: " << report.withheld << " withheld and named\n";
   }
 
   TempDir dir_;
@@ -116,6 +139,7 @@ TEST_P(ShipCrash, LosesNothingWhenKilledAgainAndAgain) {
   std::cout << kills << " kills, seed " << seed << "\n";
   expect_all(all_lines(ours.path), "ws-42");
   expect_all(of_host(any.written(), "any"), "any");
+  expect_named(all_lines(ours.path).size() + of_host(any.written(), "any").size());
 }
 
 // Rounds, each with logs of its own: what a kill interrupts should be delivery and not the reading

@@ -114,6 +114,36 @@ TEST_F(ShipDaemon, ABadFileIsRefusedWithItsLineAndTheOldOneGoesOn) {
                                     ":6:1: error: the configuration has no key 'sink'"));
 }
 
+// `lilith verify` over what a sink with a route, and later without one, wrote.
+TEST_F(ShipDaemon, WhatARouteWithheldIsToldFromWhatWasLost) {
+  const std::string archive = dir_.file("archive");
+  const auto verify = [&] {
+    return run({std::string(LILITH_BIN_DIR) + "/lilith", "verify", "--arrived", archive});
+  };
+  append_events(log_options(log()), 20);  // seq 2 to 21
+  configure("type: file, except: {action: [denied]}, path: \"" + archive + "\"");
+  ASSERT_EQ(once().exit_code, 0);
+  append_events(log_options(log()), 10);  // seq 22 to 31
+  ASSERT_EQ(once().exit_code, 0);
+  file_sink(archive);
+  append_events(log_options(log()), 5);  // seq 32 to 36
+  ASSERT_EQ(once().exit_code, 0);
+  auto result = verify();
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("complete but for what was withheld, from seq 1 to 36;"));
+  EXPECT_THAT(result.out, HasSubstr("withheld, not missing: 30 events, which sink soc on "));
+
+  std::vector<std::string> lines = lines_in(archive);
+  std::erase_if(lines, [](const std::string& line) { return seq_of(line) == 33; });
+  std::string rest;
+  for (const std::string& line : lines) rest += line + "\n";
+  write_text(archive, rest);
+  result = verify();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("seq 33 is missing"));
+  EXPECT_THAT(result.out, HasSubstr("withheld, not missing: 30 events"));
+}
+
 TEST_F(ShipDaemon, FeedsTheWatchdogThatTheManagerAsksFor) {
   append_events(log_options(log()), 1);
   file_sink(dir_.file("a"));

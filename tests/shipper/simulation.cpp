@@ -2,8 +2,10 @@
 
 #include "audit/base/file.hpp"
 #include "audit/base/sha256.hpp"
+#include "audit/codec.hpp"
 #include "shipper/own_log.hpp"
 #include "shipper/state.hpp"
+#include "shipper/withheld_log.hpp"
 #include "shipper/worker.hpp"
 #include "tests/shipper/log_writer.hpp"
 
@@ -217,11 +219,26 @@ class SimulatedMachine final : public Machine {
   std::string checkpoint_path_;
 };
 
-SinkConfig sink_config(std::uint64_t one_in) {
+constexpr std::size_t kRangesMax = 1'000'000;
+
+SinkConfig sink_config(std::uint64_t one_in, bool without_health) {
   SinkConfig out;
   out.name = "soc";
   out.route.allowed_one_in = one_in;
+  if (without_health) out.route.except.category = {"health"};  // events of the shipper itself
   return out;
+}
+
+// What the events of a log of withheld seqs name, into `named`.
+void add_named(const std::string& line, std::map<std::string, audit::SeqSet>& named) {
+  const auto event = audit::decode(line);
+  ASSERT_TRUE(event.has_value()) << line;
+  if (event->type != audit::EventType::kWithheld) return;
+  const auto withheld = audit::withheld_of(*event);
+  ASSERT_TRUE(withheld.has_value()) << line;
+  for (const auto& [first, last] : withheld->seqs.ranges())
+    for (std::uint64_t seq = first; seq <= last; ++seq)
+      (void)named[withheld->chain_id].add(seq, kRangesMax);
 }
 
 }  // namespace
@@ -238,9 +255,11 @@ World::World(std::uint64_t seed) : random_(seed), reception_(static_cast<Recepti
                                               random_, ChainWriter("chain-b", "host-b")));
   for (const auto& log : logs_) config_.sources.push_back(log->path());
   // A route that withholds lines, in one run of two.
-  config_.sinks.push_back(sink_config(chance(2) ? 1 + pick(8) : 1));
-  for (const std::string& path : all_sources(config_))
-    sources_.push_back({path, {}, {}, 0, 0, false});
+  const bool routed = chance(2);
+  config_.sinks.push_back(sink_config(routed ? 1 + pick(8) : 1, routed && chance(2)));
+  for (const std::string& path : all_sources(config_)) sources_.push_back({path, {}, {}});
+  sources_.push_back({withheld_log_path(config_.state_dir, config_.sinks[0].name), {}, {}});
+  sources_.back().names_withheld = true;
   options_.host = "sim";
   turns_max_ = kTurnsMax / 2 + pick(kTurnsMax);
 }
@@ -255,8 +274,14 @@ void World::note_line(std::size_t source, const std::string& line) {
   EXPECT_TRUE(places_.emplace(line, place).second) << "a line was written twice: " << line;
   places_by_hash_.emplace(sha256_hex(line), place);
   of.lines.push_back(line);
-  const bool goes = line.starts_with('{') && sends(config_.sinks[0].route, line);
+  const bool event = line.starts_with('{');
+  const bool goes = event && (of.names_withheld || sends(config_.sinks[0].route, line));
   of.state.push_back(goes ? kOpen : kNever);
+  if (of.names_withheld) add_named(line, named_);
+  if (goes || !event) return;
+  const auto fields = audit::chain_fields(line);
+  ASSERT_TRUE(fields.has_value()) << line;
+  never_.push_back({source, place.line, std::string(fields->id), fields->seq});
 }
 
 // Also of the shipper's own log.
@@ -403,6 +428,26 @@ void World::posted(const Cursors& cursors) {
         << sources_[i].path << ": the checkpoint is ahead of the delivery";
   }
   owed_since_.reset();
+  expect_named(cursors);
+}
+
+// What the route withheld and a cursor has passed is named: by an event, or in the checkpoint.
+void World::expect_named(const Cursors& cursors) const {
+  std::vector<std::size_t> behind_of;
+  std::vector<audit::SeqSet> waiting;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    behind_of.push_back(behind(cursors, i));
+    const auto cursor = cursors.find(sources_[i].path);
+    auto seqs = cursor == cursors.end() ? std::nullopt
+                                        : audit::seqs_from_text(cursor->second.withheld.seqs);
+    waiting.push_back(seqs ? std::move(*seqs) : audit::SeqSet());
+  }
+  for (const NeverSent& one : never_) {
+    if (one.line >= behind_of[one.source] || waiting[one.source].contains(one.seq)) continue;
+    const auto named = named_.find(one.chain);
+    EXPECT_TRUE(named != named_.end() && named->second.contains(one.seq))
+        << "withheld, passed and not named: seq " << one.seq << " of " << one.chain;
+  }
 }
 
 void World::saved(const Cursors& cursors) {
@@ -488,11 +533,24 @@ bool World::process() {
   }
 }
 
+// At the end the receiver has the name of each event that was withheld, and of no other.
+void World::check_names() const {
+  std::map<std::string, audit::SeqSet> arrived, withheld;
+  for (const std::string& line : received_)
+    if (sources_[places_.at(line).source].names_withheld) add_named(line, arrived);
+  for (const NeverSent& one : never_) (void)withheld[one.chain].add(one.seq, kRangesMax);
+  EXPECT_EQ(arrived.size(), withheld.size());
+  for (const auto& [chain, seqs] : withheld)
+    EXPECT_EQ(audit::seqs_to_text(arrived[chain]), audit::seqs_to_text(seqs)) << chain;
+}
+
 SimulatedRun World::run() {
   while (process() && !testing::Test::HasFailure()) {
   }
   read_by_process(unread_.size());
   check_all();
+  check_names();
+  done_.withheld = never_.size();
   return done_;
 }
 

@@ -2,6 +2,7 @@
 // The shipper's worker, follower and checkpoints, as they are, in a world of one thread: clock,
 // disk, network, writers and the moment of a kill -9 go by one seed.
 
+#include "audit/read/withheld.hpp"
 #include "shipper/machine.hpp"
 #include "shipper/ship.hpp"
 #include "shipper/sink.hpp"
@@ -49,7 +50,7 @@ class SimulatedClock final : public Clock {
 // What happened, over a whole run.
 struct SimulatedRun {
   std::size_t events = 0, kills = 0, stops = 0, resets = 0, repeats = 0, checkpoints = 0,
-              disk_errors = 0, read_errors = 0;
+              disk_errors = 0, read_errors = 0, withheld = 0;
   std::uint64_t fingerprint = 0;  // of all that was given to the receiver
 };
 
@@ -105,6 +106,12 @@ class World {
     std::size_t done = 0;     // all lines before this one are done, or never will be sent
     std::size_t next = 0;     // the line that must be taken next
     bool may_go_back = false;
+    bool names_withheld = false;  // the sink's own log of what it does not get
+  };
+  struct NeverSent {
+    std::size_t source, line;
+    std::string chain;
+    std::uint64_t seq;
   };
   struct Place {
     std::size_t source, line;
@@ -117,6 +124,8 @@ class World {
   [[nodiscard]] const Place* find(const std::string& line);
   [[nodiscard]] std::size_t behind(const Cursors& cursors, std::size_t source) const;
   void expect_taken_from_the_checkpoint();
+  void expect_named(const Cursors& cursors) const;
+  void check_names() const;
   void damage_a_checkpoint();
   // One process of the shipper, to its end; false when it ended with everything delivered.
   bool process();
@@ -131,6 +140,8 @@ class World {
   ShipOptions options_;
   std::vector<Source> sources_;
   std::unordered_map<std::string, Place> places_, places_by_hash_;
+  std::vector<NeverSent> never_;                // events that the route withholds
+  std::map<std::string, audit::SeqSet> named_;  // by `withheld` events, by chain
   std::vector<std::string> received_;
   std::deque<std::string> unread_;
   std::optional<Cursors> current_, before_;  // what the checkpoint's two generations say

@@ -21,6 +21,7 @@ void add(SimulatedRun& sum, const SimulatedRun& one) {
   sum.checkpoints += one.checkpoints;
   sum.disk_errors += one.disk_errors;
   sum.read_errors += one.read_errors;
+  sum.withheld += one.withheld;
 }
 
 class ShipSimulation : public testing::Test {
@@ -48,7 +49,11 @@ TEST_F(ShipSimulation, EveryEventAtLeastOnceInOrderWhateverHappens) {
   std::cout << "seeds " << first << " to " << last << ": " << sum.events << " events, " << sum.kills
             << " kills, " << sum.stops << " stops, " << sum.resets << " resets, " << sum.disk_errors
             << " full disks, " << sum.read_errors << " read errors, " << sum.checkpoints
-            << " checkpoints, " << sum.repeats << " repeats\n";
+            << " checkpoints, " << sum.repeats << " repeats, " << sum.withheld
+            << " withheld and named\n";
+  if (one == nullptr) {
+    EXPECT_GT(sum.withheld, 0U);
+  }
 }
 
 TEST_F(ShipSimulation, OneSeedIsOneLife) {
