@@ -99,28 +99,34 @@ class Follow {
  public:
   Follow(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check,
          audit::Appender& log, audit::ArrivalWatch& watch,
-         const std::vector<audit::VerifyKey>& keys, std::string host)
+         const std::vector<audit::VerifyKey>& keys, std::string host,
+         std::chrono::seconds gap_after)
       : arguments_(arguments),
         reader_(reader),
         check_(check),
         log_(log),
         watch_(watch),
         keys_(keys),
-        host_(std::move(host)) {}
+        host_(std::move(host)),
+        time_(gap_after) {}
 
   // Whether the brokers are there, and the topic as it was.
   Result<void> look_at_brokers() {
     if (auto same = reader_.look_again(); !same) return same;
-    if (reader_.trouble() == said_) return {};
+    if (reader_.trouble().empty() == said_.empty()) return {};
     said_ = reader_.trouble();
-    complain(said_.empty() ? "the brokers answer again" : printable(said_) + "; waiting", kGood);
+    complain(said_.empty() ? "the brokers answer again; gaps and silence count again after " +
+                                 arguments_.gap_after
+                           : printable(said_) + "; waiting",
+             kGood);
     return {};
   }
 
   // Raises what is new. A finding that could not be written ends the program: evidence of a loss
   // must not be lost.
   Result<void> look() {
-    audit::ArrivalReport report = check_.report(system_clock().now());
+    const WallTime now = system_clock().now();
+    audit::ArrivalReport report = check_.report(now, time_.judged(now, !reader_.trouble().empty()));
     for (const audit::ArrivalFinding& finding : watch_.news(report)) {
       if (auto raised = raise(finding); !raised) return raised;
       std::printf("%s: %s%s%s\n", std::string(name(finding.fault)).c_str(),
@@ -152,6 +158,7 @@ class Follow {
   audit::ArrivalWatch& watch_;
   const std::vector<audit::VerifyKey>& keys_;
   std::string host_, said_;
+  audit::WatchClock time_;
 };
 
 int run_follow(const Arguments& arguments, audit::TopicReader& reader, audit::ArrivalCheck& check,
@@ -171,7 +178,7 @@ int run_follow(const Arguments& arguments, audit::TopicReader& reader, audit::Ar
   auto log = audit::open_log(options);
   if (!log) return complain(log.error().message, kIncomplete);
   Feed feed(reader, arguments.topic.topic, check);
-  Follow follow(arguments, reader, check, **log, watch, keys, names.nodename);
+  Follow follow(arguments, reader, check, **log, watch, keys, names.nodename, *gap_after);
   // Not before the whole backlog was read: until then everything is a gap.
   bool behind = true;
   auto next_look = system_clock().monotonic() + *every;

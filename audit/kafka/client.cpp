@@ -22,35 +22,6 @@ void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partiti
   static_cast<Watcher*>(opaque)->rebalance(error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, list);
 }
 
-Result<std::set<std::int32_t>> partitions_of_one(rd_kafka_t* client, Watcher& watcher,
-                                                 const std::string& brokers,
-                                                 const std::string& name, int wait_ms) {
-  rd_kafka_topic_t* const topic = ::rd_kafka_topic_new(client, name.c_str(), nullptr);
-  const rd_kafka_metadata_t* metadata = nullptr;
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  for (int left = wait_ms; left > 0 && metadata == nullptr && !watcher.refused; left -= kAskMs) {
-    error = ::rd_kafka_metadata(client, 0, topic, &metadata, std::min(left, kAskMs));
-    if (metadata == nullptr && !watcher.consuming) ::rd_kafka_poll(client, 0);
-  }
-  ::rd_kafka_topic_destroy(topic);
-  if (metadata == nullptr) {
-    return fail(ErrorCode::kUnavailable,
-                (watcher.refused ? "refused by " : "no answer from ") + brokers + ": " +
-                    (watcher.error.empty() ? ::rd_kafka_err2str(error) : watcher.error));
-  }
-  std::set<std::int32_t> out;
-  rd_kafka_resp_err_t missing = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-  for (int i = 0; i < metadata->topic_cnt; ++i) {
-    missing = metadata->topics[i].err;
-    for (int k = 0; k < metadata->topics[i].partition_cnt; ++k)
-      out.insert(metadata->topics[i].partitions[k].id);
-  }
-  ::rd_kafka_metadata_destroy(metadata);
-  if (!out.empty()) return out;
-  return fail(ErrorCode::kNotFound,
-              "topic " + name + " at " + brokers + ": " + ::rd_kafka_err2str(missing));
-}
-
 }  // namespace
 
 void Destroy::operator()(rd_kafka_s* client) const { ::rd_kafka_destroy(client); }
@@ -92,13 +63,45 @@ void start_consuming(rd_kafka_s* client, Watcher& watcher) {
   ::rd_kafka_poll_set_consumer(client);
 }
 
+Result<TopicNow> topic_now(rd_kafka_s* client, Watcher& watcher, const std::string& brokers,
+                           const std::string& name, int wait_ms) {
+  if (watcher.consuming) watcher.refused = false;
+  rd_kafka_topic_t* const topic = ::rd_kafka_topic_new(client, name.c_str(), nullptr);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  for (int left = wait_ms; left > 0 && metadata == nullptr && !watcher.refused; left -= kAskMs) {
+    error = ::rd_kafka_metadata(client, 0, topic, &metadata, std::min(left, kAskMs));
+    if (metadata == nullptr && !watcher.consuming) ::rd_kafka_poll(client, 0);
+  }
+  ::rd_kafka_topic_destroy(topic);
+  if (metadata == nullptr) {
+    return fail(ErrorCode::kUnavailable,
+                (watcher.refused ? "refused by " : "no answer from ") + brokers + ": " +
+                    (watcher.error.empty() ? ::rd_kafka_err2str(error) : watcher.error));
+  }
+  TopicNow out;
+  rd_kafka_resp_err_t missing = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    missing = metadata->topics[i].err;
+    for (int k = 0; k < metadata->topics[i].partition_cnt; ++k) {
+      const rd_kafka_metadata_partition_t& partition = metadata->topics[i].partitions[k];
+      out.partitions.insert(partition.id);
+      if (partition.leader < 0) out.without_leader.insert(partition.id);
+    }
+  }
+  ::rd_kafka_metadata_destroy(metadata);
+  if (!out.partitions.empty()) return out;
+  return fail(ErrorCode::kNotFound,
+              "topic " + name + " at " + brokers + ": " + ::rd_kafka_err2str(missing));
+}
+
 Result<Partitions> partitions_of(rd_kafka_s* client, Watcher& watcher, const std::string& brokers,
                                  const std::vector<std::string>& topics, int wait_ms) {
   Partitions out;
   for (const std::string& topic : topics) {
-    auto of_topic = partitions_of_one(client, watcher, brokers, topic, wait_ms);
-    if (!of_topic) return pass_error(of_topic);
-    out.emplace(topic, std::move(*of_topic));
+    auto now = topic_now(client, watcher, brokers, topic, wait_ms);
+    if (!now) return pass_error(now);
+    out.emplace(topic, std::move(now->partitions));
   }
   return out;
 }

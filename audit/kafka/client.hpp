@@ -45,6 +45,16 @@ using Properties = std::vector<std::pair<std::string, std::string>>;
                                      Watcher& watcher);
 void start_consuming(rd_kafka_s* client, Watcher& watcher);
 
+struct TopicNow {
+  std::set<std::int32_t> partitions;
+  std::set<std::int32_t> without_leader;  // of them: nobody can read those now
+};
+// One topic; errors as of partitions_of(). Forgets a refusal of a client that consumes: it may have
+// been a broker that went away in the middle of a handshake.
+[[nodiscard]] Result<TopicNow> topic_now(rd_kafka_s* client, Watcher& watcher,
+                                         const std::string& brokers, const std::string& topic,
+                                         int wait_ms);
+
 using Partitions = std::map<std::string, std::set<std::int32_t>>;
 // The partitions of topics. kUnavailable when no broker answers in time or when they refuse who
 // asks, kNotFound when there is no such topic.

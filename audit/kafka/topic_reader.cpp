@@ -76,15 +76,21 @@ class Reader final : public TopicReader {
   }
 
   Result<void> look_again() override {
-    const auto topics = kafka::partitions_of(client_.get(), *watcher_, options_.brokers,
-                                             {options_.topic}, kMetadataAgainMs);
-    if (!topics) {
-      trouble_ = topics.error().message;
+    const auto topic = kafka::topic_now(client_.get(), *watcher_, options_.brokers, options_.topic,
+                                        kMetadataAgainMs);
+    if (!topic) {
+      trouble_ = topic.error().message;
       return {};
     }
     trouble_.clear();
-    const std::set<std::int32_t>& now = topics->at(options_.topic);
-    if (now == partitions_) return {};
+    const std::set<std::int32_t>& now = topic->partitions;
+    if (now == partitions_) {
+      if (!topic->without_leader.empty()) {
+        trouble_ = "topic " + options_.topic + ": partition " +
+                   std::to_string(*topic->without_leader.begin()) + " has no broker that leads it";
+      }
+      return {};
+    }
     return fail(ErrorCode::kInvalidInput,
                 "topic " + options_.topic + " has " + std::to_string(now.size()) +
                     " partitions now and had " + std::to_string(partitions_.size()) +

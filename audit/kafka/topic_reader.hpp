@@ -45,8 +45,8 @@ class TopicReader {
   // Errors that go away by themselves (a broker that is down) are waited out and show in trouble().
   [[nodiscard]] virtual Result<Status> next(TopicMessage& message, int wait_ms) = 0;
   // Asks for the topic's partitions again. kInvalidInput when there are others than at the start:
-  // the reader does not know those. Brokers that do not answer show in trouble(), and those that do
-  // end it.
+  // the reader does not know those. Brokers that do not answer and partitions that none of them
+  // leads show in trouble(); else it is empty then.
   [[nodiscard]] virtual Result<void> look_again() = 0;
   // The last such error, until a message comes again.
   [[nodiscard]] virtual const std::string& trouble() const = 0;

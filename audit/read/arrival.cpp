@@ -436,6 +436,9 @@ std::string to_prometheus(const ArrivalReport& report) {
          static_cast<std::uint64_t>(seconds(report.now)));
   single("lilith_verify_exit_code", "0 complete, 1 findings, 3 input incomplete, 5 no event.",
          static_cast<std::uint64_t>(exit_code(report)));
+  single("lilith_verify_incomplete",
+         "1 when not all of the input can be read or held, findings or not.",
+         report.incomplete() ? 1 : 0);
   single("lilith_verify_lines", "Lines that were read.", report.lines);
   single("lilith_verify_events", "Different events that arrived.", report.events);
   single("lilith_verify_events_not_checkable", "Events of which only the chain members arrived.",

@@ -88,6 +88,7 @@ struct Faulty {
 
 struct Chain {
   std::string id, host;
+  bool has_key = false;  // there is a verify key of that host
   Runs runs;
   Runs::iterator growing = runs.end();
   KnownHashes known;
@@ -248,7 +249,7 @@ struct ArrivalCheck::Impl {
     }
     if (event.added_to) ++totals.added_to;
     const bool is_new = accept(*chain, event, place, state == LineState::kLinked, now);
-    if (is_new && seals) look_at_seals(event, place);
+    if (is_new && seals) look_at_seals(*chain, event, place);
     if (event.kind == ArrivedKind::kWithheld) {
       if (is_new && !event.line.empty()) name_withheld(event, now);
     } else if (event.kind != ArrivedKind::kEvent) {
@@ -268,7 +269,7 @@ struct ArrivalCheck::Impl {
       if (chains.size() >= limits::kArrivalChainsMax) return nullptr;
       at = chains.try_emplace(std::string(event.chain_id)).first;
       at->second.id = event.chain_id;
-      at->second.host = event.host;
+      set_host(at->second, event.host);
       at->second.growing = at->second.runs.end();
     }
     last_chain = &at->second;
@@ -287,10 +288,20 @@ struct ArrivalCheck::Impl {
     return last_host;
   }
 
-  void look_at_seals(const ArrivedEvent& event, const Place& place) {
+  void set_host(Chain& chain, std::string_view host) const {
+    chain.host = host;
+    chain.has_key = seals && seals->knows(host);
+  }
+
+  void look_at_seals(const Chain& chain, const ArrivedEvent& event, const Place& place) {
     const bool is_checkpoint = event.kind == ArrivedKind::kCheckpoint;
-    if (!is_checkpoint && !seals->knows(event.host)) return;
-    if (!event.line.empty()) {
+    const bool has_key = chain.host == event.host ? chain.has_key : seals->knows(event.host);
+    if (!is_checkpoint && !has_key) return;
+    if (!is_checkpoint && !event.line.empty()) {
+      seals->whole_event({sources[place.source], place.number, event.chain_id, event.host,
+                          event.hash_text, event.seq, event.time},
+                         event.line);
+    } else if (!event.line.empty()) {
       seals->whole_line(sources[place.source], place.number, event.line);
     } else if (is_checkpoint) {
       seals->taken_apart(event.host);
@@ -302,7 +313,7 @@ struct ArrivalCheck::Impl {
               WallTime now) {
     if (event.seq > chain.newest_seq) {
       chain.newest_seq = event.seq;
-      if (chain.host != event.host) chain.host = event.host;
+      if (chain.host != event.host) set_host(chain, event.host);
     }
     chain.first = std::min(chain.first, event.time);
     chain.last = std::max(chain.last, event.time);
@@ -644,7 +655,7 @@ struct ArrivalCheck::Impl {
     for (auto& [host, one] : sorted) {
       one.name = host;
       const bool never = !hosts.contains(host);
-      one.silent = never || (options.silent_after && out.now - one.last > *options.silent_after);
+      one.silent = never || (options.silent_after && out.judged - one.last > *options.silent_after);
       if (one.silent) {
         put_finding(out, options.findings_max,
                     {ArrivalFault::kSilent, host, "", 0, 0, "",
@@ -656,9 +667,10 @@ struct ArrivalCheck::Impl {
     }
   }
 
-  [[nodiscard]] ArrivalReport report(WallTime now) const {
+  [[nodiscard]] ArrivalReport report(WallTime now, WallTime judged) const {
     ArrivalReport out = totals;
     out.now = now;
+    out.judged = judged;
     std::vector<const Chain*> sorted;
     for (const auto& [id, chain] : chains) sorted.push_back(&chain);
     std::sort(sorted.begin(), sorted.end(), [](const Chain* a, const Chain* b) {
@@ -698,6 +710,8 @@ void ArrivalCheck::unreadable(std::uint64_t number, std::string why) {
   impl_->add_unreadable({impl_->source, number}, std::move(why));
 }
 
-ArrivalReport ArrivalCheck::report(WallTime now) const { return impl_->report(now); }
+ArrivalReport ArrivalCheck::report(WallTime now, WallTime judged) const {
+  return impl_->report(now, judged);
+}
 
 }  // namespace lilith::audit

@@ -101,8 +101,9 @@ struct ArrivalReport {
   std::uint64_t lines = 0, foreign = 0;
   std::uint64_t events = 0, linked = 0, repeats = 0, repeats_not_compared = 0, added_to = 0;
   std::uint64_t withheld = 0;
-  std::uint64_t not_placed = 0;  // events beyond a limit
-  WallTime now{};
+  std::uint64_t not_placed = 0;           // events beyond a limit
+  WallTime now{};                         // for the ages that are printed
+  WallTime judged{};                      // by which hosts are silent
   std::vector<std::string> input_errors;  // which input could not be read, and why
   [[nodiscard]] bool incomplete() const { return !input_errors.empty() || not_placed > 0; }
 };
@@ -121,8 +122,10 @@ class ArrivalCheck {
   // A line that could not even be handed over: too long, or torn.
   void unreadable(std::uint64_t number, std::string why);
 
-  // Everything so far; may be asked again and again.
-  [[nodiscard]] ArrivalReport report(WallTime now) const;
+  // Everything so far; may be asked again and again. `judged`: where hosts are not called silent by
+  // `now`.
+  [[nodiscard]] ArrivalReport report(WallTime now) const { return report(now, now); }
+  [[nodiscard]] ArrivalReport report(WallTime now, WallTime judged) const;
 
  private:
   struct Impl;

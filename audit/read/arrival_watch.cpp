@@ -87,6 +87,21 @@ std::optional<ArrivalFinding> finding_of(const Event& event) {
   return out;
 }
 
+WallTime WatchClock::judged(WallTime now, bool blind) {
+  if (blind) {
+    if (!stopped_) stopped_ = seen_.value_or(now);
+    back_.reset();
+    return *stopped_;
+  }
+  seen_ = now;
+  if (!stopped_) return now;
+  if (!back_) back_ = now;
+  if (now - *back_ < catch_up_) return *stopped_;
+  stopped_.reset();
+  back_.reset();
+  return now;
+}
+
 void ArrivalWatch::know(const ArrivalFinding& finding) {
   if (finding.fault == ArrivalFault::kSilent) {
     silent_[finding.host] = finding.since;
@@ -150,7 +165,7 @@ std::vector<ArrivalFinding> ArrivalWatch::news(const ArrivalReport& report) {
     } else {
       const bool is_new = !is_raised(finding);
       const bool is_young =
-          finding.fault == ArrivalFault::kMissing && report.now - finding.since < gap_limit_;
+          finding.fault == ArrivalFault::kMissing && report.judged - finding.since < gap_limit_;
       if (is_new && is_young) continue;
       if (is_new) out.push_back(finding);
       cover(open[subject(finding)], finding.first_seq, finding.last_seq);

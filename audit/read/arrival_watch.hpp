@@ -21,6 +21,21 @@ namespace lilith::audit {
 // And back, as far as it takes to know it again; nullopt for any other event.
 [[nodiscard]] std::optional<ArrivalFinding> finding_of(const Event& event);
 
+// The time by which gaps and silence are judged. While nothing can arrive (`blind`: the brokers are
+// away) it stands still, and when they are back until `catch_up` has passed: shippers deliver what
+// they kept, and none of it is missing or silent only because nobody could send it.
+class WatchClock {
+ public:
+  explicit WatchClock(std::chrono::seconds catch_up) : catch_up_(catch_up) {}
+  [[nodiscard]] WallTime judged(WallTime now, bool blind);
+
+ private:
+  std::chrono::seconds catch_up_;
+  std::optional<WallTime> seen_;     // when it was last asked and not blind
+  std::optional<WallTime> stopped_;  // where it stands
+  std::optional<WallTime> back_;     // when the blindness ended
+};
+
 class ArrivalWatch {
  public:
   // A gap is raised when it stayed open longer than `gap_limit`: late events are no loss.
@@ -31,9 +46,9 @@ class ArrivalWatch {
   // All that the log at `path` and its rotated files hold. Nothing where there is no log.
   [[nodiscard]] Result<void> know_log(const std::string& path);
 
-  // Findings of `report` that were not raised before. A range that grew comes again, whole; a host
-  // that spoke and fell silent again, too. What the report counts and does not name is one finding
-  // without a place, again when it has doubled.
+  // Findings of `report` that were not raised before, by its time `judged`. A range that grew comes
+  // again, whole; a host that spoke and fell silent again, too. What the report counts and does not
+  // name is one finding without a place, again when it has doubled.
   [[nodiscard]] std::vector<ArrivalFinding> news(const ArrivalReport& report);
 
  private:

@@ -185,6 +185,7 @@ struct LineOpener::Impl {
     out.seq = fields.seq;
     out.prev = *prev;
     out.hash = *hash;
+    out.hash_text = fields.hash;
     out.genesis = fields.prev == kGenesis;
     if (!read_head(line, out)) {
       const auto event = decode(line);

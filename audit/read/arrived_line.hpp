@@ -46,7 +46,8 @@ struct ArrivedEvent {
   ChainDigest prev, hash;
   bool genesis = false;  // prev is 64 zeros
   WallTime time{};
-  std::string_view line;  // the event's own bytes; empty when kLinked
+  // Both empty when kLinked: the event's own bytes, and chain.hash in them.
+  std::string_view line, hash_text;
 };
 
 class LineOpener {

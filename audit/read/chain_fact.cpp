@@ -9,10 +9,16 @@ namespace {
 
 constexpr unsigned kNoDigit = 16;
 
-unsigned digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  return c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10 : kNoDigit;
-}
+// By byte: each line has 192 of these digits.
+constexpr std::array<std::uint8_t, 256> kDigits = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(kNoDigit);
+  for (unsigned i = 0; i < 10; ++i) out['0' + i] = static_cast<std::uint8_t>(i);
+  for (unsigned i = 0; i < 6; ++i) out['a' + i] = static_cast<std::uint8_t>(10 + i);
+  return out;
+}();
+
+unsigned digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
 
 // 16 characters; false when one of them is no lower-case hexadecimal digit.
 bool read_word(std::string_view hex, std::uint64_t& out) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -72,6 +73,24 @@ struct Walk {
   std::uint64_t verified = 0, unverified = 0;
 };
 
+// The action of a line in our writer's layout, read from behind: ,"action":"..","category":"..",
+// "chain":{.. }}, which follows the first object's brace. Nothing for any other line.
+std::optional<Action> action_of(std::string_view line) {
+  constexpr std::string_view kAction = "},\"action\":\"", kCategory = "\",\"category\":\"",
+                             kChain = "\",\"chain\":{\"id\":\"";
+  constexpr std::size_t kFarthest = 512;  // from the end: the chain has two hashes and a short id
+  const std::string_view end = line.substr(line.size() - std::min(line.size(), kFarthest));
+  const std::size_t chain = end.rfind(kChain);
+  if (chain == std::string_view::npos) return std::nullopt;
+  const std::size_t category = end.rfind(kCategory, chain);
+  if (category == std::string_view::npos) return std::nullopt;
+  const std::string_view kind =
+      end.substr(category + kCategory.size(), chain - category - kCategory.size());
+  const std::size_t at = end.rfind(kAction, category);
+  if (at == std::string_view::npos || !audit::category(kind)) return std::nullopt;
+  return action(end.substr(at + kAction.size(), category - at - kAction.size()));
+}
+
 std::string epochs(std::uint64_t first, std::uint64_t last) {
   return first == last ? "epoch " + std::to_string(first)
                        : "epochs " + std::to_string(first) + " to " + std::to_string(last);
@@ -81,7 +100,9 @@ std::string epochs(std::uint64_t first, std::uint64_t last) {
 
 struct SealCheck::Impl {
   std::map<std::string, KeyState, std::less<>> keys;
-  std::map<std::string, ChainState, std::less<>> chains;
+  using Chains = std::map<std::string, ChainState, std::less<>>;
+  Chains chains;
+  Chains::iterator last_chain = chains.end();  // lines of one chain come in a row
   std::map<std::string, Place, std::less<>> unknown_keys;
   std::set<std::string, std::less<>> hosts;  // of the keys
   // The hashes of checkpoints that verify keys remember, by chain and seq.
@@ -130,22 +151,24 @@ struct SealCheck::Impl {
     checkpoint({file, number}, event);
   }
 
-  struct Line {
-    const std::string& file;
-    std::uint64_t number;
-    std::string_view chain_id, host, hash;
-    std::uint64_t seq;
-    WallTime time;
-  };
-  void note(const Line& line, Action action) {
+  ChainState* chain_of(const SealLine& line) {
+    if (last_chain != chains.end() && last_chain->first == line.chain_id)
+      return &last_chain->second;
     auto found = chains.find(line.chain_id);
     if (found == chains.end()) {
-      if (chains.size() >= limits::kVerifyChainsMax) return;
+      if (chains.size() >= limits::kVerifyChainsMax) return nullptr;
       found = chains.emplace(std::string(line.chain_id), ChainState{}).first;
       found->second.host = line.host;
       found->second.first_seq = line.seq;
     }
-    ChainState& chain = found->second;
+    last_chain = found;
+    return &found->second;
+  }
+
+  void note(const SealLine& line, Action action) {
+    ChainState* const known = chain_of(line);
+    if (known == nullptr) return;
+    ChainState& chain = *known;
     chain.first_seq = std::min(chain.first_seq, line.seq);
     if (line.seq >= chain.last_seq) {
       chain.last_seq = line.seq;
@@ -163,7 +186,7 @@ struct SealCheck::Impl {
   }
 
   // With what was verified before.
-  void compare(const Line& line) {
+  void compare(const SealLine& line) {
     const auto known = remembered.find(std::pair(std::string(line.chain_id), line.seq));
     if (known == remembered.end() || known->second == line.hash) return;
     add(made(FindingKind::kSealRolledBack, line.file, line.number, line.seq,
@@ -478,6 +501,14 @@ SealCheck::~SealCheck() = default;
 
 void SealCheck::whole_line(const std::string& file, std::uint64_t number, std::string_view line) {
   impl_->line(file, number, line);
+}
+
+void SealCheck::whole_event(const SealLine& event, std::string_view line) {
+  if (const auto action = action_of(line)) {
+    impl_->note(event, *action);
+  } else {
+    impl_->line(event.file, event.number, line);
+  }
 }
 
 bool SealCheck::knows(std::string_view host) const { return impl_->hosts.contains(host); }

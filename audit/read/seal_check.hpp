@@ -22,6 +22,15 @@ struct SealReport {
 [[nodiscard]] std::string to_text(const SealedUpTo& sealed);
 void write_sealed(json::Writer& writer, const SealedUpTo& sealed);
 
+// What a line says that seals are about.
+struct SealLine {
+  const std::string& file;
+  std::uint64_t number;
+  std::string_view chain_id, host, hash;  // chain.hash as 64 hex
+  std::uint64_t seq;
+  WallTime time;
+};
+
 // Memory goes by keys and by gaps between epochs, not by checkpoints.
 class SealCheck {
  public:
@@ -37,6 +46,9 @@ class SealCheck {
   // Whole lines of one or many logs. In order within a chain counts and tails are checked; the
   // checkpoints themselves may come in any order, and twice.
   void whole_line(const std::string& file, std::uint64_t number, std::string_view line);
+  // The same of an event that is no checkpoint, and whose line was taken apart already: `line` is
+  // the event's own bytes.
+  void whole_event(const SealLine& event, std::string_view line);
   // Whether there is a key of that host.
   [[nodiscard]] bool knows(std::string_view host) const;
   // Only members of a checkpoint of this host arrived: neither it nor what follows it by its

@@ -34,7 +34,7 @@ ArrivalReport report(std::vector<ArrivalFinding> findings, WallTime now = kNow,
   ArrivalReport out;
   out.findings_total = findings.size() + unnamed;
   out.findings = std::move(findings);
-  out.now = now;
+  out.now = out.judged = now;
   return out;
 }
 std::vector<std::string> brief(const std::vector<ArrivalFinding>& findings) {
@@ -72,6 +72,33 @@ TEST(ArrivalWatch, RaisesEvidenceOfAChangeAtOnceAndAgainWhenItGrows) {
   EXPECT_THAT(
       watch.news(report({range(ArrivalFault::kAltered, 5, 6), range(ArrivalFault::kForked, 5, 5)})),
       IsEmpty());
+}
+
+// Brokers that are away for two hours: nothing can arrive, and nothing is missing or silent for it.
+TEST(ArrivalWatch, JudgesByATimeThatStandsStillWhileNothingCanArriveAndUntilItCouldBeCaughtUp) {
+  struct Step {
+    const char* what;
+    int minute;
+    bool blind;
+    int judged;
+  };
+  WatchClock clock(minutes(15));
+  for (const Step& step : std::vector<Step>{{"sees", 0, false, 0},
+                                            {"sees", 10, false, 10},
+                                            {"the brokers went away", 11, true, 10},
+                                            {"still", 130, true, 10},
+                                            {"they are back", 131, false, 10},
+                                            {"they go again", 140, true, 10},
+                                            {"they are back", 141, false, 10},
+                                            {"what was kept comes", 155, false, 10},
+                                            {"all could come", 156, false, 156},
+                                            {"sees", 157, false, 157}}) {
+    EXPECT_EQ(clock.judged(kNow + minutes(step.minute), step.blind), kNow + minutes(step.judged))
+        << step.what << " at minute " << step.minute;
+  }
+  WatchClock never_saw(minutes(15));
+  EXPECT_EQ(never_saw.judged(kNow, true), kNow);
+  EXPECT_EQ(never_saw.judged(kNow + minutes(1), true), kNow);
 }
 
 TEST(ArrivalWatch, RaisesAHostThatFellSilentOnceForEachTime) {

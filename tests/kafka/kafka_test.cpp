@@ -1,7 +1,6 @@
 // The kafka sink against a real Apache Kafka broker.
 
 #include "audit/codec.hpp"
-#include "audit/read/verify.hpp"
 #include "tests/kafka/broker_fixture.hpp"
 #include "tests/kafka/consumer.hpp"
 #include "tests/shipper/ship_fixture.hpp"
@@ -16,7 +15,6 @@
 namespace lilith::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class Kafka : public WithBroker<ShipProcess> {
@@ -108,114 +106,6 @@ TEST_F(Kafka, WaitsForATopicThatIsNotThereYet) {
   const auto shipped = once();
   EXPECT_EQ(shipped.exit_code, 0) << shipped.err;
   EXPECT_EQ(values("later"), all_lines(log()));
-}
-
-// ---- lilith verify --kafka
-
-std::vector<std::string> verify_command(const std::string& broker, const std::string& topic,
-                                        const std::vector<std::string>& more = {}) {
-  std::vector<std::string> out = {std::string(LILITH_BIN_DIR) + "/lilith-verify", "--kafka", broker,
-                                  "--topic", topic};
-  out.insert(out.end(), more.begin(), more.end());
-  return out;
-}
-
-// Events of several hosts as a shipper would put them: key = host.
-std::vector<Message> events_of_hosts(const TempDir& dir, int hosts, std::size_t each) {
-  std::vector<Message> out;
-  for (int i = 0; i < hosts; ++i) {
-    auto options = log_options(dir.file("of-" + std::to_string(i) + ".log"));
-    append_events(options, each);
-    for (const std::string& line : all_lines(options.path))
-      out.push_back({"host-" + std::to_string(i), line, ""});
-  }
-  return out;
-}
-
-TEST_F(Kafka, ATopicOfSeveralPartitionsIsProvenCompleteOrItsGapsAreNamed) {
-  create_topic(broker_->plain(), "whole", {}, {}, 3);
-  const auto events = events_of_hosts(dir_, 6, 100);
-  produce(broker_->plain(), "whole", events);
-  produce(broker_->plain(), "whole", {events.begin(), events.begin() + 50});
-  const auto whole = run(verify_command(broker_->plain(), "whole"));
-  EXPECT_EQ(whole.exit_code, 0) << whole.out << whole.err;
-  EXPECT_THAT(whole.out,
-              HasSubstr("complete: " + std::to_string(events.size()) + " events of 6 chains"));
-  EXPECT_THAT(whole.out, HasSubstr("50 repeats"));
-
-  create_topic(broker_->plain(), "gap", {}, {}, 3);
-  auto part = events;
-  part.erase(part.begin() + 30, part.begin() + 35);
-  part.back().value[part.back().value.find("\"action\"") + 12] ^= 1;
-  produce(broker_->plain(), "gap", part);
-  const auto gap = run(verify_command(broker_->plain(), "gap", {"--problems"}));
-  EXPECT_EQ(gap.exit_code, 1) << gap.out << gap.err;
-  EXPECT_THAT(gap.out, HasSubstr("seq 31 to 35 are missing"));
-  EXPECT_THAT(gap.out, HasSubstr("arrived altered"));
-  EXPECT_THAT(gap.out, HasSubstr("(gap["));  // its partition and offset
-
-  EXPECT_EQ(run(verify_command(broker_->plain(), "never-made")).exit_code, 3);
-  EXPECT_EQ(run(verify_command(broker_->plain(), "whole", {"--follow"})).exit_code, 2);
-}
-
-TEST_F(Kafka, FollowingATopicRaisesWhatIsMissingAndAlteredAsEventsOfALog) {
-  create_topic(broker_->plain(), "live", {}, {}, 3);
-  const auto events = events_of_hosts(dir_, 2, 60);
-  auto first = events;
-  first.erase(first.begin() + 20, first.begin() + 23);
-  produce(broker_->plain(), "live", first);
-  const std::string raised = dir_.file("raised.log");
-  const auto command = verify_command(broker_->plain(), "live",
-                                      {"--follow", "--log", raised, "--gap-after", "2s", "--every",
-                                       "1s", "--prometheus", dir_.file("live.prom")});
-  Process follower(command);
-  const auto has = [&](audit::EventType type, const std::string& reason) {
-    for (const std::string& line : lines_in(raised)) {
-      const auto event = audit::decode(line);
-      if (event && event->type == type && event->category == audit::Category::kIntegrity &&
-          event->reason.find(reason) != std::string::npos)
-        return true;
-    }
-    return false;
-  };
-  EXPECT_TRUE(
-      eventually([&] { return has(audit::EventType::kShipLoss, "seq 21 to 23 are missing"); }));
-  Message altered = events.back();
-  altered.value[altered.value.find("\"action\"") + 12] ^= 1;
-  produce(broker_->plain(), "live", {altered});
-  EXPECT_TRUE(eventually([&] { return has(audit::EventType::kTamper, "arrived altered"); }));
-  EXPECT_THAT(read_text(dir_.file("live.prom")), HasSubstr("lilith_verify_exit_code 1"));
-  follower.signal(SIGTERM);
-  EXPECT_EQ(follower.wait().exit_code, 0);
-
-  // Who starts again reads all of it again, and raises only what is new.
-  Process again(command);
-  Message cut = events.front();
-  cut.value.resize(cut.value.size() / 2);
-  produce(broker_->plain(), "live", {cut});
-  EXPECT_TRUE(eventually([&] { return has(audit::EventType::kShipLoss, "line"); }));
-  again.signal(SIGINT);
-  EXPECT_EQ(again.wait().exit_code, 0);
-  // Each finding once, in a log that is whole itself.
-  EXPECT_TRUE(audit::verify({raised})->intact());
-  std::vector<std::string> codes;
-  for (const std::string& line : lines_in(raised))
-    if (const auto event = audit::decode(line); event && event->reason_code.starts_with("arrival."))
-      codes.push_back(event->reason_code);
-  EXPECT_THAT(codes, ElementsAre("arrival.missing", "arrival.altered", "arrival.unreadable"));
-}
-
-TEST_F(Kafka, FollowingEndsWhenTheTopicGetsPartitionsThatItDoesNotRead) {
-  create_topic(broker_->plain(), "grows");
-  produce(broker_->plain(), "grows", events_of_hosts(dir_, 1, 10));
-  Process follower(verify_command(broker_->plain(), "grows",
-                                  {"--follow", "--log", dir_.file("grows.log"), "--every", "1s",
-                                   "--prometheus", dir_.file("grows.prom")}));
-  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(dir_.file("grows.prom")); }));
-  add_partitions(broker_->plain(), "grows", 2);
-  const auto ended = follower.wait();
-  EXPECT_EQ(ended.exit_code, 3);
-  EXPECT_THAT(ended.err, HasSubstr("has 2 partitions now and had 1: start again"));
 }
 
 TEST_F(Kafka, KcatReadsEveryEventUnderItsHost) {
