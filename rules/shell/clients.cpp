@@ -1,14 +1,13 @@
 #include "rules/shell/clients.hpp"
 
 #include "audit/base/text.hpp"
+#include "rules/shell/option_forms.hpp"
 
 #include <algorithm>
 #include <array>
 
 namespace lilith::rules::shell {
 namespace {
-
-constexpr std::size_t npos = std::string_view::npos;
 
 std::vector<std::string_view> tokens_of(std::string_view line) {
   std::vector<std::string_view> out;
@@ -138,16 +137,74 @@ std::string mysql_runs(std::string_view text) {
   return {};
 }
 
+// ed(1), ex and vi (POSIX; vim's :help :!): `!` runs what follows it, but behind a command's name
+// it forces (w!, q!). vim's script calls the system by functions.
+std::string editor_runs(std::string_view text, bool forces) {
+  for (std::size_t at = text.find('!'); at != npos; at = text.find('!', at + 1)) {
+    const bool letter = at > 0 && is_word(ascii_lower(text.substr(at - 1, 1))[0]);
+    const bool reads = letter && text[at - 1] == 'r' && at + 1 < text.size();
+    if (!forces || !letter || reads) return "!";
+  }
+  if (!forces) return {};
+  const std::string lower = ascii_lower(text);
+  for (const std::string_view call : {"system", "popen", "execute", "jobstart", "job_start",
+                                      "termopen", "term_start", "libcall", "terminal"}) {
+    if (lower.find(call) != npos) return std::string(call);
+  }
+  return {};
+}
+
+// GDB manual, "Shell Commands"; lldb's `platform shell`.
+std::string debugger_runs(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const auto tokens = tokens_of(text.substr(at, end - at));
+    at = end + 1;
+    if (tokens.empty()) continue;
+    const std::string_view first = tokens[0];
+    const bool shell = first.size() > 2 && std::string_view("shell").starts_with(first);
+    const bool pipe = first.size() > 2 && std::string_view("pipe").starts_with(first);
+    if (shell || pipe || first[0] == '!' || first[0] == '|' || first == "make") {
+      return std::string(first);
+    }
+    for (std::size_t i = 1; i < tokens.size(); ++i) {
+      if ((first == "platform" && tokens[i] == "shell") ||
+          (first == "target" && tokens[i][0] == '|')) {
+        return std::string(tokens[i]);
+      }
+    }
+  }
+  return {};
+}
+
+// GNU dc: `!` but for the comparisons !< !> !=; GNU m4: syscmd, esyscmd.
+std::string calculator_runs(std::string_view name, std::string_view text) {
+  if (name == "m4") return text.find("syscmd") == npos ? "" : "syscmd";
+  for (std::size_t at = text.find('!'); at != npos; at = text.find('!', at + 1)) {
+    const char next = at + 1 < text.size() ? text[at + 1] : ' ';
+    if (std::string_view("<>=").find(next) == npos) return "!";
+  }
+  return {};
+}
+
+bool is_vi(std::string_view name) {
+  return name == "vi" || name == "vim" || name == "nvim" || name == "view" || name == "ex" ||
+         name == "vimdiff";
+}
+
 }  // namespace
 
-bool is_database_client(std::string_view name) {
-  return name == "psql" || name == "sqlite3" || name == "mysql" || name == "mariadb";
+bool is_script_client(std::string_view name) {
+  return is_one_of<"psql sqlite3 mysql mariadb ed red gdb lldb dc m4">(name) || is_vi(name);
 }
 
 std::string client_script_runs(std::string_view name, std::string_view text,
                                std::vector<std::string>& files) {
   if (name == "sqlite3") return sqlite_runs(text, files);
   if (name == "psql") return psql_runs(text, files);
+  if (name == "ed" || name == "red" || is_vi(name)) return editor_runs(text, is_vi(name));
+  if (name == "gdb" || name == "lldb") return debugger_runs(text);
+  if (name == "dc" || name == "m4") return calculator_runs(name, text);
   return mysql_runs(text);
 }
 

@@ -57,11 +57,25 @@ std::vector<Argument> arguments_of(const std::vector<Word>& words) {
   return out;
 }
 
+namespace {
+
+// `yarn exec 'nc x'`: a word with blanks is a line of a shell there.
+bool is_package_name(std::string_view name) {
+  return (name.starts_with('@') || name.find('/') == npos) &&
+         name.find_first_of(" \t\n;&|<>()$`\\\"'*?") == npos;
+}
+bool is_file_of_project(std::string_view name) {
+  return name.find('/') != npos && !name.starts_with('/') && name.find("..") == npos;
+}
+
+}  // namespace
+
 void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
                     std::size_t from, bool here_doc_only) {
   const bool skips_functions = std::exchange(skips_functions_, false);
   const bool appended = std::exchange(appended_, false);
-  const bool package = std::exchange(package_, false);
+  const Covered next = std::exchange(next_covered_, {});
+  const Covered covered{next.packages || covered_.packages, next.files || covered_.files};
   for (const Assignment& one : assignments) {
     // `IFS= read` splits its own line by it and nothing else.
     if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
@@ -106,8 +120,8 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (builtin(argv, use)) {
     use.needs_entry = false;
   } else if (is_transparent_wrapper(use.name) ||
-             (package && !is_system_program(use.name) &&
-              (use.name.starts_with('@') || use.name.find('/') == std::string::npos))) {
+             (covered.packages && !is_system_program(use.name) && is_package_name(use.name)) ||
+             (covered.files && is_file_of_project(use.name))) {
     use.needs_entry = false;
   }
   const std::string_view name = use.name;
@@ -126,7 +140,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   CommandUse& kept = use;
   script_input(argv_seen, kept);
   if (is_wrapper(use.argv)) {
-    wrapper(argv, kept, appended);
+    wrapper(argv, kept, appended, covered.packages);
   } else {
     runner_words(argv, kept, appended);
   }
@@ -151,7 +165,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
 
 // A script that comes in by standard input is read where the line holds it.
 void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
-  if (is_database_client(use.name)) {
+  if (is_script_client(use.name)) {
     for (const Word& word : line_.printed) client_text(use.name, word.text, use.offset);
     for (const Word& word : piped_words_) client_text(use.name, word.text, use.offset);
     if (input_.kind == Input::Kind::kText) client_text(use.name, input_.text.text, use.offset);
@@ -283,6 +297,12 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       Word unknown;
       unknown.constant = false;
       note_assignment(argv[i].text, unknown, use.offset);
+      // read a b <<< "x y"
+      if (name == "read" && input_.kind == Input::Kind::kText) {
+        for (const std::string_view part : words_of(input_.text.text)) {
+          line_.values.note(argv[i].text, part, input_.text.constant);
+        }
+      }
     }
     return true;
   }
@@ -322,6 +342,9 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
         hazard("command.arithmetic", "printf -v evaluates a subscript");
       }
       note_assignment(variable, unknown, use.offset);
+      for (std::size_t from = glued ? i + 1 : i + 2; from < argv.size(); ++from) {
+        line_.values.note(variable, argv[from].text, argv[from].constant);
+      }
     }
     evaluates_subscript(argv, use);
     return true;
@@ -434,7 +457,9 @@ void Reader::wrapper_words(const std::vector<Word>& argv, std::size_t to, Comman
 }
 
 // The words of a wrapped command, as a command of its own.
-void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended) {
+void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended, bool package) {
+  const Covered inner{runs_own_programs(use.argv, package), runs_own_files(use.argv)};
+  wrapped_text(argv, use, inner);
   // Behind an assignment `time` is the program, whose -o writes a file.
   if (use.name == "time" && argv.size() > 1 && argv[1].text.starts_with('-') &&
       argv[1].text != "-p") {
@@ -483,7 +508,7 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool append
     appended_ = false;
   } else {
     skips_functions_ = true;
-    package_ = runs_own_programs(use.argv);
+    next_covered_ = inner;
     simple({argv.begin() + static_cast<std::ptrdiff_t>(at), argv.end()}, {},
            argv[at].offset - base_, false);
   }
@@ -504,7 +529,7 @@ bool reaches_runner(const std::vector<Word>& argv, std::string_view name) {
   // bash {} TEXT: may become bash -c TEXT.
   if (is_shell(base_name(args[0].text)) && args.size() > 2) sub = 1;
   std::vector<std::string> ignored;
-  const std::size_t program = runs_own_programs(args) ? wrapped_at(args, ignored) : npos;
+  const std::size_t program = runs_own_programs(args, true) ? wrapped_at(args, ignored) : npos;
   return std::any_of(args.begin() + 1, args.end(), [&](const Argument& one) {
     const auto at = static_cast<std::size_t>(&one - args.data());
     return (at == sub || at == program) && one.text.find(name) != std::string::npos;
@@ -526,6 +551,20 @@ bool reaches_program(const std::vector<Word>& argv, std::string_view name) {
 }
 
 }  // namespace
+
+// Words that a shell of the wrapper reads: hyperfine 'git status'.
+void Reader::wrapped_text(const std::vector<Word>& argv, CommandUse& use, const Covered& inner) {
+  for (const LineWord& one : wrapped_lines(use.argv)) {
+    Word text = argv[one.argument];
+    text.text.erase(0, one.from);
+    text.constant = text.constant && !text.glob && !text.brace;
+    const Covered outer = std::exchange(covered_, inner);
+    const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
+    nested_text(text, true, false, "sh");
+    input_ = input;
+    covered_ = outer;
+  }
+}
 
 // xargs -I NAME puts what it reads in the place of NAME, in the name of the program too.
 bool Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use) {

@@ -70,6 +70,16 @@ constexpr auto kDangerousNames = std::to_array<std::string_view>({
     "ZDOTDIR",
     "FPATH",
     "INPUTRC",
+    "MANOPT",
+    "GROFF_COMMAND_PREFIX",
+    "GROFF_BIN_PATH",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "CCACHE_PREFIX",
+    "CCACHE_PREFIX_CPP",
+    "CCACHE_COMPILER",
+    "CCACHE_CONFIGPATH",
+    "BAT_CONFIG_PATH",
     // the C library, and what it resolves names by
     "GCONV_PATH",
     "LOCPATH",
@@ -186,9 +196,9 @@ constexpr auto kDangerousNames = std::to_array<std::string_view>({
     "SSL_CERT_DIR",
     "CURL_CA_BUNDLE",
 });
-constexpr auto kDangerousPrefixes =
-    std::to_array<std::string_view>({"LD_", "BASH_FUNC_", "GIT_", "npm_config_", "NPM_CONFIG_",
-                                     "CARGO_", "DYLD_", "LILITH_", "PIP_", "UV_", "TF_CLI_ARGS"});
+constexpr auto kDangerousPrefixes = std::to_array<std::string_view>(
+    {"LD_", "BASH_FUNC_", "GIT_", "npm_config_", "NPM_CONFIG_", "CARGO_", "DYLD_", "LILITH_",
+     "PIP_", "UV_", "TF_CLI_ARGS", "POETRY_REPOSITORIES_", "AWS_ENDPOINT_URL"});
 // Of those prefixes, names that only describe, or that make their program do less.
 constexpr auto kHarmlessNames = std::to_array<std::string_view>({
     "GIT_AUTHOR_NAME",
@@ -237,14 +247,18 @@ constexpr auto kHarmlessNpm = std::to_array<std::string_view>(
      "prefer_offline", "legacy_peer_deps", "ignore_scripts"});
 
 // Pagers, editors and browsers run; these values of them do nothing.
-constexpr auto kRunNames = std::to_array<std::string_view>(
-    {"PAGER", "EDITOR", "VISUAL", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "MANPAGER",
-     "GH_PAGER", "GH_EDITOR", "GH_BROWSER", "BROWSER", "SYSTEMD_PAGER", "BAT_PAGER", "DELTA_PAGER",
-     "AWS_PAGER", "PSQL_PAGER", "PSQL_EDITOR", "KUBE_EDITOR", "KUBECTL_EXTERNAL_DIFF"});
+constexpr auto kRunNames =
+    std::to_array<std::string_view>({"PAGER",          "EDITOR",      "VISUAL",
+                                     "GIT_PAGER",      "GIT_EDITOR",  "GIT_SEQUENCE_EDITOR",
+                                     "MANPAGER",       "GH_PAGER",    "GH_EDITOR",
+                                     "GH_BROWSER",     "BROWSER",     "SYSTEMD_PAGER",
+                                     "BAT_PAGER",      "DELTA_PAGER", "AWS_PAGER",
+                                     "SYSTEMD_EDITOR", "SUDO_EDITOR", "PSQL_PAGER",
+                                     "PSQL_EDITOR",    "KUBE_EDITOR", "KUBECTL_EXTERNAL_DIFF"});
 constexpr auto kInertPrograms = std::to_array<std::string_view>(
     {"", "cat", "true", ":", "false", "none", "/bin/true", "/usr/bin/true", "/bin/cat"});
 constexpr auto kNullFiles =
-    std::to_array<std::string_view>({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"});
+    std::to_array<std::string_view>({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "HISTFILE"});
 
 // python(1) -W and PYTHONWARNINGS: a category with a dot in its name is imported
 // (PYTHONWARNINGS=all:0:antigravity.x starts $BROWSER). A bare action imports nothing.
@@ -507,7 +521,9 @@ bool is_harmless_value(std::string_view name, std::string_view value, bool const
   if (name == "PYTEST_ADDOPTS")
     return constant && value.find("-p") == std::string_view::npos &&
            value.find("-c") == std::string_view::npos && value.find("=/") == std::string_view::npos;
-  if (among(kNullFiles, name)) return constant && value == "/dev/null";
+  if (among(kNullFiles, name)) {
+    return constant && (value == "/dev/null" || (value.empty() && name == "HISTFILE"));
+  }
   if (name == "GIT_TRACE" || name == "GIT_CURL_VERBOSE") {
     return constant && (is_number(value) || value == "true");
   }

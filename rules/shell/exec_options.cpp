@@ -1,3 +1,4 @@
+#include "audit/base/text.hpp"
 #include "rules/shell/option_forms.hpp"
 #include "rules/shell/tables.hpp"
 #include "rules/shell/values.hpp"
@@ -136,10 +137,16 @@ bool has_option_default(const Argument& argument) {
          (!value.empty() && std::string_view("-\"'\\$`").find(value[0]) != npos);
 }
 
+// A file or directory below the one the line runs in: what it holds is the project's code, as a
+// Makefile or package.json in that directory itself is.
+bool is_project_path(const Argument& path) {
+  const std::string& text = path.text;
+  return path.constant && !text.empty() && std::string_view("/~-").find(text[0]) == npos &&
+         text.find("..") == npos && text.find(':') == npos;
+}
+
 bool is_run_key(std::string_view key) {
-  std::string lower(key);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string lower = ascii_lower(key);
   if (is_one_of<kGitRunKeys>(lower)) return true;
   for (const std::string_view prefix : kGitHarmlessPrefixes) {
     if (lower.starts_with(prefix)) return false;
@@ -147,6 +154,14 @@ bool is_run_key(std::string_view key) {
   return std::any_of(kGitRunPrefixes.begin(), kGitRunPrefixes.end(),
                      [&](std::string_view prefix) { return lower.starts_with(prefix); });
 }
+
+struct SimpleRow {
+  std::string_view program;
+  std::string_view option;  // "--long", any abbreviation of which counts; "-x", also in a bundle;
+                            // "-word", exact; "word" without dashes, the sub-command or operand
+  std::string_view value;   // short options with a value, which end a bundle
+  std::string_view harmless = {};  // values of it that run nothing; ".": a path in the project
+};
 
 class Options {
  public:
@@ -165,6 +180,9 @@ class Options {
   void node();
   void python_choice(bool short_form);
   void compiler();
+  void rustc() { cargo_rustc(1); }
+  void module_choice();
+  void socat();
   void cargo();
   void simple();
   void builtins(std::string_view name);
@@ -190,14 +208,31 @@ class Options {
   void git_short(std::string_view sub, std::size_t i);
   void npm_option(const std::string& word);
   bool npm_subcommand(std::size_t at);
+  [[nodiscard]] bool is_harmless(const SimpleRow& row, std::size_t at) const;
   void cargo_rustc(std::size_t from);
+  void cargo_watch(std::size_t at);
 
   const std::vector<Argument>& argv_;
   std::size_t offset_;
 };
 
+// Of a key that names a program: a value that runs none (`-c core.pager=cat`), as for the variables
+// of the same meaning.
+bool is_inert_config(std::string_view key, std::string_view value) {
+  const std::string lower = ascii_lower(key);
+  if (is_one_of<"core.pager core.editor sequence.editor">(lower) || lower.starts_with("pager.")) {
+    return !is_dangerous_assignment("GIT_PAGER", value, true);
+  }
+  if (lower == "core.hookspath") return value == "/dev/null";
+  return lower == "core.fsmonitor" && is_one_of<"false 0 no off">(value);
+}
+
 void Options::git_config_value(const std::string& text) {
-  if (is_run_key(text.substr(0, text.find('=')))) hazard("-c " + text.substr(0, text.find('=')));
+  const std::size_t equals = text.find('=');
+  const std::string key = text.substr(0, equals);
+  if (!is_run_key(key)) return;
+  if (equals != npos && is_inert_config(key, std::string_view(text).substr(equals + 1))) return;
+  hazard("-c " + key);
 }
 
 // Options before the sub-command; returns its index.
@@ -377,6 +412,9 @@ void Options::npm_option(const std::string& word) {
   const std::size_t name_at = word.find_first_not_of('-');
   if (name_at == npos) return;
   const std::string name = word.substr(name_at, word.find('=') - name_at);
+  if (const std::size_t equals = word.find('='); name == "prefix" && equals != npos) {
+    if (is_project_path({word.substr(equals + 1)})) return;
+  }
   for (const OptionRow& row : kNpmOptions) {
     if (name.size() >= row.least && row.option.starts_with(name)) {
       return hazard("--" + std::string(row.option));
@@ -439,7 +477,11 @@ void Options::npm() {
   for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
     if (word == "--") break;
-    if (word.starts_with('-')) {
+    // npm --prefix DIR run x: cd DIR && npm run x.
+    const bool prefix = word == "--prefix" || word == "-C";
+    if (prefix && i + 1 < argv_.size() && is_project_path(argv_[i + 1])) {
+      ++i;
+    } else if (word.starts_with('-')) {
       if (is_dynamic_option(argv_[i])) unknown("an option");
       npm_option(word);
     } else if (!seen) {
@@ -484,12 +526,34 @@ constexpr std::string_view kCargoStock =
 constexpr std::string_view kCargoExtensions =
     "nextest llvm-cov expand audit deny outdated hack machete udeps tarpaulin insta fuzz miri"
     " semver-checks msrv bloat asm geiger sort criterion chef sweep tree-sitter public-api mutants"
-    " shear vet cyclonedx about license sqlx";
+    " shear vet cyclonedx about license sqlx watch";
+
+// cargo watch runs sub-commands of cargo (-x), lines of a shell (-s) and what stands behind "--".
+void Options::cargo_watch(std::size_t at) {
+  const std::string& word = argv_[at].text;
+  if (word == "--" || word.starts_with("--sh") || word.starts_with("--use-shell") ||
+      has_short(word, 's', "xCwiBdE")) {
+    return hazard("watch " + word);
+  }
+  std::string_view command;
+  if (word == "-x" || word == "--exec") {
+    command = at + 1 < argv_.size() ? argv_[at + 1].text : "";
+  } else if (word.starts_with("-x") || word.starts_with("--exec=")) {
+    command = std::string_view(word).substr(word[1] == 'x' ? 2 : word.find('=') + 1);
+  } else {
+    return;
+  }
+  command = command.substr(0, command.find(' '));
+  if (!is_one_of<kCargoStock>(command) && !is_one_of<kCargoExtensions>(command)) {
+    hazard("watch -x " + std::string(command));
+  }
+}
 
 void Options::cargo() {
   std::string sub;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
+    if (sub == "watch") cargo_watch(i);
     if (word == "--") {
       if (sub == "rustc" || sub == "rustdoc" || sub == "clippy") cargo_rustc(i + 1);
       return;
@@ -499,7 +563,12 @@ void Options::cargo() {
       hazard(word.substr(0, word.find('=')));
     } else if (word.starts_with("--path") || word.starts_with("--git")) {
       // `cargo add` only writes the manifest.
-      if (sub == "install") hazard("install " + word.substr(0, word.find('=')));
+      const std::size_t equals = word.find('=');
+      const Argument path = equals != npos         ? Argument{word.substr(equals + 1)}
+                            : i + 1 < argv_.size() ? argv_[i + 1]
+                                                   : Argument{};
+      const bool own = word.starts_with("--path") && is_project_path(path);
+      if (sub == "install" && !own) hazard("install " + word.substr(0, equals));
     } else if (sub.empty() && word.starts_with('+')) {
       if (!argv_[i].constant) unknown("the toolchain");
       if (word.find('/') != npos) hazard("the toolchain " + word.substr(1));
@@ -517,12 +586,6 @@ void Options::cargo() {
   }
 }
 
-struct SimpleRow {
-  std::string_view program;
-  std::string_view option;  // "--long", any abbreviation of which counts; "-x", also in a bundle;
-                            // "-word", exact; "word" without dashes, the sub-command or operand
-  std::string_view value;   // short options with a value, which end a bundle
-};
 // GTFOBins and the programs' manuals.
 constexpr std::array kSimpleRows{
     SimpleRow{"tar", "--to-command", ""},
@@ -586,9 +649,9 @@ constexpr std::array kSimpleRows{
     SimpleRow{"yarn", "--use-yarnrc", ""},
     SimpleRow{"deno", "--eval", ""},
     SimpleRow{"protoc", "--plugin", ""},
-    SimpleRow{"make", "-f", "CIoWjl"},
-    SimpleRow{"make", "--file", ""},
-    SimpleRow{"make", "--makefile", ""},
+    SimpleRow{"make", "-f", "CIoWjl", "."},
+    SimpleRow{"make", "--file", "", "."},
+    SimpleRow{"make", "--makefile", "", "."},
     SimpleRow{"make", "--eval", ""},
     SimpleRow{"make", "-E", ""},
     SimpleRow{"make", "SHELL", ""},
@@ -639,6 +702,54 @@ constexpr std::array kSimpleRows{
     SimpleRow{"openssl", "-provider-path", ""},
     SimpleRow{"openssl", "-config", ""},
     SimpleRow{"openssl", "engine", ""},
+    SimpleRow{"sftp", "-D", "BbcFiJlPRsSoX"},
+    SimpleRow{"ssh-keygen", "-D", "abCEfFGIJKMmnNOPRrsTtVWwYZz"},
+    SimpleRow{"ssh-keygen", "-w", "abCDEfFGIJKMmnNOPRrsTtVWYZz"},
+    SimpleRow{"ssh-add", "-s", "EtHhTS"},
+    SimpleRow{"ssh-add", "-S", "EtHhTs"},
+    SimpleRow{"bazel", "--run_under", ""},
+    SimpleRow{"bazelisk", "--run_under", ""},
+    SimpleRow{"fzf", "--preview", ""},
+    SimpleRow{"fzf", "--bind", ""},
+    SimpleRow{"fzf", "--with-shell", ""},
+    SimpleRow{"bat", "--pager", "", "cat less never"},
+    SimpleRow{"delta", "--pager", "", "cat less never"},
+    SimpleRow{"ag", "--pager", "", "cat less"},
+    SimpleRow{"mysql", "--pager", "", "cat less"},
+    SimpleRow{"mariadb", "--pager", "", "cat less"},
+    SimpleRow{"pandoc", "-F", "fotrVMHBATcDs"},
+    SimpleRow{"pandoc", "--filter", ""},
+    SimpleRow{"pandoc", "--pdf-engine", "",
+              "pdflatex xelatex lualatex tectonic latexmk wkhtmltopdf weasyprint typst context"},
+    SimpleRow{"clang-tidy", "-load", ""},
+    SimpleRow{"pdflatex", "-shell-escape", ""},
+    SimpleRow{"pdflatex", "-enable-write18", ""},
+    SimpleRow{"xelatex", "-shell-escape", ""},
+    SimpleRow{"lualatex", "-shell-escape", ""},
+    SimpleRow{"latexmk", "-shell-escape", ""},
+    SimpleRow{"latexmk", "-pdflatex", ""},
+    SimpleRow{"latexmk", "-latex", ""},
+    SimpleRow{"pylint", "--init-hook", ""},
+    SimpleRow{"expect", "-c", "fb"},
+    SimpleRow{"mvn", "-Dexec.executable", ""},
+    SimpleRow{"nc", "-e", "iIMmOpqsTVwWXx"},
+    SimpleRow{"nc", "-c", "iIMmOpqsTVwWXx"},
+    SimpleRow{"ncat", "-e", "iIMmOpqsTVwWXx"},
+    SimpleRow{"ncat", "-c", "iIMmOpqsTVwWXx"},
+    SimpleRow{"ncat", "--exec", ""},
+    SimpleRow{"ncat", "--sh-exec", ""},
+    SimpleRow{"ncat", "--lua-exec", ""},
+    SimpleRow{"netcat", "-e", "iIMmOpqsTVwWXx"},
+    SimpleRow{"netcat", "-c", "iIMmOpqsTVwWXx"},
+    SimpleRow{"wget", "-i", "oaeBtOTwQPUlARDIX"},
+    SimpleRow{"wget", "--input-file", ""},
+    SimpleRow{"aria2c", "-i", "dojx"},
+    SimpleRow{"aria2c", "--input-file", ""},
+    SimpleRow{"aria2c", "--on-download-complete", ""},
+    SimpleRow{"nix", "--command", ""},
+    SimpleRow{"nix", "-c", ""},
+    SimpleRow{"nix-shell", "--run", ""},
+    SimpleRow{"nix-shell", "--command", ""},
 };
 
 constexpr auto kSimplePlaces = by_program(kSimpleRows);
@@ -650,6 +761,8 @@ bool is_row_option(const SimpleRow& row, std::string_view word, std::size_t at) 
     // One letter is ambiguous in each of these programs.
     return name.size() >= 4 && row.option.starts_with(name);
   }
+  // Two letters that stand for one option, in a bundle too: zip -qTT PROGRAM.
+  if (row.option == "-TT") return has_short(word, 'T', "binPtx") && word.find("TT") != npos;
   if (row.option.size() == 2 && row.option[0] == '-') {
     return has_short(word, row.option[1], row.value);
   }
@@ -727,6 +840,16 @@ constexpr std::string_view kKubectlStock =
     " completion config cordon cp create debug delete describe diff drain edit events exec explain"
     " expose get help kustomize label logs options patch plugin port-forward proxy replace rollout"
     " run scale set taint top uncordon version wait";
+// docker(1) with the plugins that come with it; any other word runs docker-NAME.
+constexpr std::string_view kDockerStock =
+    "ai app attach bake build builder buildx checkpoint cloud commit compose config container "
+    "context"
+    " cp create debug desktop dev diff events exec export extension feedback help history image"
+    " images import info init inspect kill load login logout logs manifest mcp model network node"
+    " offload pass pause plugin port ps pull push rename restart rm rmi run sandbox save sbom scout"
+    " search secret service stack start stats stop swarm system tag top trust unpause update "
+    "version"
+    " volume wait";
 constexpr std::string_view kHelmStock =
     "completion create dependency dep env get help history hist install lint list ls package plugin"
     " pull fetch push registry repo rollback search show inspect status template test uninstall"
@@ -734,7 +857,8 @@ constexpr std::string_view kHelmStock =
 
 void Options::clusters(std::string_view name) {
   static constexpr std::string_view kValues =
-      "-n --namespace --context --cluster --user --as --kube-context -l --log-level";
+      "-n --namespace --context --cluster --user --as --kube-context -l --log-level -H --host -c"
+      " --config";
   std::size_t at = 1;
   for (; at < argv_.size() && argv_[at].text.starts_with('-'); ++at) {
     const std::string& word = argv_[at].text;
@@ -752,7 +876,8 @@ void Options::clusters(std::string_view name) {
   const std::string& sub = argv_[at].text;
   const std::string next = at + 1 < argv_.size() ? argv_[at + 1].text : "";
   if ((name == "kubectl" && !is_one_of<kKubectlStock>(sub)) ||
-      (name == "helm" && !is_one_of<kHelmStock>(sub))) {
+      (name == "helm" && !is_one_of<kHelmStock>(sub)) ||
+      (name == "docker" && argv_[at].constant && !is_one_of<kDockerStock>(sub))) {
     hazard("a plugin, " + sub);
   }
   if ((sub == "plugin" && (next == "install" || next == "update")) ||
@@ -853,17 +978,35 @@ void Options::node() {
 // Where a Python is chosen it is run, to ask what it is: docs.astral.sh/uv/concepts/python-versions
 // (a version, a name or a path), virtualenv(1) -p. One of the project is code like the script
 // itself; one of another place is not, but for the system's own.
+void Options::module_choice() {
+  // python3 -m $X: a module of the project, or one that loads from other hosts (pip).
+  for (std::size_t i = 1; i < argv_.size() && argv_[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t letter = word.find_first_of("mcWX", 1);
+    if (word.starts_with("--") || letter == npos) continue;
+    const bool glued = letter + 1 < word.size();
+    if (word[letter] == 'c') return;
+    if (word[letter] != 'm') {
+      i += glued ? 0U : 1U;
+      continue;
+    }
+    const std::size_t at = glued ? i : i + 1;
+    if (at < argv_.size() && !argv_[at].constant) unknown("the module");
+    return;
+  }
+}
+
 void Options::python_choice(bool short_form) {
   std::vector<std::string> assignments;
   const std::size_t own = is_wrapper(argv_) ? wrapped_at(argv_, assignments) : argv_.size();
   for (std::size_t i = 1; i < std::min(own, argv_.size()) && argv_[i].text != "--"; ++i) {
     std::string_view value;
     const std::string& word = argv_[i].text;
-    if (word == "--python" || (short_form && word == "-p")) {
+    if (word == "--python" || word == "--python-executable" || (short_form && word == "-p")) {
       if (++i >= argv_.size()) return;
       value = argv_[i].text;
-    } else if (word.starts_with("--python=")) {
-      value = std::string_view(word).substr(std::string_view("--python=").size());
+    } else if (word.starts_with("--python=") || word.starts_with("--python-executable=")) {
+      value = std::string_view(word).substr(word.find('=') + 1);
     } else if (short_form && word.starts_with("-p")) {
       value = std::string_view(word).substr(word.starts_with("-p=") ? 3 : 2);
     }
@@ -900,13 +1043,27 @@ void Options::compiler() {
   }
 }
 
+// socat(1): addresses that run a program.
+void Options::socat() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string type = ascii_lower(argv_[i].text.substr(0, argv_[i].text.find(':')));
+    if (is_one_of<"exec system shell">(type)) hazard(argv_[i].text);
+  }
+}
+
 // An entry for these does not cover what their options do.
 void Options::builtins(std::string_view name) {
   // bash manual 4.2, 7.1, 8.7: options whose value runs, or is assigned to with its subscript.
   std::string_view letters;
   if (name == "jobs") letters = "x";
   if (name == "wait") letters = "p";
-  if (name == "compgen") letters = "CFW";
+  if (name == "compgen" || name == "complete") letters = "CFW";
+  // hash -p FILE NAME, enable -f FILE NAME; history -s and fc -s, -e make and run a line.
+  if (name == "hash") letters = "p";
+  if (name == "enable") letters = "f";
+  if (name == "bind") letters = "xfu";
+  if (name == "history") letters = "sp";
+  if (name == "fc") letters = "se";
   if (name == "mapfile" || name == "readarray") letters = "C";
   if (letters.empty()) return;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
@@ -915,6 +1072,17 @@ void Options::builtins(std::string_view name) {
     });
     if (runs || is_dynamic_option(argv_[i])) hazard(argv_[i].text);
   }
+}
+
+// Whether the value of the row's option, which argv[at] is or holds, runs nothing.
+bool Options::is_harmless(const SimpleRow& row, std::size_t at) const {
+  const std::string& word = argv_[at].text;
+  const bool longer = row.option.starts_with("--");
+  const std::size_t end = longer ? word.find('=') : word.find(row.option[1]);
+  Argument value = at + 1 < argv_.size() ? argv_[at + 1] : Argument{};
+  if (end != npos && end + 1 < word.size()) value = {word.substr(end + 1), argv_[at].constant};
+  if (row.harmless == ".") return is_project_path(value);
+  return value.constant && is_word_of(row.harmless, value.text);
 }
 
 void Options::simple() {
@@ -927,6 +1095,7 @@ void Options::simple() {
       const SimpleRow whole{row.program, row.option, ""};
       if (old ? is_row_option(whole, "-" + argv_[i].text, i)
               : is_row_option(row, argv_[i].text, i)) {
+        if (!row.harmless.empty() && is_harmless(row, i)) continue;
         hazard(argv_[i].text.substr(0, argv_[i].text.find('=')));
         break;
       }
@@ -984,9 +1153,12 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "go") options.go();
   if (name == "node") options.node();
   if (is_one_of<"uv uvx virtualenv">(name)) options.python_choice(true);
-  if (is_one_of<"pipx pipenv">(name)) options.python_choice(false);
+  if (is_one_of<"pipx pipenv pip pip3 mypy dmypy">(name)) options.python_choice(false);
   if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) options.compiler();
   if (name == "cargo") options.cargo();
+  if (name == "socat") options.socat();
+  if (name == "rustc" || name == "rustdoc") options.rustc();
+  if (name.starts_with("python")) options.module_choice();
   options.builtins(name);
   options.simple();
   return std::move(options.found);

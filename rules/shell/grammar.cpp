@@ -63,6 +63,7 @@ void Reader::inherit(const Reader& outer) {
   captured_ = outer.captured_;
   piped_words_ = outer.piped_words_;
   posix_ = outer.posix_;
+  covered_ = outer.covered_;
 }
 
 void Reader::give_back(const Reader& nested, bool same_shell) {
@@ -350,7 +351,7 @@ void Reader::while_clause() {
 void Reader::for_clause() {
   at_ += 3;
   blanks();
-  if (starts("((")) refuse("command.arithmetic", "for ((...)) is not read");
+  if (starts("((")) return for_arithmetic();
   const std::size_t from = at_;
   while (!end() && is_name(peek())) ++at_;
   const std::string name(s_.substr(from, at_ - from));
@@ -404,6 +405,47 @@ void Reader::for_clause() {
     expect("done");
   }
   loops_.pop_back();
+  end_repeated(before, start);
+}
+
+// for ((i = 0; i < 5; i++)): numbers that the line itself sets.
+void Reader::for_arithmetic() {
+  bash_only("for ((");
+  const std::size_t from = at_;
+  at_ += 2;
+  blanks();
+  std::size_t to = at_;
+  while (to < s_.size() && is_name(s_[to])) ++to;
+  const std::string name(s_.substr(at_, to - at_));
+  std::size_t value = to;
+  while (value < s_.size() && (is_blank(s_[value]) || s_[value] == '=')) ++value;
+  std::size_t behind = value;
+  while (behind < s_.size() && is_digit(s_[behind])) ++behind;
+  const bool number =
+      behind > value && std::count(s_.begin() + static_cast<std::ptrdiff_t>(to),
+                                   s_.begin() + static_cast<std::ptrdiff_t>(value), '=') == 1;
+  if (!name.empty() && is_name_start(name[0]) && number) {
+    Word start;
+    start.text = std::string(s_.substr(value, behind - value));
+    note_assignment(name, start, base_ + from);
+    at_ = behind;
+  }
+  arithmetic(";");
+  const Names start = names();
+  Repeated before = begin_repeated();
+  arithmetic(";");
+  arithmetic("))");
+  blanks();
+  if (peek() == ';' && !end()) ++at_;
+  newlines();
+  const bool braces = reserved_word() == "{";
+  if (braces) {
+    ++at_;
+  } else {
+    expect("do");
+  }
+  list({braces ? "}" : "done"});
+  expect(braces ? "}" : "done");
   end_repeated(before, start);
 }
 
@@ -491,8 +533,10 @@ void Reader::conditional() {
   const auto check = [&](const Word& one) {
     const bool variable = one.text.starts_with('$') && integers_.contains(one.text.substr(1));
     const bool whole = is_whole_arithmetic(one);
+    const std::string_view counter = number_program(one.text);
+    if (!counter.empty()) line_.counters.emplace(counter);
     if (!(one.constant && is_integer(one.text)) && !(variable && !one.constant) && !is_count(one) &&
-        !whole) {
+        !whole && counter.empty()) {
       refuse("command.arithmetic", "[[ compares '" + printable(one.text) + "' as arithmetic");
     }
     if (variable) used_.insert(one.text.substr(1));
@@ -620,6 +664,7 @@ bool Reader::redirection(Input& input) {
   blanks();
   Word target;
   const std::size_t from = at_;
+  const bool substitutes = s_.substr(from).starts_with("<(") || s_.substr(from).starts_with(">(");
   if (!word(target)) refuse("command.unparsable", "a redirection names nothing");
   if (*op == "<<" || *op == "<<-") {
     // The delimiter is taken without expansion; one with expansions in it is not worth a guess.
@@ -643,6 +688,12 @@ bool Reader::redirection(Input& input) {
       add_path(target, target.text, PathAccess::kArgument);
     }
     if (is_input) input = {Input::Kind::kText, 0, std::move(target)};
+    return true;
+  }
+  // < <(...), > >(...): a pipe, whose commands were read; what comes out of it is not known.
+  if (substitutes && (*op == "<" || *op == ">" || *op == ">>") &&
+      target.text.size() + 1 == at_ - from) {
+    if (is_input) input = {};
     return true;
   }
   if (is_input) {

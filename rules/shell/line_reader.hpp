@@ -284,6 +284,7 @@ class Reader {
   void if_clause();
   void while_clause();
   void for_clause();
+  void for_arithmetic();
   void case_clause();
   void function_body(const std::string& name);
   void conditional();
@@ -297,6 +298,13 @@ class Reader {
   void expect(std::string_view reserved);
   [[nodiscard]] std::string_view reserved_word() const;
   [[nodiscard]] bool stops(const std::vector<std::string_view>& until) const;
+
+  // Programs that an entry of what runs them covers: packages behind `npx` and `uv run`, files of
+  // the project behind valgrind.
+  struct Covered {
+    bool packages = false;
+    bool files = false;
+  };
 
   // ---- meaning ----
   void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
@@ -318,10 +326,11 @@ class Reader {
   void note_assignment(const std::string& name, const Word& value, std::size_t offset,
                        Binding binding = Binding::kStays);
   void evaluates_subscript(const std::vector<Word>& argv, CommandUse& use);
+  void wrapped_text(const std::vector<Word>& argv, CommandUse& use, const Covered& inner);
   bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
-  void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended);
+  void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended, bool package);
   void wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use);
   void runner_words(const std::vector<Word>& argv, CommandUse& use, bool appended);
   [[nodiscard]] std::string loop_variable(std::string_view expansion) const;
@@ -362,7 +371,8 @@ class Reader {
   bool posix_ = false;              // text of sh: where bash's own forms mean something else
   bool captured_ = false;           // in $(...) or `...`: what is printed becomes a word
   bool appended_ = false;           // the next simple command is xargs's, which appends words
-  bool package_ = false;            // the next simple command is one of `npx` or `uv run`
+  Covered next_covered_;            // the next simple command
+  Covered covered_;                 // all of this text
   std::vector<std::string> loops_;  // variables of the loops whose bodies are read, in this reader
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;

@@ -92,7 +92,9 @@ class Network {
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
-    if (is_one_of<"kubectl helm dotnet composer gem">(name)) return every_url();
+    if (is_one_of<"kubectl helm dotnet composer gem aws az gcloud conda mamba micromamba">(name)) {
+      return every_url();
+    }
     if (is_one_of<"psql mysql redis-cli">(name)) return database(name);
     if (name == "openssl") return openssl();
     if (name == "docker" || name == "podman") return images();
@@ -107,6 +109,13 @@ class Network {
       return every_url();
     }
     if (name == "tar" || name == "gtar") return tar();
+    if (name == "ssh") return session();
+    if (name == "socat") return socat();
+    if (is_one_of<
+            "ping ping6 dig nslookup host traceroute tracepath mtr nmap whois ssh-keyscan telnet"
+            " nc ncat netcat ftp lynx w3m links http https xh aria2c mount smbclient">(name)) {
+      return hosts(name);
+    }
     if (is_one_of<"pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno cargo">(name)) {
       return packages(is_one_of<"npx uvx bunx">(name));
     }
@@ -229,6 +238,112 @@ class Network {
     }
     if (host.find_first_of("$`{") == std::string::npos) add(std::move(host), port, "ssh", "");
   }
+  // A host that nothing but its name says anything about; this machine's own need no entry.
+  void named(const std::string& text, int port, const std::string& protocol) {
+    if (text.empty() || is_loopback(text) || text.find_first_of("$`/") != std::string::npos) return;
+    if (const std::size_t user = text.rfind('@'); user != std::string::npos) {
+      return named(text.substr(user + 1), port, protocol);
+    }
+    add(text, port, protocol, "");
+  }
+
+  // ssh [USER@]HOST, ssh://[USER@]HOST[:PORT] (ssh(1)).
+  void session() {
+    int port = 22;
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (!word.starts_with('-')) {
+        if (!url(word)) named(word, port, "ssh");
+        return;
+      }
+      const std::size_t value = word.find_first_of("BbcDEeFIiJLlmOopQRSWw", 1);
+      if (value == std::string::npos) continue;
+      const bool glued = value + 1 < word.size();
+      const std::string given = glued                  ? word.substr(value + 1)
+                                : i + 1 < argv_.size() ? argv_[i + 1].text
+                                                       : "";
+      if (word[value] == 'p' && is_port(given)) port = std::stoi(given);
+      if (word[value] == 'J') named(given.substr(0, given.find(':')), 22, "ssh");
+      if (!glued) ++i;
+    }
+  }
+
+  // socat(1): TCP:HOST:PORT and its like.
+  void socat() {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      const std::size_t colon = word.find(':');
+      const std::string type = ascii_lower(word.substr(0, colon));
+      if (colon == std::string::npos || type.find("listen") != std::string::npos ||
+          type.find("unix") != std::string::npos || type.starts_with('-') ||
+          is_one_of<"file open create gopen pipe exec system shell pty stdin stdout stdio fd">(
+              type)) {
+        continue;
+      }
+      const std::string rest = word.substr(colon + 1, word.find(',', colon) - colon - 1);
+      const std::size_t port = rest.find(':');
+      const std::string number = port == std::string::npos ? "" : rest.substr(port + 1);
+      named(rest.substr(0, port), is_port(number) ? std::stoi(number) : 443, "tcp");
+    }
+  }
+
+  // Programs whose operands are hosts: their manuals. What asks about a host, and says nothing to
+  // it that has a port, is judged as https is.
+  void hosts(std::string_view name) {
+    const bool pages = is_one_of<"lynx w3m links http https xh aria2c">(name);
+    const bool connects = is_one_of<"nc ncat netcat telnet ftp">(name);
+    const std::string_view value = name == "ping" || name == "ping6" ? "cIiLlMmpQSstTWw"
+                                   : name == "dig"                   ? "bcfkpqtxy"
+                                   : name == "host"                  ? "cCNRtTWm"
+                                   : name == "nmap"                  ? "peDgSTo"
+                                   : name == "ssh-keyscan"           ? "fpTtO"
+                                   : name == "traceroute"            ? "fgimNpqstwz"
+                                   : name == "mount"                 ? "Oot"
+                                   : connects                        ? "iIMmOpqsTVwWXx"
+                                   : pages                           ? "adoipxju"
+                                                                     : "";
+    std::size_t operands = 0;
+    const bool listens =
+        connects && std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
+          return one.text.starts_with('-') && !one.text.starts_with("--") &&
+                 one.text.find('l') != std::string::npos;
+        });
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      std::string word = argv_[i].text;
+      if (word.starts_with('-')) {
+        const bool server = name == "whois" && (word == "-h" || word == "--host");
+        if (server && i + 1 < argv_.size()) named(argv_[i + 1].text, 443, "https");
+        if (server || (word.size() > 1 && word.find_first_of(value, 1) == word.size() - 1)) ++i;
+        continue;
+      }
+      ++operands;
+      if (url(word)) {
+        if (is_loopback(found.back().host)) found.pop_back();
+        continue;
+      }
+      if (pages) {
+        // httpie: METHOD URL ITEM...; what has no dot or colon is no host.
+        const bool host = word.find_first_of(".:") < word.find_first_of("=@/");
+        if (host && operands < 3 && !word.starts_with(':')) operand(word);
+      } else if (name == "smbclient" || name == "mount") {
+        const std::size_t colon = word.find(':');
+        if (word.starts_with("//")) named(word.substr(2, word.find('/', 2) - 2), 445, "tcp");
+        if (colon != std::string::npos && word.find('/') > colon)
+          named(word.substr(0, colon), 2049, "tcp");
+      } else if (connects) {
+        const std::string port = i + 1 < argv_.size() ? argv_[i + 1].text : "";
+        const int usual = name == "ftp" ? 21 : 23;
+        if (operands == 1 && !listens) named(word, is_port(port) ? std::stoi(port) : usual, "tcp");
+      } else if (name == "ssh-keyscan") {
+        named(word, 22, "ssh");
+      } else if (word.starts_with('@')) {
+        named(word.substr(1), 53, "dns");
+      } else if (word.find('.') != std::string::npos && !word.starts_with('+')) {
+        named(word, 443, "https");
+      }
+    }
+  }
+
   void remote(const std::string& text) {
     if (!url(text)) scp_like(text);
   }
@@ -398,7 +513,7 @@ class Network {
   void images() {
     std::size_t sub = 1;
     while (sub < argv_.size() && argv_[sub].text.starts_with('-')) ++sub;
-    if (sub < argv_.size() && is_one_of<"image buildx builder">(argv_[sub].text)) ++sub;
+    if (sub < argv_.size() && is_one_of<"image container buildx builder">(argv_[sub].text)) ++sub;
     if (sub >= argv_.size()) return;
     const std::string& name = argv_[sub].text;
     if (name == "run" || name == "create") {
@@ -430,6 +545,7 @@ class Network {
   }
 
   void gh() {
+    if (argv_.size() > 2 && argv_[1].text == "api") every_url();  // gh api takes whole URLs, too
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       const bool glued = word.starts_with("--hostname=");

@@ -12,16 +12,20 @@ constexpr std::string_view kHarmlessBuiltins =
 constexpr std::string_view kTransparent = "time nice nohup timeout env command stdbuf";
 constexpr std::string_view kListedWrappers =
     "sudo doas xargs watch setsid strace ltrace nsenter unshare chroot script parallel flock"
-    " ionice chrt taskset runuser builtin busybox exec ssh su";
+    " ionice chrt taskset runuser builtin busybox exec ssh su setpriv prlimit choom setarch linux32"
+    " linux64 systemd-run dbus-run-session xvfb-run faketime unbuffer rlwrap fakeroot firejail "
+    "bwrap"
+    " screen tmux at batch crontab run-parts start-stop-daemon ssh-agent entr";
 constexpr std::string_view kShells = "sh bash dash zsh ksh ash fish rbash mksh";
 constexpr std::string_view kPatternFirst = "grep egrep fgrep rg ag sed awk gawk mawk jq yq ack";
 
 // Programs of the system that no other table names.
 constexpr std::string_view kOthers =
     "cargo npm npx pnpm yarn uv pip pip3 nc ncat netcat socat ftp telnet gh docker podman kubectl"
-    " helm terraform aws gcloud az psql mysql sqlite3 redis-cli openssl gpg crontab at systemctl"
+    " helm terraform aws gcloud az psql mysql sqlite3 redis-cli openssl gpg systemctl"
     " launchctl kill pkill cat ls head tail grep less vi vim nano ed apt apt-get brew dnf yum snap"
-    " base64 xxd eval source gunzip bzip2 xz zstd dig nslookup host ping ssh-add mount screen tmux";
+    " base64 xxd eval source gunzip bzip2 xz zstd dig nslookup host ping mount valgrind gdb lldb "
+    "perf";
 
 }  // namespace
 

@@ -221,8 +221,13 @@ class SedScript {
       text();
       return true;
     }
-    if (c == '#' || c == ':') {
+    if (c == '#') {
       rest_of_line();
+      return true;
+    }
+    if (c == ':') {  // GNU sed's labels end at a blank or a semicolon
+      blanks();
+      at_ = std::min(s_.find_first_of("; \t\n", at_), s_.size());
       return true;
     }
     if (std::string_view("btTlLqQv").find(c) == std::string_view::npos) return false;
@@ -598,7 +603,7 @@ ScriptUse script_use(const std::vector<Argument>& argv, std::size_t offset) {
   const std::string_view name = base_name(argv[0].text);
   if (name == "sed" || name == "gsed") {
     sed_use(argv, offset, out);
-  } else if (is_database_client(name)) {
+  } else if (is_script_client(name)) {
     for (std::size_t i = 1; i < argv.size(); ++i) {
       std::vector<std::string> files;
       client_use(name, argv[i].text, offset, out, files);

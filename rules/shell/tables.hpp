@@ -23,8 +23,17 @@ namespace lilith::rules::shell {
 // (`uv run`, `bundle exec`, `npx`).
 [[nodiscard]] bool is_wrapper(const std::vector<Argument>& argv);
 // Of those: it makes an environment of its own, so that a name that is no program of the system is
-// one of the project's packages, which the entry of the runner covers.
-[[nodiscard]] bool runs_own_programs(const std::vector<Argument>& argv);
+// one of the project's packages, which the entry of the runner covers. `package`: it is one itself.
+[[nodiscard]] bool runs_own_programs(const std::vector<Argument>& argv, bool package);
+// Of those: a program that it runs by a path in the project is covered by its entry (`valgrind
+// ./build/x`).
+[[nodiscard]] bool runs_own_files(const std::vector<Argument>& argv);
+// Of those: words that a shell reads as lines of their own (`concurrently 'tsc -w' 'jest'`).
+struct LineWord {
+  std::size_t argument = 0;
+  std::size_t from = 0;  // where in that word's text the line begins
+};
+[[nodiscard]] std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv);
 // Of those: whether argv[at] is surely the value of an option of the runner itself, `uv run
 // --python VALUE`, --python=VALUE.
 [[nodiscard]] bool is_runner_value(const std::vector<Argument>& argv, std::size_t at);

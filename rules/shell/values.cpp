@@ -8,6 +8,17 @@
 #include <utility>
 
 namespace lilith::rules::shell {
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
+    if (end > at) out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
 namespace {
 
 constexpr std::size_t kTextsMax = 16;
@@ -20,6 +31,7 @@ bool is_name(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 // One expansion at a '$': its source is rest.substr(0, bytes).
 struct Expansion {
   std::string_view name;      // empty: no variable
+  std::string_view op;        // of ${NAME#x} and the like, what stands behind the name: "#x"
   std::string_view fallback;  // of ${NAME:-fallback}, ${NAME:=fallback}
   bool has_fallback = false;
   bool plain = false;  // gives the value itself, not a part of it
@@ -59,6 +71,7 @@ Expansion expansion_at(std::string_view rest) {
     std::string_view op = rest.substr(to, out.bytes - to);
     if (op.starts_with("[@]") || op.starts_with("[*]")) op.remove_prefix(3);
     out.plain = op == "}";
+    if (!out.plain && op.ends_with('}')) out.op = op.substr(0, op.size() - 1);
     out.cuts = op.starts_with('#') || op.starts_with('/') ||
                (op.starts_with(':') && op.size() > 1 && op[1] >= '0' && op[1] <= '9');
     if (op.starts_with(':')) op.remove_prefix(1);
@@ -70,6 +83,67 @@ Expansion expansion_at(std::string_view rest) {
     out.bytes = 2;  // $1, $@, $?
   }
   return out;
+}
+
+// The literal text of a pattern; false: it is one.
+bool literal(std::string_view pattern, std::string& out) {
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (std::string_view("*?[$`(").find(pattern[at]) != npos) return false;
+    if (pattern[at] == '\\' && at + 1 < pattern.size()) ++at;
+    if (pattern[at] != '"' && pattern[at] != '\'') out.push_back(pattern[at]);
+  }
+  return true;
+}
+
+std::string replaced(std::string text, std::string_view op) {
+  const bool all = op.starts_with("//");
+  op.remove_prefix(all ? 2 : 1);
+  const std::size_t slash = std::min(op.find('/'), op.size());
+  std::string from, to;
+  if (!literal(op.substr(0, slash), from) || from.empty()) return {};
+  if (slash < op.size() && !literal(op.substr(slash + 1), to)) return {};
+  for (std::size_t at = text.find(from); at != npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+    if (!all || text.size() > limits::kPathBytesMax) break;
+  }
+  return text;
+}
+
+// What an operator makes of a value (bash manual 3.5.3), where both are plain text; empty: not
+// known.
+std::string operated(const std::string& text, std::string_view op) {
+  if (op.empty() || text.find_first_of("$`") != npos) return {};
+  const char first = op[0];
+  if (op == "," || op == ",," || op == "^" || op == "^^") {
+    std::string out = text;
+    for (std::size_t at = 0;
+         at < (op.size() == 2 ? out.size() : std::min<std::size_t>(1, out.size())); ++at) {
+      const char lower =
+          out[at] >= 'A' && out[at] <= 'Z' ? static_cast<char>(out[at] + 32) : out[at];
+      const char upper =
+          out[at] >= 'a' && out[at] <= 'z' ? static_cast<char>(out[at] - 32) : out[at];
+      out[at] = first == ',' ? lower : upper;
+    }
+    return out;
+  }
+  if (first == '/') return replaced(text, op);
+  if (first == '#' || first == '%') {
+    std::string cut;
+    if (!literal(op.substr(op.size() > 1 && op[1] == first ? 2 : 1), cut)) return {};
+    if (first == '#') return text.starts_with(cut) ? text.substr(cut.size()) : text;
+    return text.ends_with(cut) ? text.substr(0, text.size() - cut.size()) : text;
+  }
+  if (first != ':') return {};
+  const std::size_t second = std::min(op.find(':', 1), op.size());
+  const auto number = [](std::string_view digits) {
+    const bool is =
+        !digits.empty() && digits.size() < 5 && digits.find_first_not_of("0123456789") == npos;
+    return is ? static_cast<std::size_t>(std::stoul(std::string(digits))) : npos;
+  };
+  const std::size_t from = number(op.substr(1, second - 1));
+  const std::size_t size = second < op.size() ? number(op.substr(second + 1)) : text.size();
+  return from == npos || size == npos || from > text.size() ? std::string()
+                                                            : text.substr(from, size);
 }
 
 // Programs whose output has a shape of its own. A row with options allows only those, or words
@@ -107,16 +181,6 @@ constexpr std::array kTame{
     Tame{"sort", "-u -r -n -V", false},
     Tame{"uniq", "-c", false},
 };
-
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
-    if (end > at) out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
 
 // One command of a pipe. `filters`: behind another command, whose lines it passes on.
 bool is_tame_command(std::string_view text, bool filters) {
@@ -177,10 +241,23 @@ bool is_tame_substitution(std::string_view text) {
   return true;
 }
 
+// wc -l < FILE, COMMAND | wc -l
+static bool counts_lines(std::string_view text) {
+  if (text.find("wc") == npos || text.find_first_of(";&>`(){}\\\n$\"'") != npos) return false;
+  const std::size_t pipe = text.rfind('|');
+  const bool piped = pipe != npos;
+  if (piped && pipe > 0 && text[pipe - 1] == '|') return false;  // ||
+  const std::vector<std::string_view> words = words_of(piped ? text.substr(pipe + 1) : text);
+  if (words.size() < 2 || words[0] != "wc" || !is_one_of<"-l -c -w -m">(words[1])) return false;
+  if (piped) return words.size() == 2;
+  return words.size() == 4 ? words[2] == "<" : words.size() == 3 && words[2].starts_with('<');
+}
+
 std::string_view number_program(std::string_view word) {
   if (!word.starts_with("$(") || word.starts_with("$((") || end_of(word, 1) != word.size())
     return {};
   const std::string_view text = word.substr(2, word.size() - 3);
+  if (counts_lines(text)) return "wc";
   if (text.find_first_of(";&|<>`(){}\\\n$\"'*?[~") != std::string_view::npos) return {};
   const std::vector<std::string_view> words = words_of(text);
   if (words.size() == 1 && words[0] == "nproc") return "nproc";
@@ -239,6 +316,15 @@ void LineValues::expand(std::string_view rest, std::string made, bool changed, i
       expand(found->second.texts[i], {}, true, depth + 1, budget, inner);
       for (const std::string& value : inner) {
         expand(rest.substr(one.bytes), made + value, true, depth, budget, out);
+      }
+    }
+    if (!one.op.empty()) {
+      if (const auto base = names_.find(one.name); base != names_.end()) {
+        for (const std::string& text : base->second.texts) {
+          const std::string value = operated(text, one.op);
+          if (value.empty()) continue;
+          expand(rest.substr(one.bytes), made + value, true, depth, budget, out);
+        }
       }
     }
     if (one.has_fallback) {

@@ -49,6 +49,8 @@ class LineValues {
 // Whether the output of `$(TEXT)` is surely a revision, a number or a path of the system: git
 // rev-parse HEAD, pwd, date +%F, nproc, ...
 [[nodiscard]] bool is_tame_substitution(std::string_view text);
+// The words of a text, without quotes.
+[[nodiscard]] std::vector<std::string_view> words_of(std::string_view text);
 // The program whose number is all that `$(...)` gives, when the whole word is that (`$(date +%s)`,
 // `$(nproc)`); empty for anything else.
 [[nodiscard]] std::string_view number_program(std::string_view word);

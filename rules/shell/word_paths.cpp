@@ -127,7 +127,10 @@ void Reader::into_directory(const std::vector<Word>& argv, std::size_t at,
   agent_directory(argv[at], target, name == "rm" || name == "mv" || name == "shred");
   if (std::find(kCopies.begin(), kCopies.end(), name) == kCopies.end()) return;
   if (!directory || (name == "mv" && at + 1 != argv.size())) return;
+  static constexpr std::string_view kRsyncValues =
+      "--exclude --include --exclude-from --include-from --filter -f -e --rsh --files-from";
   for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (name == "rsync" && is_one_of<kRsyncValues>(argv[i - 1].text)) continue;
     std::string source = argv[i].text;
     while (source.ends_with('/')) source.pop_back();
     source.erase(0, source.rfind('/') + 1);
@@ -240,11 +243,12 @@ void Reader::plain_paths(const std::vector<Word>& argv) {
   }
   bool skip_pattern = takes_pattern_first(name);
   const bool is_git = name == "git";
+  const bool is_awk = is_one_of<"awk gawk mawk nawk">(name);
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const Word& word = argv[i];
     const std::string& text = word.text;
     const bool option = text.starts_with('-') && text.size() > 1;
-    if (option && (text == "--regexp" || text == "--file" ||
+    if (option && (text == "--regexp" || text == "--file" || text == "--from-file" ||
                    (!text.starts_with("--") && text.find_first_of("ef") != std::string::npos))) {
       skip_pattern = false;
     }
@@ -256,7 +260,10 @@ void Reader::plain_paths(const std::vector<Word>& argv) {
       ++i;
       continue;
     }
-    if (!option && skip_pattern) {
+    // awk -v NAME=VALUE, jq -L DIR: not the script.
+    const bool value = (is_awk && is_one_of<"-v --assign -F">(argv[i - 1].text)) ||
+                       (name == "jq" && is_one_of<"-L --indent">(argv[i - 1].text));
+    if (!option && skip_pattern && !value) {
       skip_pattern = false;
       continue;
     }

@@ -440,6 +440,18 @@ void Reader::arithmetic(std::string_view close) {
     const char c = peek();
     if (c == '(') ++open;
     if (c == ')' && --open < 0) refuse("command.unparsable", "$(( is not arithmetic");
+    if (c == '$' && peek(1) == '(') {
+      // $(wc -l < x), and $((...)) once more.
+      Word inner;
+      word_part(inner);
+      const std::string_view counter = number_program(inner.text);
+      if (!is_whole_arithmetic(inner) && counter.empty()) {
+        refuse("command.arithmetic",
+               "a substitution in arithmetic that is not known to be a number");
+      }
+      if (!counter.empty()) line_.counters.emplace(counter);
+      continue;
+    }
     if (c == '$' || is_name_start(c)) {
       if (c == '$') ++at_;
       const bool brace = peek() == '{';

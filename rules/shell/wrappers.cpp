@@ -8,12 +8,24 @@ namespace {
 
 // Programs that run what their PATH, or the environment they make, holds under the name that stands
 // behind a sub-command. Their manuals.
+enum class Covers {
+  kPackages,  // names that are no programs of the system
+  kFiles,     // programs that are named by a path in the project
+  kAsItself,  // packages where it is one itself (npx cross-env)
+  kNothing,
+};
 struct Runner {
   std::string_view program;
-  std::string_view sub;    // empty: the program itself
-  std::string_view value;  // options with a value in the next word
-  bool ends = false;       // the command stands behind "--"
+  std::string_view sub;          // empty: the program itself
+  std::string_view value;        // options with a value in the next word
+  std::string_view marker = {};  // the command stands behind this word, and nothing runs without it
+  Covers covers = Covers::kPackages;
+  std::size_t operands = 0;  // words of its own in front of the command
+  // Options whose values are lines for sh; " " among them: its operands are, too.
+  std::string_view lines = {};
+  bool joins = false;  // hands all words to a shell, as one line
 };
+constexpr std::string_view kNoSub = "(none)";  // the sub-command decides, and none of them runs
 constexpr std::array kRunners{
     Runner{"uv", "run",
            "--with --extra --group --only-group --python -p --package --project --directory"
@@ -26,9 +38,9 @@ constexpr std::array kRunners{
     Runner{"bundle", "exec", "--gemfile"},
     Runner{"pnpm", "exec", "--filter -F --dir -C"},
     Runner{"yarn", "exec", ""},
-    Runner{"mise", "exec", "", true},
-    Runner{"mise", "x", "", true},
-    Runner{"tox", "exec", "-e", true},
+    Runner{"mise", "exec", "", "--"},
+    Runner{"mise", "x", "", "--"},
+    Runner{"tox", "exec", "-e", "--"},
     Runner{"pyenv", "exec", ""},
     Runner{"rbenv", "exec", ""},
     Runner{"asdf", "exec", ""},
@@ -38,6 +50,69 @@ constexpr std::array kRunners{
     Runner{"pnpm", "dlx", "--package"},
     Runner{"yarn", "dlx", "-p --package"},
     Runner{"bun", "x", "-p --package"},
+    Runner{"pdm", "run", "-p --project -s --site-packages"},
+    Runner{"hatch", "run", "-e --env"},
+    Runner{"pixi", "run", "-e --environment --manifest-path"},
+    Runner{"mamba", "run", "-n --name -p --prefix"},
+    Runner{"micromamba", "run", "-n --name -p --prefix"},
+    Runner{"composer", "exec", "-d --working-dir"},
+    Runner{"devbox", "run", "-c --config -e --env"},
+    Runner{"volta", "run", "--node --npm --yarn --pnpm --env", {}, Covers::kNothing},
+    Runner{"fnm", "exec", "--using --fnm-dir", {}, Covers::kNothing},
+    Runner{"nvm", "exec", "", {}, Covers::kNothing, 1},
+    Runner{"direnv", "exec", "", {}, Covers::kNothing, 1},
+    Runner{"rustup", "run", "", {}, Covers::kNothing, 1},
+    Runner{"meson", "devenv", "-C -w --workdir", {}, Covers::kFiles},
+    Runner{"perf",
+           "record",
+           "-e --event -o --output -F --freq -c --count -C --cpu -m -p -t",
+           {},
+           Covers::kFiles},
+    Runner{"perf",
+           "stat",
+           "-e --event -o --output -r --repeat -x -I -p -t -C --cpu",
+           {},
+           Covers::kFiles},
+    Runner{"perf", "trace", "-e --event -o --output -p -t", {}, Covers::kFiles},
+    Runner{"valgrind", "", "", {}, Covers::kFiles},
+    Runner{"gdb", "", "", "--args", Covers::kFiles},
+    Runner{"lldb", "", "", "--", Covers::kFiles},
+    // Of npm's packages, in front of other programs.
+    Runner{"cross-env", "", "", {}, Covers::kAsItself},
+    Runner{"cross-env-shell", "", "", {}, Covers::kAsItself, 0, {}, true},
+    Runner{"dotenv", "", "-e --env -v -c -p -f --file -q --quote", {}, Covers::kAsItself},
+    Runner{"env-cmd", "", "-f --file -r --rc-file -e --environments", {}, Covers::kAsItself},
+    Runner{"onchange", "", "", "--", Covers::kAsItself},
+    Runner{"nodemon", "", "", kNoSub, Covers::kAsItself, 0, "-x --exec"},
+    Runner{"chokidar", "", "", kNoSub, Covers::kAsItself, 0, "-c --command"},
+    Runner{"tsc-watch", "", "", kNoSub, Covers::kAsItself, 0,
+           "--onSuccess --onFailure --onFirstSuccess --onEmit --onCompilationStarted"},
+    Runner{"concurrently", "",
+           "-n --names -c --prefix-colors -p --prefix -l --prefix-length -t --timestamp-format -s"
+           " --success -m --max-processes --restart-tries --restart-after --kill-signal"
+           " --default-input-target --name-separator",
+           kNoSub, Covers::kAsItself, 0, " "},
+    Runner{
+        "hyperfine", "",
+        "-w --warmup -m --min-runs -M --max-runs -r --runs -n --command-name -u --time-unit"
+        " --export-json --export-csv --export-markdown --export-asciidoc --export-orgmode --style"
+        " --sort -N --input --output --reference-name",
+        kNoSub, Covers::kFiles, 0,
+        "-p --prepare -s --setup -c --cleanup --conclude --reference "
+        "--calibrate  "},
+    Runner{"watchexec",
+           "",
+           "-e --exts -f --filter -i --ignore -w --watch -d --debounce -s --signal",
+           {},
+           Covers::kNothing,
+           0,
+           {},
+           true},
+    // What runs is decided by a word that may not be known.
+    Runner{"docker", kNoSub, ""},
+    Runner{"podman", kNoSub, ""},
+    Runner{"terraform", kNoSub, ""},
+    Runner{"tofu", kNoSub, ""},
 };
 
 constexpr auto kRunnerPlaces = by_program(kRunners);
@@ -45,10 +120,42 @@ constexpr auto kRunnerPlaces = by_program(kRunners);
 // Where the sub-command stands; `uv --quiet run`, `pnpm -r exec`.
 std::size_t sub_command_at(const std::vector<Argument>& argv) {
   std::size_t at = 1;
-  while (at < argv.size() && argv[at].text.starts_with('-')) {
-    at += is_one_of<"-C --dir --directory --project --filter -F">(argv[at].text) ? 2U : 1U;
-  }
+  const auto options = [&] {
+    while (at < argv.size() && argv[at].text.starts_with('-')) {
+      at += is_one_of<
+                "-C --dir --directory --project --filter -F --cwd -l --log-level --include"
+                " --exclude --from --jobs --since">(argv[at].text)
+                ? 2U
+                : 1U;
+    }
+  };
+  options();
+  // yarn workspace NAME exec, yarn workspaces foreach -A exec
+  if (at + 1 >= argv.size() || argv[0].text != "yarn") return at;
+  const bool all = argv[at].text == "workspaces" && argv[at + 1].text == "foreach";
+  if (argv[at].text != "workspace" && !all) return at;
+  at += 2;
+  options();
   return at;
+}
+
+// A name that no script of a project has, so that the runner finds it in PATH.
+constexpr std::string_view kNeverScripts =
+    "nc ncat netcat socat curl wget ssh scp sftp rsync sudo doas su env xargs telnet ftp sh bash "
+    "dash"
+    " zsh ksh";
+// `pnpm curl`, `bun run curl`: what is no script of the project is looked for in PATH.
+std::size_t script_run_at(const std::vector<Argument>& argv) {
+  const std::string_view name = base_name(argv[0].text);
+  if (name != "pnpm" && name != "bun") return npos;
+  std::size_t at = sub_command_at(argv);
+  if (at < argv.size() && (argv[at].text == "run" || argv[at].text == "run-script")) {
+    for (++at; at < argv.size() && argv[at].text.starts_with('-'); ++at) {
+    }
+  } else if (name == "bun") {
+    return npos;
+  }
+  return at < argv.size() && is_one_of<kNeverScripts>(argv[at].text) ? at : npos;
 }
 
 const Runner* runner(const std::vector<Argument>& argv) {
@@ -56,6 +163,7 @@ const Runner* runner(const std::vector<Argument>& argv) {
   for (const std::uint16_t place : rows_of(kRunners, kRunnerPlaces, name)) {
     const Runner& row = kRunners[place];
     if (row.sub.empty()) return &row;
+    if (row.sub == kNoSub) continue;
     const std::size_t at = sub_command_at(argv);
     if (at < argv.size() && argv[at].text == row.sub) return &row;
   }
@@ -82,17 +190,18 @@ std::size_t cmake_run_at(const std::vector<Argument>& argv, std::vector<std::str
 
 std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
   std::size_t i = row.sub.empty() ? 1 : sub_command_at(argv) + 1;
-  if (row.ends) {
+  if (!row.marker.empty()) {
     // mise x TOOL -c TEXT, mise x TOOL -- COMMAND
-    for (; i < argv.size() && argv[i].text != "--"; ++i) {
-      if (argv[i].text == "-c" || argv[i].text.starts_with("--command")) {
+    for (; i < argv.size() && argv[i].text != row.marker; ++i) {
+      const bool text = argv[i].text == "-c" || argv[i].text.starts_with("--command");
+      if (text && row.program == "mise") {
         return static_cast<std::size_t>(-1);
       }
     }
     return std::min(i + 1, argv.size());
   }
   for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
-    if (argv[i].text == "--") return i + 1;
+    if (argv[i].text == "--") return i + 1 + row.operands;
     // uv run -m MODULE and -s SCRIPT are python's.
     if (row.program == "uv" && (argv[i].text == "-m" || argv[i].text == "--module" ||
                                 argv[i].text == "-s" || argv[i].text == "--script")) {
@@ -101,6 +210,97 @@ std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
     if (is_word_of(row.value, argv[i].text)) ++i;
   }
   if (row.program == "uv" && i < argv.size() && argv[i].text.ends_with(".py")) return argv.size();
+  // dotenv run -- COMMAND is python-dotenv's.
+  if (row.program == "dotenv" && i < argv.size() && argv[i].text == "run") {
+    for (++i; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+      if (argv[i].text == "--") return i + 1;
+    }
+  }
+  // nvm exec VERSION COMMAND, nvm exec COMMAND
+  const bool without = row.program == "nvm" && i < argv.size() && is_system_program(argv[i].text);
+  i = std::min(i + (without ? 0 : row.operands), argv.size());
+  // The shell of the wrapper reads all of it once more.
+  const bool plain = std::all_of(
+      argv.begin() + static_cast<std::ptrdiff_t>(i), argv.end(), [](const Argument& one) {
+        return one.constant && one.text.find_first_of(" \t\n;&|<>()$`\\\"'*?[#~") == npos;
+      });
+  if (row.joins && !plain) return static_cast<std::size_t>(-1);
+  // hatch run ENV:COMMAND
+  if (i < argv.size() && row.program == "hatch" &&
+      is_system_program(argv[i].text.substr(argv[i].text.rfind(':') + 1)) &&
+      argv[i].text.find(':') != npos) {
+    return static_cast<std::size_t>(-1);
+  }
+  return i;
+}
+
+// Wrappers with options that are all known, in front of a command.
+struct WrapperRow {
+  std::string_view program;
+  std::string_view value;     // short options with a value of their own word
+  std::string_view switches;  // long options without a value; another without "=" is not known
+  std::size_t operands = 0;   // words of its own in front of the command
+};
+// util-linux, xvfb-run(1), fakeroot(1), ssh-agent(1), entr(1), rlwrap(1), faketime(1).
+constexpr std::array kWrapperRows{
+    WrapperRow{"setpriv", "", "--nnp --no-new-privs --clear-groups --keep-groups --reset-env"},
+    WrapperRow{"prlimit", "po", "--noheadings --raw --verbose"},
+    WrapperRow{"choom", "np", ""},
+    WrapperRow{"linux32", "", "--verbose"},
+    WrapperRow{"linux64", "", "--verbose"},
+    WrapperRow{"dbus-run-session", "", ""},
+    WrapperRow{"xvfb-run", "efnpsw", "--auto-servernum --auto-display"},
+    WrapperRow{"unbuffer", "", ""},
+    WrapperRow{"rlwrap", "bCDefgHlmMOpPqsStwz", "--always-readline --no-warnings --one-shot"},
+    WrapperRow{"fakeroot", "lsibfu", "--unknown-is-real"},
+    WrapperRow{"ssh-agent", "aEtPO", ""},
+    WrapperRow{"faketime", "fp", "", 1},
+};
+constexpr auto kWrapperPlaces = by_program(kWrapperRows);
+
+// ssh HOST without a command opens a session, or says whom it would let in (ssh -T git@HOST): its
+// host is judged. Words behind the host run there, and other options name programs and ways.
+bool only_connects(const std::vector<Argument>& argv) {
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::size_t last = argv[i].text.find_first_not_of("46AaCGNnqTtVvxyilp", 1);
+    if (!argv[i].constant || last != npos || argv[i].text.size() < 2) return false;
+    const std::size_t value = argv[i].text.find_first_of("ilp");
+    if (value != npos && value + 1 == argv[i].text.size()) ++i;
+  }
+  return i + 1 >= argv.size() && (i >= argv.size() || argv[i].constant);
+}
+
+// tmux(1): sub-commands that run nothing.
+constexpr std::string_view kTmuxQuiet =
+    "ls list-sessions lsw list-windows lsp list-panes lsc list-clients list-buffers list-commands"
+    " capture-pane capturep has has-session kill-session kill-server kill-window killw kill-pane"
+    " killp attach attach-session a detach detach-client select-window selectw select-pane selectp"
+    " rename-session rename rename-window renamew resize-pane resizep resize-window swap-pane"
+    " save-buffer show-buffer showb show-options show clear-history start-server start info";
+constexpr std::string_view kTmuxStarts =
+    "new new-session neww new-window splitw split-window respawn-pane respawn-window";
+
+// Where the words stand that tmux hands to a shell; npos: that can't be told.
+std::size_t tmux_run_at(const std::vector<Argument>& argv) {
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    if (is_one_of<"-L -S">(argv[i].text)) {
+      ++i;
+    } else if (!is_one_of<"-2 -u -V -l -q -v">(argv[i].text)) {
+      return npos;
+    }
+  }
+  // A list of tmux's commands; #(COMMAND) in a format.
+  for (std::size_t at = i; at < argv.size(); ++at) {
+    if (argv[at].text.ends_with(';') || argv[at].text.find("#(") != npos) return npos;
+  }
+  if (i >= argv.size() || is_one_of<kTmuxQuiet>(argv[i].text)) return argv.size();
+  if (!is_one_of<kTmuxStarts>(argv[i].text)) return npos;
+  for (++i; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    if (argv[i].text == "--") return i + 1;
+    if (is_one_of<"-c -e -F -n -s -t -x -y -l -p">(argv[i].text)) ++i;
+  }
   return std::min(i, argv.size());
 }
 
@@ -113,7 +313,7 @@ bool is_number(std::string_view text) {
 bool is_wrapper(const std::vector<Argument>& argv) {
   const std::string& name = argv[0].text;
   return is_transparent_wrapper(name) || is_listed_wrapper(name) || runner(argv) != nullptr ||
-         is_cmake_wrapper(argv);
+         is_cmake_wrapper(argv) || script_run_at(argv) != npos;
 }
 std::size_t runner_sub_command(const std::vector<Argument>& argv) {
   const std::string_view name = base_name(argv[0].text);
@@ -130,14 +330,62 @@ bool is_runner_sub_command(std::string_view program, std::string_view sub) {
 }
 bool is_runner_value(const std::vector<Argument>& argv, std::size_t at) {
   const Runner* const row = runner(argv);
-  if (row == nullptr || row->ends) return false;
+  if (row == nullptr || !row->marker.empty()) return false;
   const std::size_t first = row->sub.empty() ? 1 : sub_command_at(argv) + 1;
   if (at < first || at >= argv.size()) return false;
   const std::string& word = argv[at].text;
   if (word.starts_with("--")) return word.find('=') < word.find('$');
   return at > first && argv[at - 1].constant && is_word_of(row->value, argv[at - 1].text);
 }
-bool runs_own_programs(const std::vector<Argument>& argv) { return runner(argv) != nullptr; }
+bool runs_own_programs(const std::vector<Argument>& argv, bool package) {
+  const Runner* const row = runner(argv);
+  return row != nullptr &&
+         (row->covers == Covers::kPackages || (row->covers == Covers::kAsItself && package));
+}
+bool runs_own_files(const std::vector<Argument>& argv) {
+  const Runner* const row = runner(argv);
+  return row != nullptr && row->covers == Covers::kFiles;
+}
+
+std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
+  std::vector<LineWord> found;
+  const auto add = [&](std::size_t at, std::size_t from = 0) {
+    if (at < argv.size()) found.push_back({at, from});
+  };
+  const std::string_view name = argv[0].text;
+  if (name == "entr") {  // entr -s LINE
+    std::size_t i = 1;
+    bool line = false;
+    for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+      line = line || argv[i].text.find('s') != npos;
+    }
+    if (line) add(i);
+    return found;
+  }
+  if (name == "tmux") {
+    const std::size_t at = tmux_run_at(argv);
+    if (at != npos && at + 1 == argv.size()) add(at);
+    return found;
+  }
+  const Runner* const row = runner(argv);
+  if (row == nullptr || row->lines.empty()) return found;
+  const bool operands = row->lines.ends_with(' ');
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    const std::size_t equals = word.find('=');
+    if (word == "--" && argv[i].constant) continue;
+    if (!word.starts_with('-')) {
+      // npm:NAME names a script of the project.
+      const bool script = is_one_of<"npm yarn pnpm bun node deno">(word.substr(0, word.find(':')));
+      if (operands && !(script && word.find(':') != npos)) add(i);
+    } else if (is_word_of(row->lines, std::string_view(word).substr(0, equals))) {
+      equals == npos ? add(++i) : add(i, equals + 1);
+    } else if (equals == npos && is_word_of(row->value, word)) {
+      ++i;
+    }
+  }
+  return found;
+}
 
 std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {
   constexpr auto kUnknown = static_cast<std::size_t>(-1);
@@ -145,7 +393,16 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   std::size_t i = 1;
   const auto word = [&](std::size_t at) -> std::string_view { return argv[at].text; };
   if (is_cmake_wrapper(argv)) return cmake_run_at(argv, assignments);
-  if (const Runner* const row = runner(argv); row != nullptr) return run_at(*row, argv);
+  if (const std::size_t at = script_run_at(argv); at != npos) return at;
+  if (const Runner* const row = runner(argv); row != nullptr) {
+    const std::size_t at = run_at(*row, argv);
+    if (!row->program.starts_with("cross-env")) return at;
+    std::size_t command = at;
+    while (command < argv.size() && argv[command].text.find('=') != npos) {
+      assignments.push_back(argv[command++].text);
+    }
+    return command;
+  }
   if (name == "env") {
     for (; i < argv.size(); ++i) {
       const std::size_t equals = word(i).find('=');
@@ -179,14 +436,36 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   if (name == "xargs") with_value = "IEadnLPs";
   if (name == "watch") with_value = "nq";
   if (name == "flock") return kUnknown;
+  if (name == "ssh" && only_connects(argv)) return argv.size();
   if (name == "strace" || name == "ltrace" || name == "unshare" || name == "nsenter" ||
       name == "chroot" || name == "script" || name == "parallel" || name == "runuser" ||
       name == "busybox" || name == "ssh" || name == "su" || name == "ionice" || name == "chrt" ||
-      name == "taskset") {
+      name == "taskset" || name == "setarch" || name == "systemd-run" || name == "firejail" ||
+      name == "bwrap" || name == "screen" || name == "at" || name == "batch" ||
+      name == "run-parts" || name == "start-stop-daemon") {
     return kUnknown;
   }
+  if (name == "tmux") {
+    const std::size_t at = tmux_run_at(argv);
+    return at != npos && at + 1 == argv.size() ? argv.size() : at;  // one word is a line
+  }
+  if (name == "crontab") return argv.size() == 2 && word(1) == "-l" ? argv.size() : kUnknown;
+  if (name == "entr") {
+    bool line = false;
+    for (; i < argv.size() && word(i).starts_with('-'); ++i) line |= word(i).find('s') != npos;
+    return line ? argv.size() : i;
+  }
+  std::string_view switches =
+      "--foreground --preserve-status --null --no-run-if-empty --verbose --portability";
+  std::size_t operands = 0;
+  if (const auto rows = rows_of(kWrapperRows, kWrapperPlaces, name); !rows.empty()) {
+    const WrapperRow& row = kWrapperRows[rows.front()];
+    with_value = row.value;
+    switches = row.switches;
+    operands = row.operands;
+  }
   for (; i < argv.size(); ++i) {
-    if (word(i) == "--") return i + 1;
+    if (word(i) == "--") return i + 1 + operands;
     if (!word(i).starts_with('-')) break;
     if (!argv[i].constant) return kUnknown;
     const bool alone = word(i).size() == 2;
@@ -194,9 +473,7 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
       ++i;  // its value, whatever that looks like
       continue;
     }
-    if (word(i).starts_with("--") && word(i).find('=') == npos && word(i) != "--foreground" &&
-        word(i) != "--preserve-status" && word(i) != "--null" && word(i) != "--no-run-if-empty" &&
-        word(i) != "--verbose" && word(i) != "--portability") {
+    if (word(i).starts_with("--") && word(i).find('=') == npos && !is_word_of(switches, word(i))) {
       return kUnknown;
     }
   }
@@ -209,7 +486,7 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
     if (i >= argv.size() || !is_number(word(i))) return kUnknown;
     ++i;
   }
-  return i;
+  return i + operands;
 }
 
 }  // namespace lilith::rules::shell

@@ -153,6 +153,25 @@ constexpr std::array kWriteRows{
              Operands::kAll},
     WriteRow{"git merge-file", "L", "", "", "", Operands::kFirst},
     WriteRow{"git config", "f", "f", "", "file"},
+    WriteRow{"shuf", "inor", "o", "input-range head-count", "output"},
+    WriteRow{"iconv", "fto", "o", "from-code to-code", "output"},
+    WriteRow{"csplit", "fbn", "f", "suffix-format digits", "prefix"},
+    WriteRow{"ctags", "fIoLRx", "fo", "", ""},
+    WriteRow{"cscope", "fFiIspP", "f", "", ""},
+    WriteRow{"dot", "oTKlsGNE", "o", "", ""},
+    WriteRow{"esbuild", "", "", "", "outfile outdir metafile"},
+    WriteRow{"clang-format -i", "", "", "style assume-filename lines offset length", "",
+             Operands::kAll},
+    WriteRow{"shfmt -w", "ipfl", "", "", "", Operands::kAll},
+    WriteRow{"pandoc", "fotrVMHBATcDs", "o", "from to template metadata variable", "output"},
+    WriteRow{"xmllint", "o", "o", "xpath schema", "output"},
+    WriteRow{"ffmpeg", "", "", "", "", Operands::kLast},
+    WriteRow{"rustc", "oClLWADFO", "o", "crate-name crate-type edition emit target codegen cfg",
+             "out-dir"},
+    WriteRow{"rustdoc", "oCL", "o", "crate-name edition", "output out-dir"},
+    WriteRow{"history -w", "", "", "", "", Operands::kAll},
+    WriteRow{"perl -i", "eEIMm", "", "", "", Operands::kAll},
+    WriteRow{"perl -i FILE", "IMm", "", "", "", Operands::kAllButFirst},
 };
 
 constexpr auto kWritePlaces = by_program(kWriteRows);
@@ -640,6 +659,23 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
       const bool script = any_short('e', "fli") || any_short('f', "eli") ||
                           any_long("expression") || any_long("file");
       by_row(*write_row(script ? "sed -i -e" : "sed -i"), 1);
+    }
+  } else if (name == "perl" || name == "ruby") {
+    // -i writes every operand, but for the script where none is given by -e.
+    const std::string_view values = "eEIMmxF";
+    if (any_short('i', values)) {
+      const bool text = any_short('e', "IMmxF") || any_short('E', "IMmxF");
+      by_row(*write_row(text ? "perl -i" : "perl -i FILE"), 1);
+    }
+  } else if (name == "clang-format") {
+    if (any_short('i', "")) by_row(*write_row("clang-format -i"), 1);
+  } else if (name == "shfmt") {
+    if (any_short('w', "ip")) by_row(*write_row("shfmt -w"), 1);
+  } else if (name == "history") {
+    if (any_short('w', "") || any_short('a', "")) by_row(*write_row("history -w"), 1);
+  } else if (name == "7z" || name == "7za") {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      if (argv_[i].text.starts_with("-o")) add(i, 2);
     }
   } else if (name == "yq") {
     if (any_short('i', "oIps") || any_long("inplace")) by_row(*write_row("yq -i"), 1);
