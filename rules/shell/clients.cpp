@@ -46,6 +46,7 @@ std::string dot_command(std::string_view line, std::vector<std::string>& files) 
   };
   if (is(".shell", 3) || is(".system", 3)) return std::string(tokens[0]);
   if (is(".load", 4) || is(".excel", 4) || is(".www", 3)) return std::string(tokens[0]);
+  if (is(".archive", 3)) return std::string(tokens[0]);  // unpacks anywhere
   const bool output = is(".output", 2) || is(".once", 3);
   if ((output || is(".import", 3) || is(".read", 4)) && line.find('|') != npos) {
     return std::string(tokens[0]) + " with a pipe";
@@ -103,6 +104,8 @@ std::string psql_runs(std::string_view text, std::vector<std::string>& files) {
   constexpr std::array<std::string_view, 6> kRuns{"\\setenv", "\\e",  "\\edit",
                                                   "\\ef",     "\\ev", "\\|"};
   if (text.find("\\!") != npos) return "\\!";
+  // Of a command's words, one in backticks is what a program prints (psql(1)).
+  if (text.find('\\') != npos && text.find('`') != npos) return "a backtick";
   const std::string lower = ascii_lower(text);
   for (std::size_t at = lower.find("program"); at != npos; at = lower.find("program", at + 1)) {
     const std::string_view before = std::string_view(lower).substr(0, at);

@@ -89,6 +89,19 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   }
   if (argv.empty()) return;
   const Word& first = argv[0];
+  // run() { "$@"; }: what the function is called with is looked at where it is called.
+  if (body_.inside && argv.size() == 1 && first.text == "$@" &&
+      s_.substr(first.offset - base_).starts_with("\"$@\"")) {
+    body_.runs_arguments = true;
+    return;
+  }
+  if (is_one_of<"set shift eval source . trap">(first.text)) {
+    body_.moves_arguments = true;
+    if (runs_arguments_) {
+      refuse("command.dynamic_name", "a function would run '" + first.text +
+                                         "', and then perhaps what that leaves as its arguments");
+    }
+  }
   const bool is_test = first.text == "[";  // no glob: the class is not closed
   if (!first.constant || (first.glob && !is_test) || first.brace || first.tilde) {
     throw Refusal{
@@ -99,6 +112,14 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
   if (functions_.contains(first.text) && !skips_functions) {
     argument_paths(argv);
+    if (argv.size() > 1 && line_.argument_runners.contains(first.text)) {
+      input_ = {};  // the function may give it another one
+      std::vector<Word> run(argv.begin() + 1, argv.end());
+      const std::size_t at = run[0].offset - base_;
+      const bool outer = std::exchange(runs_arguments_, true);
+      simple(std::move(run), {}, at, false);
+      runs_arguments_ = outer;
+    }
     line_.dynamic.push_back({std::move(argv), directories_});
     return;
   }

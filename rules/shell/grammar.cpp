@@ -292,7 +292,14 @@ bool Reader::compound(std::string_view reserved) {
     if (starts("()")) at_ += 2;
     function_body(name);
     return true;
-  } else if (reserved == "coproc" || reserved == "select") {
+  } else if (reserved == "select") {
+    bash_only("select");
+    at_ += std::string_view("select").size() - std::string_view("for").size();
+    Word reply;
+    reply.constant = false;
+    note_assignment("REPLY", reply, base_ + at_);
+    for_clause(true);
+  } else if (reserved == "coproc") {
     refuse("command.unparsable", "'" + std::string(reserved) + "' is not read");
   } else {
     return false;
@@ -348,7 +355,7 @@ void Reader::while_clause() {
   end_repeated(before, start);
 }
 
-void Reader::for_clause() {
+void Reader::for_clause(bool selects) {
   at_ += 3;
   blanks();
   if (starts("((")) return for_arithmetic();
@@ -357,7 +364,9 @@ void Reader::for_clause() {
   const std::string name(s_.substr(from, at_ - from));
   if (name.empty() || is_digit(name[0])) refuse("command.unparsable", "for without a name");
   newlines();
-  bool integers = true;
+  bool integers = !selects;
+  // What is chosen may be nothing.
+  if (selects) line_.assigned.insert(name);
   std::vector<Word> values;
   if (reserved_word() == "in") {
     at_ += 2;
@@ -498,12 +507,22 @@ void Reader::function_body(const std::string& name) {
   const std::size_t first = out_.paths.size();
   const Directories before = directories_;
   // What the body keeps in variables is not known where it is called.
+  const bool again = functions_.contains(name) || defined_.contains(name);
   functions_.insert(name);
   defined_.insert(name);
   const Names known = names();
   integers_.clear();
   const std::set<std::string> lost = std::exchange(lost_, {});
+  const Body outer = std::exchange(body_, Body{.inside = true});
   command();
+  if (const Body body = std::exchange(body_, outer); body.runs_arguments) {
+    // What an earlier function of that name was called with, this one might run.
+    if (again || body.moves_arguments || directories_ != before) {
+      refuse("command.dynamic_name",
+             "the name of the command '$@' is not known before the line runs");
+    }
+    line_.argument_runners.insert(name);
+  }
   integers_ = known.integers;
   meet(known);
   in_function_ = was_in_function;

@@ -139,6 +139,7 @@ struct Line {
   };
   std::vector<Link> links;    // of ln
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
+  std::set<std::string, std::less<>> argument_runners;  // functions that run what they are given
   std::set<std::string, std::less<>> counters;  // programs whose output was taken for a number
   // Variables of `for`: whether every loop over it has nothing but plain words.
   std::map<std::string, bool, std::less<>> loops;
@@ -283,7 +284,7 @@ class Reader {
   bool compound(std::string_view reserved);
   void if_clause();
   void while_clause();
-  void for_clause();
+  void for_clause(bool selects = false);
   void for_arithmetic();
   void case_clause();
   void function_body(const std::string& name);
@@ -363,14 +364,22 @@ class Reader {
   bool saw_cd_ = false;
   bool in_function_ = false;
   bool last_here_doc_quoted_ = false;
-  Input input_;                     // of the simple command that is read
-  std::optional<Input> piped_;      // what the command behind a pipe will find
-  std::optional<Input> printed_;    // what the last simple command surely prints
-  std::vector<Word> piped_words_;   // of echo and printf in front of the pipe
-  Directories pushed_;              // by pushd
-  bool posix_ = false;              // text of sh: where bash's own forms mean something else
-  bool captured_ = false;           // in $(...) or `...`: what is printed becomes a word
-  bool appended_ = false;           // the next simple command is xargs's, which appends words
+  Input input_;                    // of the simple command that is read
+  std::optional<Input> piped_;     // what the command behind a pipe will find
+  std::optional<Input> printed_;   // what the last simple command surely prints
+  std::vector<Word> piped_words_;  // of echo and printf in front of the pipe
+  Directories pushed_;             // by pushd
+  bool posix_ = false;             // text of sh: where bash's own forms mean something else
+  bool captured_ = false;          // in $(...) or `...`: what is printed becomes a word
+  bool appended_ = false;          // the next simple command is xargs's, which appends words
+  // Of the function whose body is read.
+  struct Body {
+    bool inside = false;
+    bool runs_arguments = false;   // "$@" is a command of it
+    bool moves_arguments = false;  // shift, set --, ...
+  };
+  Body body_;
+  bool runs_arguments_ = false;     // the command is what a function is called with
   Covered next_covered_;            // the next simple command
   Covered covered_;                 // all of this text
   std::vector<std::string> loops_;  // variables of the loops whose bodies are read, in this reader

@@ -350,6 +350,7 @@ class Network {
 
   void remote_copy(bool rsync) {
     const std::string_view value = rsync ? "efTBM" : "cDFiJlPSoXBbRs";
+    bool operand_seen = false;
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       const std::string& word = argv_[i].text;
       if (word.starts_with("--")) {
@@ -359,6 +360,9 @@ class Network {
         if (is_one_of<kCopyValues>(std::string_view(word).substr(2))) ++i;
       } else if (word.starts_with('-') && word.size() > 1) {
         if (word.find_first_of(value, 1) == word.size() - 1) ++i;
+      } else if (argv_[0].text == "sftp" && word.find(':') == std::string::npos) {
+        if (!operand_seen) named(word, 22, "ssh");
+        operand_seen = true;
       } else {
         remote(word);
       }

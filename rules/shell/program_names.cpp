@@ -27,6 +27,10 @@ constexpr std::string_view kOthers =
     " base64 xxd eval source gunzip bzip2 xz zstd dig nslookup host ping mount valgrind gdb lldb "
     "perf";
 
+// Programs with rows in the tables of options that projects install as packages.
+constexpr std::string_view kPackages =
+    "eslint prettier jest tsc esbuild pytest ruff black mypy dmypy coverage pylint virtualenv";
+
 }  // namespace
 
 bool is_harmless_builtin(std::string_view name) { return is_one_of<kHarmlessBuiltins>(name); }
@@ -34,8 +38,9 @@ bool is_transparent_wrapper(std::string_view name) { return is_one_of<kTranspare
 bool is_listed_wrapper(std::string_view name) { return is_one_of<kListedWrappers>(name); }
 bool is_system_program(std::string_view name) {
   return is_shell(name) || is_transparent_wrapper(name) || is_listed_wrapper(name) ||
-         is_one_of<kOthers>(name) || (name != "node" && has_exec_rows(name)) ||
-         has_write_rows(name);
+         is_one_of<kOthers>(name) ||
+         (name != "node" && !is_one_of<kPackages>(name) &&
+          (has_exec_rows(name) || has_write_rows(name)));
 }
 bool is_shell(std::string_view name) { return is_one_of<kShells>(name); }
 bool takes_pattern_first(std::string_view name) { return is_one_of<kPatternFirst>(name); }

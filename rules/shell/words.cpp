@@ -296,7 +296,11 @@ void Reader::parameter(Word&, bool in_quotes) {
     const std::size_t close = s_.find(']', at_);
     if (close == std::string_view::npos) refuse("command.unparsable", "a subscript is not closed");
     const std::string_view index = s_.substr(at_ + 1, close - at_ - 1);
-    if (index != "@" && index != "*" && !is_integer(index)) {
+    // A number that this line keeps in a variable: ${a[i]}, ${a[$i]}.
+    const std::string counter(index.substr(index.starts_with('$') ? 1 : 0));
+    const bool counts = integers_.contains(counter);
+    if (counts) used_.insert(counter);
+    if (index != "@" && index != "*" && !is_integer(index) && !counts) {
       refuse("command.arithmetic", "the subscript [" + printable(index) + "] is not a number");
     }
     at_ = close + 1;
@@ -456,16 +460,19 @@ void Reader::arithmetic(std::string_view close) {
       if (c == '$') ++at_;
       const bool brace = peek() == '{';
       if (brace) ++at_;
-      if (brace && peek() == '#') ++at_;
+      const bool length = brace && peek() == '#';
+      if (length) ++at_;
       const std::size_t from = at_;
       while (!end() && is_name(peek())) ++at_;
       if (at_ == from && (peek() == '#' || peek() == '?')) ++at_;
       const std::string name(s_.substr(from, at_ - from));
+      if (length && (starts("[@]") || starts("[*]"))) at_ += 3;
       if (brace) {
         if (peek() != '}')
           refuse("command.arithmetic", "an expansion in arithmetic that is not read");
         ++at_;
       }
+      if (length && !name.empty()) continue;
       if (name.empty() || (!integers_.contains(name) && name != "#" && name != "?")) {
         refuse("command.arithmetic",
                "the variable '" + name + "' in arithmetic is not known to be a number");

@@ -28,7 +28,7 @@ struct Runner {
 constexpr std::string_view kNoSub = "(none)";  // the sub-command decides, and none of them runs
 constexpr std::array kRunners{
     Runner{"uv", "run",
-           "--with --extra --group --only-group --python -p --package --project --directory"
+           "--from --with --extra --group --only-group --python -p --package --project --directory"
            " --env-file --index --default-index --index-url --extra-index-url --find-links"
            " --with-requirements --with-editable --no-group --cache-dir --config-file -C"},
     Runner{"poetry", "run", ""},
@@ -130,6 +130,12 @@ std::size_t sub_command_at(const std::vector<Argument>& argv) {
     }
   };
   options();
+  // uv tool run, hatch env run
+  if (at < argv.size() && ((argv[0].text == "uv" && argv[at].text == "tool") ||
+                           (argv[0].text == "hatch" && argv[at].text == "env"))) {
+    ++at;
+    options();
+  }
   // yarn workspace NAME exec, yarn workspaces foreach -A exec
   if (at + 1 >= argv.size() || argv[0].text != "yarn") return at;
   const bool all = argv[at].text == "workspaces" && argv[at + 1].text == "foreach";

@@ -165,13 +165,37 @@ class Generator {
     }
   }
 
+  // A function that runs what it is called with.
+  std::string runner() {
+    constexpr std::array<std::string_view, 6> kBodies{"\"$@\"",
+                                                      "\"$@\"; \"$@\"",
+                                                      "shift; \"$@\"",
+                                                      "p1; \"$@\"",
+                                                      "for n in 1 2; do \"$@\"; done",
+                                                      "p2 | \"$@\""};
+    const std::string name = "r" + std::to_string(below(50));
+    const std::string ran = below(4) == 0 ? "set -- " + program() : simple(0);
+    return name + "() { " + std::string(kBodies[below(kBodies.size())]) + "; }; " + name + " " +
+           ran;
+  }
+
   std::string command(int depth) {
     if (depth <= 0) return below(3) == 0 ? stateful(0) : simple(0);
     const auto body = [&] { return list(depth - 1); };
-    switch (below(16)) {
+    switch (below(21)) {
       case 12:
       case 13:
         return indirect(depth);
+      case 16:
+        return "for ((j=0; j<2; j++)); do " + body() + "\ndone";
+      case 17:
+        return "select s in a b; do " + body() + "\nbreak; done <<< 1";
+      case 18:
+        return "while read -r l; do " + body() + "\nbreak; done < <(" + body() + "\n)";
+      case 19:
+        return runner();
+      case 20:
+        return "a=(1 2); k=" + value() + "; : ${a[k]} ${a[$k]} $((${#x} + ${#a[@]}))";
       case 0:
         return "( " + body() + "\n)";
       case 1:
