@@ -116,8 +116,13 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
       input_ = {};  // the function may give it another one
       std::vector<Word> run(argv.begin() + 1, argv.end());
       const std::size_t at = run[0].offset - base_;
+      // Perhaps in a subshell, or not at all: as in a function's body.
       const bool outer = std::exchange(runs_arguments_, true);
+      const bool was_in_function = std::exchange(in_function_, true);
+      const Directories before = directories_;
       simple(std::move(run), {}, at, false);
+      merge(before);
+      in_function_ = was_in_function;
       runs_arguments_ = outer;
     }
     line_.dynamic.push_back({std::move(argv), directories_});

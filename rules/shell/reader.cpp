@@ -207,6 +207,14 @@ void read_line(std::string_view text, CommandAnalysis& out) {
     Reader reader(text, out, line, 0, 0);
     reader.run();
     reader.finish();
+    // Where such a function is perhaps defined, or later, its call is what it is called with.
+    for (const CommandUse& use : out.commands) {
+      if (!line.argument_runners.empty() && line.argument_runners.contains(use.name)) {
+        throw Refusal{"command.dynamic_name",
+                      "'" + use.name + "' may be a function that runs what it is called with",
+                      use.offset};
+      }
+    }
     // Defined functions take the place of programs of the same name; a shadowed name says another
     // thing than it does.
     for (const std::string& name : reader.defined_) {
