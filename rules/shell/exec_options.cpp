@@ -563,12 +563,7 @@ void Options::cargo() {
       hazard(word.substr(0, word.find('=')));
     } else if (word.starts_with("--path") || word.starts_with("--git")) {
       // `cargo add` only writes the manifest.
-      const std::size_t equals = word.find('=');
-      const Argument path = equals != npos         ? Argument{word.substr(equals + 1)}
-                            : i + 1 < argv_.size() ? argv_[i + 1]
-                                                   : Argument{};
-      const bool own = word.starts_with("--path") && is_project_path(path);
-      if (sub == "install" && !own) hazard("install " + word.substr(0, equals));
+      if (sub == "install") hazard("install " + word.substr(0, word.find('=')));
     } else if (sub.empty() && word.starts_with('+')) {
       if (!argv_[i].constant) unknown("the toolchain");
       if (word.find('/') != npos) hazard("the toolchain " + word.substr(1));
