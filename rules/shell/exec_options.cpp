@@ -741,6 +741,8 @@ constexpr std::array kSimpleRows{
     SimpleRow{"aria2c", "-i", "dojx"},
     SimpleRow{"aria2c", "--input-file", ""},
     SimpleRow{"aria2c", "--on-download-complete", ""},
+    SimpleRow{"hyperfine", "--shell", "", "none sh bash dash zsh default"},
+    SimpleRow{"hyperfine", "-S", "wmMrnupscLPD", "none sh bash dash zsh default"},
     SimpleRow{"nix", "--command", ""},
     SimpleRow{"nix", "-c", ""},
     SimpleRow{"nix-shell", "--run", ""},

@@ -264,17 +264,18 @@ constexpr std::array kWrapperRows{
 };
 constexpr auto kWrapperPlaces = by_program(kWrapperRows);
 
-// ssh HOST without a command opens a session, or says whom it would let in (ssh -T git@HOST): its
-// host is judged. Words behind the host run there, and other options name programs and ways.
+// ssh git@HOST says whom a forge would let in: no shell of the user's reads what comes in there.
+// Words behind the host, and a shell's standard input, run there; other options name programs and
+// ways.
 bool only_connects(const std::vector<Argument>& argv) {
   std::size_t i = 1;
   for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
-    const std::size_t last = argv[i].text.find_first_not_of("46AaCGNnqTtVvxyilp", 1);
+    const std::size_t last = argv[i].text.find_first_not_of("46AaCGNnqTtVvxyip", 1);
     if (!argv[i].constant || last != npos || argv[i].text.size() < 2) return false;
-    const std::size_t value = argv[i].text.find_first_of("ilp");
+    const std::size_t value = argv[i].text.find_first_of("ip");
     if (value != npos && value + 1 == argv[i].text.size()) ++i;
   }
-  return i + 1 >= argv.size() && (i >= argv.size() || argv[i].constant);
+  return i + 1 == argv.size() && argv[i].constant && argv[i].text.starts_with("git@");
 }
 
 // tmux(1): sub-commands that run nothing.
@@ -305,7 +306,8 @@ std::size_t tmux_run_at(const std::vector<Argument>& argv) {
   if (!is_one_of<kTmuxStarts>(argv[i].text)) return npos;
   for (++i; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
     if (argv[i].text == "--") return i + 1;
-    if (is_one_of<"-c -e -F -n -s -t -x -y -l -p">(argv[i].text)) ++i;
+    if (argv[i].text.starts_with("-e")) return npos;  // NAME=VALUE
+    if (is_one_of<"-c -F -n -s -t -x -y -l -p">(argv[i].text)) ++i;
   }
   return std::min(i, argv.size());
 }
@@ -353,6 +355,14 @@ bool runs_own_files(const std::vector<Argument>& argv) {
   return row != nullptr && row->covers == Covers::kFiles;
 }
 
+static bool is_list_of_words(const Argument& one) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-.,/:=+@").find(c) != npos;
+  };
+  return one.constant && std::all_of(one.text.begin(), one.text.end(), plain);
+}
+
 std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
   std::vector<LineWord> found;
   const auto add = [&](std::size_t at, std::size_t from = 0) {
@@ -383,7 +393,12 @@ std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
     if (!word.starts_with('-')) {
       // npm:NAME names a script of the project.
       const bool script = is_one_of<"npm yarn pnpm bun node deno">(word.substr(0, word.find(':')));
-      if (operands && !(script && word.find(':') != npos)) add(i);
+      const bool npm_script = script && word.find(':') != npos &&
+                              word.find_first_of(";&|<>()$`\n") == npos && argv[i].constant;
+      if (operands && !npm_script) add(i);
+    } else if (row->program == "hyperfine" && is_one_of<"-L --parameter-list">(word) &&
+               i + 2 < argv.size() && is_list_of_words(argv[i + 2])) {
+      i += 2;  // NAME VALUES, which stand in the place of {NAME}
     } else if (is_word_of(row->lines, std::string_view(word).substr(0, equals))) {
       equals == npos ? add(++i) : add(i, equals + 1);
     } else if (equals == npos && is_word_of(row->value, word)) {
