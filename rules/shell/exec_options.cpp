@@ -1099,8 +1099,8 @@ void Options::simple() {
     }
   }
   // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
-  static constexpr std::string_view kByName = "tar rsync zip";
-  for (std::size_t i = 1; is_one_of<kByName>(program) && i < argv_.size(); ++i) {
+  if (!is_one_of<"tar rsync zip">(program)) return;
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
     const std::string& word = argv_[i].text;
     if (word == "--") break;
     if (!argv_[i].constant && (word[0] == '*' || word[0] == '?' || word[0] == '[')) {
@@ -1136,6 +1136,17 @@ bool reads_git_config(const std::vector<Argument>& argv, std::size_t at) {
 std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t offset) {
   Options options(argv, offset);
   const std::string_view name = base_name(argv[0].text);
+  // Of most programs the rows say all.
+  const bool rows_only = !is_one_of<
+      "git npm npx make gmake less yarn pnpm pip pip3 bun go docker podman kubectl helm gh cmake "
+      "node uv"
+      " uvx virtualenv pipx pipenv mypy dmypy gcc g++ cc c++ clang clang++ cargo socat rustc "
+      "rustdoc"
+      " jobs wait compgen complete hash enable bind history fc mapfile readarray">(name);
+  if (rows_only && !name.starts_with("python")) {
+    options.simple();
+    return std::move(options.found);
+  }
   if (name == "git") options.git();
   if (name == "npm") options.npm();
   if (name == "npx") options.npx();

@@ -89,8 +89,18 @@ class Network {
   std::vector<HostUse> found;
 
   void run(std::string_view name) {
-    if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "git") return git();
+    if (!is_one_of<
+            "curl wget rsync scp sftp kubectl helm dotnet composer gem aws az gcloud conda mamba"
+            " micromamba psql mysql redis-cli openssl docker podman gh mvn mvnw terraform tofu buf"
+            " pre-commit bundle go tar gtar ssh socat ping ping6 dig nslookup host traceroute"
+            " tracepath mtr nmap whois ssh-keyscan telnet nc ncat netcat ftp lynx w3m links http "
+            "https"
+            " xh aria2c mount smbclient pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno"
+            " cargo">(name)) {
+      return;
+    }
+    if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
     if (is_one_of<"kubectl helm dotnet composer gem aws az gcloud conda mamba micromamba">(name)) {
       return every_url();

@@ -584,7 +584,16 @@ void Writes::sed_suffix() {
 }
 
 std::vector<WriteOperand> Writes::find(std::string_view name) {
-  if (name == "git") {
+  // Of most programs the row says all.
+  if (!is_one_of<
+          "git tar dd curl docker podman uv deno bun go terraform openssl tsc kubectl gcc g++ cc "
+          "c++"
+          " clang clang++ cmake protoc eslint prettier black rustfmt gofmt ruff find sed perl ruby"
+          " clang-format shfmt history 7z 7za yq awk gawk chmod gzip gunzip bzip2 bunzip2 xz unxz "
+          "zstd"
+          " xxd pip3 cargo install">(name)) {
+    if (const WriteRow* const row = write_row(name); row != nullptr) by_row(*row, 1);
+  } else if (name == "git") {
     git();
   } else if (name == "tar") {
     tar();
