@@ -535,17 +535,17 @@ void Options::cargo_watch(std::size_t at) {
       has_short(word, 's', "xCwiBdE")) {
     return hazard("watch " + word);
   }
-  std::string_view command;
+  std::string command;
   if (word == "-x" || word == "--exec") {
     command = at + 1 < argv_.size() ? argv_[at + 1].text : "";
   } else if (word.starts_with("-x") || word.starts_with("--exec=")) {
-    command = std::string_view(word).substr(word[1] == 'x' ? 2 : word.find('=') + 1);
+    command = word.substr(word[1] == 'x' ? 2 : word.find('=') + 1);
   } else {
     return;
   }
   command = command.substr(0, command.find(' '));
   if (!is_one_of<kCargoStock>(command) && !is_one_of<kCargoExtensions>(command)) {
-    hazard("watch -x " + std::string(command));
+    hazard("watch -x " + command);
   }
 }
 

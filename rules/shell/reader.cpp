@@ -219,7 +219,8 @@ void read_line(std::string_view text, CommandAnalysis& out) {
     // thing than it does.
     for (const std::string& name : reader.defined_) {
       if (line.counters.contains(name) || is_harmless_builtin(name) ||
-          is_transparent_wrapper(name) || is_listed_wrapper(name) || is_shell(name)) {
+          is_transparent_wrapper(name) || is_shell(name) ||
+          (is_listed_wrapper(name) && !is_one_of<"at batch">(name))) {
         out.hazards.push_back(
             {"command.function_shadowing", "a function takes the name '" + name + "'", 0});
       }

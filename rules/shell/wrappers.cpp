@@ -216,7 +216,10 @@ std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
     if (is_word_of(row.value, argv[i].text)) ++i;
   }
   if (row.program == "uv" && i < argv.size() && argv[i].text.ends_with(".py")) return argv.size();
-  // dotenv run -- COMMAND is python-dotenv's.
+  // dotenv run -- COMMAND and dotenv list are python-dotenv's.
+  if (row.program == "dotenv" && i < argv.size() && is_one_of<"list get set unset">(argv[i].text)) {
+    return argv.size();
+  }
   if (row.program == "dotenv" && i < argv.size() && argv[i].text == "run") {
     for (++i; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
       if (argv[i].text == "--") return i + 1;
