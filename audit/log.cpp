@@ -75,6 +75,7 @@ class DirectLog final : public Appender {
   Result<void> look_at_key();
   Result<void> count_unsealed();
   Result<void> give_back_checkpoint(Tail& tail);
+  void sync_beforehand() const;
   Result<void> seal(SealReason reason);
   Result<void> seal_or_say(SealReason reason);
   Result<void> say_unsealed();
@@ -509,13 +510,24 @@ Result<void> DirectLog::seal_where_due() {
   return reason ? seal_or_say(*reason) : Result<void>();
 }
 
+// Most of what seal() has to sync, before anybody has to wait for the lock. What fails here fails
+// there again.
+void DirectLog::sync_beforehand() const {
+  const UniqueFd fd(
+      ::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  if (fd.valid()) std::ignore = ::fdatasync(fd.get());
+}
+
 Result<bool> DirectLog::seal_now(SealReason reason) {
+  sync_beforehand();
   if (auto taken = take_lock(); !taken) return pass_error(taken);
   const Lock lock(lock_fd_.get());
   if (auto ready = bring_up_to_date(); !ready) return pass_error(ready);
   if (!key_) return fail(ErrorCode::kInvalidInput, key_trouble_);
   const bool new_events = key_->sealed.id != state_.head.id || state_.head.seq > key_->sealed.seq;
-  const bool due = due_seal(options_.seal, *key_, state_.head, clock_.now()).has_value();
+  const WallTime now = clock_.now();
+  const bool due = due_seal(options_.seal, *key_, state_.head, now).has_value() ||
+                   near_seal(options_.seal, *key_, state_.head, now).near;
   const bool wanted = reason == SealReason::kInterval ? due : new_events;
   if (!wanted && reason != SealReason::kAsked) return false;
   if (auto sealed = seal(reason); !sealed) return pass_error(sealed);
@@ -689,6 +701,9 @@ Result<Appended> DirectLog::append_locked(Event& event, const PolicyInForce& pol
   auto appended = write_event(event);
   if (!appended) return appended;
   if (auto saved = save_state(); !saved) return pass_error(saved);
+  if (key_) {
+    appended->seal_soon = near_seal(options_.seal, *key_, state_.head, clock_.now()).asks;
+  }
   return appended;
 }
 

@@ -55,6 +55,9 @@ struct LogOptions {
 struct Appended {
   std::uint64_t seq = 0;
   std::string chain_hash;
+  // A checkpoint will soon be due. Who now calls seal_log(kInterval), when nobody waits any more,
+  // spares the next writers its syncs.
+  bool seal_soon = false;
 };
 
 // The policy that a writer has just loaded. An empty sha256: it says nothing of one.
@@ -87,8 +90,8 @@ class Appender {
                                                          const Clock& clock = system_clock());
 
 // Makes a checkpoint in the log of `options`, whose `seal` names a key: where there are events
-// after the last one (kStop), where one is due (kInterval), or in any case. Returns whether there
-// was one to make.
+// after the last one (kStop), where one is due or soon due (kInterval), or in any case. Returns
+// whether there was one to make.
 [[nodiscard]] Result<bool> seal_log(const LogOptions& options, SealReason reason,
                                     const Clock& clock = system_clock());
 

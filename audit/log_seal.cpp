@@ -36,6 +36,18 @@ std::optional<SealReason> due_seal(const SealOptions& options, const SealKey& ke
   return std::nullopt;
 }
 
+SealNear near_seal(const SealOptions& options, const SealKey& key, const Head& head, WallTime now) {
+  constexpr std::uint64_t kShare = 16, kAsked = 8;
+  if (key.sealed.seq == 0 || key.sealed.id != head.id || head.seq <= key.sealed.seq) return {};
+  const auto age_near = options.age_max - options.age_max / static_cast<std::int64_t>(kShare);
+  if (options.age_max.count() != 0 && now - key.sealed_at >= age_near) return {true, true};
+  const std::uint64_t events = head.seq - key.sealed.seq;
+  const std::uint64_t ahead = std::max<std::uint64_t>(1, options.events_max / kShare);
+  if (options.events_max < 2 || events + ahead < options.events_max) return {};
+  const std::uint64_t every = std::max<std::uint64_t>(1, ahead / kAsked);
+  return {true, (events + ahead - options.events_max) % every == 0};
+}
+
 Result<SealRange> count_range(int fd, std::uint64_t size, std::uint64_t sealed_seq) {
   SealRange range{sealed_seq + 1, {}};
   std::string rest;

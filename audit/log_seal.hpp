@@ -16,6 +16,15 @@ namespace lilith::audit {
 [[nodiscard]] std::optional<SealReason> due_seal(const SealOptions& options, const SealKey& key,
                                                  const Head& head, WallTime now);
 
+// Whether one will be due within a sixteenth of the interval; `asks`: also for writers that should
+// make it now, all of those that are near by age, and some of those by number, lest hundreds come
+// at once.
+struct SealNear {
+  bool near = false, asks = false;
+};
+[[nodiscard]] SealNear near_seal(const SealOptions& options, const SealKey& key, const Head& head,
+                                 WallTime now);
+
 // Counts the events behind line `sealed_seq` in the log file `fd` of `size` bytes.
 [[nodiscard]] Result<SealRange> count_range(int fd, std::uint64_t size, std::uint64_t sealed_seq);
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace lilith::audit {
@@ -275,6 +276,7 @@ class Recorder {
   void answer_all();
   [[nodiscard]] std::string record(std::string_view datagram, const ucred& peer);
 
+  void seal_when_answered();
   [[nodiscard]] int idle_milliseconds() const;
   void seal(SealReason reason);
 
@@ -288,6 +290,7 @@ class Recorder {
   BurstCounter bursts_;
   Event event_;
   std::string buffer_;
+  bool seal_soon_ = false;
 };
 
 // What hooks and proxies have to tell. All other kinds are the log's, the recorder's or the
@@ -321,6 +324,7 @@ std::string Recorder::record(std::string_view datagram, const ucred& peer) {
   sync_.begin();
   auto appended = log_->append(event_, *policy);
   if (!appended) return std::string(kError) + appended.error().message;
+  seal_soon_ = seal_soon_ || appended->seal_soon;
   if (auto burst = bursts_.after(event_)) {
     burst->via = Via::kRecorder;
     // The denials themselves are in the log, and the SIEM counts them by itself.
@@ -391,6 +395,7 @@ Result<void> Recorder::serve(int stop_fd) {
       if (waits[i + 2].revents != 0) take_from(clients_[i]);
     }
     answer_all();
+    seal_when_answered();
     if (waits[1].revents != 0) accept_clients();
     if (waits[0].revents == 0) continue;
     // What has been sent to us before the stop is written; what comes after meets a closed socket.
@@ -403,6 +408,11 @@ Result<void> Recorder::serve(int stop_fd) {
     seal(SealReason::kStop);
     return {};
   }
+}
+
+// A checkpoint waits for the disk: whoever was the cause of it has the answer by now.
+void Recorder::seal_when_answered() {
+  if (std::exchange(seal_soon_, false)) seal(SealReason::kInterval);
 }
 
 // Where nobody appends, nobody sees that a checkpoint is due.

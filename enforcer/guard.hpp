@@ -21,7 +21,9 @@ void arm_guard(agents::Agent agent, std::chrono::milliseconds deadline);
 void set_guard_lets_through(bool lets_through);
 [[nodiscard]] bool guard_lets_through();
 
-// Writes the answer and ends the process. After this began, the guard exits with the same code.
+// Writes the answer. After this began, the guard exits with its code.
+void give(const agents::Answer& answer);
+// The same, and ends the process.
 [[noreturn]] void finish(const agents::Answer& answer);
 
 }  // namespace lilith::enforcer

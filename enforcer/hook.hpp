@@ -5,12 +5,14 @@
 
 #include "audit/base/clock.hpp"
 #include "audit/base/limits.hpp"
+#include "audit/log.hpp"
 #include "enforcer/policy_place.hpp"
 #include "rules/agents/agents.hpp"
 #include "rules/decide.hpp"
 #include "rules/path.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace lilith::enforcer {
@@ -30,6 +32,8 @@ struct HookOptions {
   // the same input, and comes back only when that failed. Called before anything is read from
   // `input`. Null: this program can.
   void (*hand_over)() = nullptr;
+  // As of RecordingOptions.
+  std::optional<audit::LogOptions>* seal_later = nullptr;
 };
 
 // The machine as the hook sees it; tests pass their own.

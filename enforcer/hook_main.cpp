@@ -3,6 +3,7 @@
 #include "audit/base/text.hpp"
 #include "enforcer/guard.hpp"
 #include "enforcer/hook.hpp"
+#include "enforcer/seal_behind.hpp"
 #include "rules/decide.hpp"
 
 #include <charconv>
@@ -154,7 +155,12 @@ void hook_main(int argc, char** argv, const char* version, void (*hand_over)()) 
   arm_guard(parsed.options.agent, parsed.options.deadline);
   parsed.options.engine = version;
   parsed.options.hand_over = hand_over;
-  finish(guarded(parsed.options));
+  std::optional<audit::LogOptions> seal_later;
+  parsed.options.seal_later = &seal_later;
+  const agents::Answer answer = guarded(parsed.options);
+  give(answer);
+  if (seal_later) seal_behind(*seal_later);
+  ::_exit(answer.exit_code);
 }
 
 }  // namespace lilith::enforcer

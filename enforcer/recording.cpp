@@ -77,6 +77,7 @@ Result<void> append_directly(const RecordingOptions& options, const rules::Audit
   if (!appender) return pass_error(appender);
   auto appended = (*appender)->append(event, in_force(options));
   if (!appended) return pass_error(appended);
+  if (appended->seal_soon && options.seal_later != nullptr) *options.seal_later = log;
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "rules/decide.hpp"
 #include "rules/policy.hpp"
 
+#include <optional>
 #include <string>
 
 namespace lilith::enforcer {
@@ -34,6 +35,9 @@ struct RecordingOptions {
   const Clock& clock;
   // The policy was loaded just now: a change of it is recorded in front of the event.
   bool announces = true;
+  // Set to the log that soon wants a checkpoint, for whoever can make it when the verdict is out;
+  // null: the writer that it is due for makes it.
+  std::optional<audit::LogOptions>* seal_later = nullptr;
 };
 // The socket of the recorder that events go to, `option` being --recorder; empty: none, and events
 // go into the log itself.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <sys/stat.h>
@@ -40,6 +41,8 @@ struct Recording {
   std::string archive;  // every file that was made, by its id: a disk keeps the numbers of inodes
 };
 std::optional<Recording> recording;
+// Of its steps: a test may ask for their number while the recorder works.
+std::mutex steps_mutex;
 
 bool is_ours(const std::string& path) {
   return recording && path.starts_with(recording->root + "/");
@@ -54,7 +57,10 @@ std::optional<FileId> id_of(int fd, struct stat& info) {
   return found->second;
 }
 
-void note(Step step) { recording->steps.push_back(std::move(step)); }
+void note(Step step) {
+  const std::lock_guard lock(steps_mutex);
+  recording->steps.push_back(std::move(step));
+}
 
 void note_created(int fd, const std::string& path) {
   struct stat info{};
@@ -260,7 +266,10 @@ Disk::Disk(std::string root) : root_(std::move(root)) {
 }
 Disk::~Disk() { recording.reset(); }
 
-std::size_t Disk::steps() const { return recording->steps.size(); }
+std::size_t Disk::steps() const {
+  const std::lock_guard lock(steps_mutex);
+  return recording->steps.size();
+}
 
 void Disk::stop() { recording->ids.clear(), recording->root = "/nowhere"; }
 

@@ -1,6 +1,8 @@
 // What seals add to an event: appends as a hook makes them (the log is opened for each), to a log
-// without a key and to one with, one after the other in one run. Ratios and differences of one run
-// hold on any machine; nothing is judged.
+// without a key, to one with whose checkpoints are made behind the verdict, as lilith-hook does it
+// (the process that makes one has ended before the next append: agents think between two calls),
+// and to one whose checkpoints are made by the append that meets the bound. One after the other in
+// one run: ratios and differences of one run hold on any machine; nothing is judged.
 //
 //   seal_bench [EVENTS] [DIRECTORY]
 //
@@ -9,6 +11,7 @@
 #include "audit/codec.hpp"
 #include "audit/log.hpp"
 #include "audit/seal_key.hpp"
+#include "enforcer/seal_behind.hpp"
 #include "tests/audit/sample_events.hpp"
 
 #include <algorithm>
@@ -18,6 +21,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/wait.h>
 #include <vector>
 
 namespace {
@@ -37,29 +41,43 @@ struct Costs {
   std::vector<double> wall, cpu;  // of one append each, microseconds
 };
 
-double median(std::vector<double> values) {
+double quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size()));
+  return values[std::min(at, values.size() - 1)];
 }
 double mean(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return values.empty() ? 0 : sum / static_cast<double>(values.size());
 }
+void print(const char* what, const Costs& costs, const Costs& without) {
+  std::printf("%-28s p50 %.1f, p99 %.1f, mean %.1f, slowest %.0f us; CPU, mean %.1f us\n", what,
+              quantile(costs.wall, 0.5), quantile(costs.wall, 0.99), mean(costs.wall),
+              quantile(costs.wall, 1), mean(costs.cpu));
+  if (&costs == &without) return;
+  std::printf("%-28s p50 %.1f, p99 %.1f, mean %.1f us; CPU, mean %.1f us\n", "  more than without",
+              quantile(costs.wall, 0.5) - quantile(without.wall, 0.5),
+              quantile(costs.wall, 0.99) - quantile(without.wall, 0.99),
+              mean(costs.wall) - mean(without.wall), mean(costs.cpu) - mean(without.cpu));
+}
 
-// Returns the seq, or 0 where there was an error.
-std::uint64_t append(const audit::LogOptions& options, Costs& costs) {
+// False: there was an error.
+bool append(const audit::LogOptions& options, bool behind, Costs& costs) {
   audit::Event event = test::denied_egress();
   event.id.clear();
   event.time = {};
   const double wall = microseconds(CLOCK_MONOTONIC), cpu = microseconds(CLOCK_PROCESS_CPUTIME_ID);
   auto log = audit::open_log(options);
   const auto done = log ? (*log)->append(event) : Result<audit::Appended>(pass_error(log));
+  const bool seals = done && done->seal_soon && behind;
+  if (seals) enforcer::seal_behind(options);
   costs.wall.push_back(microseconds(CLOCK_MONOTONIC) - wall);
   costs.cpu.push_back(microseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+  if (seals) ::wait(nullptr);
   if (!done) std::fprintf(stderr, "seal_bench: %s\n", done.error().message.c_str());
-  return done ? done->seq : 0;
+  return done.has_value();
 }
 
 void print_share(const std::string& log) {
@@ -82,32 +100,28 @@ int run(int events, const std::string& directory) {
   plain.host = "ws-42";
   plain.path = directory + "/plain.log";
   plain.rotate_bytes = 0;
-  audit::LogOptions sealed = plain;
-  sealed.path = directory + "/sealed.log";
-  sealed.seal.key = directory + "/seal.key";
-  if (!audit::create_seal_key(sealed.seal.key, sealed.host, sealed.path)) return 1;
-  Costs without, with, ordinary, checkpoint;
-  std::uint64_t last = 0;
+  const auto sealed_log = [&](const std::string& name) {
+    audit::LogOptions sealed = plain;
+    sealed.path = directory + "/" + name + ".log";
+    sealed.seal.key = directory + "/" + name + ".key";
+    if (!audit::create_seal_key(sealed.seal.key, sealed.host, sealed.path)) std::abort();
+    return sealed;
+  };
+  const audit::LogOptions behind = sealed_log("behind"), within = sealed_log("within");
+  Costs without, with_behind, with_within, warm;
+  // The first append to a log makes the file, and with a key the first checkpoint.
+  if (!append(behind, true, warm) || !append(within, false, warm) || !append(plain, false, warm))
+    return 1;
   for (int i = 0; i < events; ++i) {
-    const std::uint64_t seq = append(sealed, with);
-    if (append(plain, without) == 0 || seq == 0) return 1;
-    // A checkpoint, or the beginning of the log, stands in front of this event.
-    Costs& kind = seq == last + 1 ? ordinary : checkpoint;
-    kind.wall.push_back(with.wall.back());
-    kind.cpu.push_back(with.cpu.back());
-    last = seq;
+    if (!append(behind, true, with_behind) || !append(within, false, with_within) ||
+        !append(plain, false, without)) {
+      return 1;
+    }
   }
-  const double plain_us = median(without.wall), sealed_us = median(ordinary.wall);
-  std::printf(
-      "append, p50:      %.1f us without, %.1f us with a key: %.1f us more (ratio %.2f); "
-      "CPU %.1f us more\n",
-      plain_us, sealed_us, sealed_us - plain_us, sealed_us / plain_us,
-      median(ordinary.cpu) - median(without.cpu));
-  std::printf("with a checkpoint, p50: %.0f us, CPU %.0f us\n", median(checkpoint.wall),
-              median(checkpoint.cpu));
-  std::printf("append, mean with its checkpoints: %.1f us more, CPU %.1f us more\n",
-              mean(with.wall) - mean(without.wall), mean(with.cpu) - mean(without.cpu));
-  print_share(sealed.path);
+  print("append without seals:", without, without);
+  print("sealed, behind the verdict:", with_behind, without);
+  print("sealed, by the append:", with_within, without);
+  print_share(behind.path);
   return 0;
 }
 
