@@ -146,7 +146,7 @@ bool is_hash(std::string_view text) {
   return bad == 0;
 }
 
-constexpr std::string_view kSeq = R"(","seq":")";
+constexpr std::string_view kSeq = R"(","seq":")", kTime = R"(","time":")", kId = R"(","id":")";
 constexpr std::ptrdiff_t kSeqDigitsMax = 19;  // surely below 2^64
 constexpr std::size_t kIdBytesMax = 64, kHeadBytesMax = 1024;
 
@@ -179,10 +179,11 @@ LineFields scan(std::string_view line, std::string_view last) {
 
 }  // namespace
 
-std::optional<std::string> why_no_event(std::string_view line, bool may_have_nul) {
-  if (line.size() > limits::kReaderLineBytesMax)
-    return "the line is longer than " + std::to_string(limits::kReaderLineBytesMax) + " bytes";
-  if (may_have_nul && line.find('\0') != kNone) return "the line has a NUL";
+LineKind line_kind(std::string_view line, bool may_have_nul) {
+  if (line.size() > limits::kReaderLineBytesMax) {
+    return {"the line is longer than " + std::to_string(limits::kReaderLineBytesMax) + " bytes"};
+  }
+  if (may_have_nul && line.find('\0') != kNone) return {"the line has a NUL"};
   // As audit::chain_fields() reads our own layout; what does not look so is for it to say.
   if (Tail tail; scan_chain(line, tail) && tail.id.size() <= kIdBytesMax &&
                  tail.id.find('\\') == kNone && is_hash(tail.prev) && is_hash(tail.hash)) {
@@ -193,18 +194,42 @@ std::optional<std::string> why_no_event(std::string_view line, bool may_have_nul
       const char* const first = digit;
       // The line ends in no digit, so that this ends within it.
       while (*digit >= '0' && *digit <= '9') ++digit;
-      if (digit != first && digit - first <= kSeqDigitsMax && *digit == '"') return std::nullopt;
+      if (digit != first && digit - first <= kSeqDigitsMax && *digit == '"')
+        return {std::nullopt, static_cast<std::size_t>(first - line.data())};
     }
   }
   auto fields = audit::chain_fields(line);
-  if (!fields) return std::move(fields.error().message);
-  return std::nullopt;
+  if (!fields) return {std::move(fields.error().message)};
+  return {};
 }
 
 LineFields scan_line(std::string_view line) { return scan(line, "agent"); }
 
+LineFields scan_around_seq(std::string_view line, std::size_t seq_at) {
+  constexpr std::string_view kHost = R"(,"host":")";
+  LineFields fields;
+  if (seq_at <= kSeq.size()) return scan_line(line);
+  const std::size_t host_end = seq_at - kSeq.size();
+  const std::size_t host = line.rfind('"', host_end - 1);
+  if (host == kNone || host < kHost.size()) return scan_line(line);
+  fields.host = line.substr(host + 1, host_end - host - 1);
+  std::size_t at = seq_at;
+  // The string at `at`, and then the quote before the next member's.
+  const auto take = [&](std::string_view& value, std::string_view next) {
+    const std::size_t end = line.find('"', at);
+    if (end == kNone || line.compare(end, next.size(), next) != 0) return false;
+    value = line.substr(at, end - at);
+    at = end + next.size();
+    return true;
+  };
+  // An escaped quote ends in a backslash, which none of these has.
+  const bool ours = line.compare(host + 1 - kHost.size(), kHost.size(), kHost) == 0 &&
+                    fields.host.find('\\') == kNone && take(fields.seq, kTime) &&
+                    take(fields.time, kId) && take(fields.id, "\"");
+  return ours ? fields : scan_line(line);
+}
+
 const LineFields& HeadScanner::scan(std::string_view line) {
-  constexpr std::string_view kTime = R"(","time":")", kId = R"(","id":")";
   same_ = false;
   if (!head_.empty() && line.starts_with(head_)) {
     const std::size_t seq = head_.size();

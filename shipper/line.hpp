@@ -10,9 +10,15 @@
 
 namespace lilith::shipper {
 
-// Why this line is no event that may be shipped, or nullopt. `may_have_nul`: false when the caller
-// knows that there is none.
-[[nodiscard]] std::optional<std::string> why_no_event(std::string_view line, bool may_have_nul);
+// Whether a line is an event that may be shipped.
+struct LineKind {
+  std::optional<std::string> why_not;
+  // Where the digits of lilith.seq begin, so that they need not be looked for again; 0: the line
+  // has another layout than ours.
+  std::size_t seq_at = 0;
+};
+// `may_have_nul`: false when the caller knows that there is none.
+[[nodiscard]] LineKind line_kind(std::string_view line, bool may_have_nul);
 
 // Views into the line, as they stand there (JSON escapes included); empty where a member is absent
 // or the line has another layout than ours.
@@ -23,6 +29,9 @@ struct LineFields {
   std::string_view chain_id;
 };
 [[nodiscard]] LineFields scan_line(std::string_view line);
+// host, seq, time and id alone, as they stand around `seq_at` of line_kind(); scan_line() where
+// they don't.
+[[nodiscard]] LineFields scan_around_seq(std::string_view line, std::size_t seq_at);
 
 // scan_line() without agent and chain_id, and without reading again what is as in the line before:
 // consecutive events mostly differ only behind `"seq":"`.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -24,9 +25,16 @@ constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
 constexpr std::size_t kBatchLines = 4096;
 // Read but not yet done. Above it nothing is read: the log is the buffer.
 constexpr std::size_t kWindowBytesMax = std::size_t{8} * 1024 * 1024;
-constexpr std::size_t kSpareBatchesMax = 4;
+// Kept for the next lines: a whole window, and at rest a few.
+constexpr std::size_t kSpareBatchesMax = kWindowBytesMax / kBatchBytes, kSpareBatchesAtRest = 4;
 // Beyond the sink's own timeouts: what a step may take on a machine that is very busy.
 constexpr milliseconds kStepAllowance{60'000};
+
+void give_back_memory() {
+#ifdef __GLIBC__
+  (void)::malloc_trim(0);
+#endif
+}
 
 }  // namespace
 
@@ -231,8 +239,9 @@ void Worker::sort_lines(Batch& batch) {
   for (std::size_t i = 0; i < batch.lines.ends.size(); ++i) {
     const std::string_view line = bytes.substr(from, batch.lines.ends[i] - 1 - from);
     from = batch.lines.ends[i];
-    if (const auto why = why_no_event(line, may_have_nul)) {
-      dead_letter(batch, line, *why);
+    const LineKind kind = line_kind(line, may_have_nul);
+    if (kind.why_not) {
+      dead_letter(batch, line, *kind.why_not);
       continue;
     }
     if (withholds(sources_[batch.source], line)) continue;
@@ -243,7 +252,7 @@ void Worker::sort_lines(Batch& batch) {
       }
       batch.body_ends.push_back(batch.bodies.size());
     }
-    batch.good.push_back({line, line});
+    batch.good.push_back({line, line, kind.seq_at});
     batch.good_index.push_back(i);
   }
   // Only now: they moved while there were more to come.
@@ -478,6 +487,12 @@ bool Worker::send(const std::stop_token& stop) {
 
 // Until a source changes, the sink's connection ends, or a stop is asked for.
 void Worker::wait_for_work() {
+  // After a window of many batches, as after an outage. The C library would keep the pages; to have
+  // it map large blocks one by one instead makes librdkafka half as fast.
+  if (spare_.size() > kSpareBatchesAtRest) {
+    spare_.resize(kSpareBatchesAtRest);
+    give_back_memory();
+  }
   rests(true);
   shared_.machine.rest(wake_.get(), sink_->watched_fd());
   rests(false);

@@ -121,6 +121,34 @@ TEST(LineFields, OfAnotherLayoutAreEmptyAndNeverGuessed) {
   }
 }
 
+// What stands around seq is what a scan of the whole line finds, in our layout and in others.
+TEST(LineFields, AreTheSameFoundFromTheSeq) {
+  auto lines = test::lines_of(
+      test::read_text(std::string(LILITH_SOURCE_DIR) + "/tests/golden/event-lines.ndjson"));
+  ASSERT_FALSE(lines.empty());
+  for (std::string& line : lines)  // they stand there before they are chained
+    line.replace(line.rfind(R"("hash":"")") + 8, 0, std::string(64, 'a'));
+  audit::Event event = event_of(audit::Action::kAllowed);
+  event.chain_prev = event.chain_hash = std::string(64, 'a');
+  event.chain_id = "c";
+  for (const char* const host : {"ws-42", "", "a\"b", "a\\", R"(","seq":"7)"}) {
+    event.host = host;
+    lines.push_back(audit::encode(event));
+  }
+  for (const std::string& line : lines) {
+    const std::size_t seq_at = line_kind(line, true).seq_at;
+    EXPECT_NE(seq_at, 0U) << line;
+    const LineFields whole = scan_line(line);
+    for (const std::size_t at : {seq_at, std::size_t{0}}) {
+      const LineFields found = scan_around_seq(line, at);
+      EXPECT_EQ(found.host, whole.host) << line;
+      EXPECT_EQ(found.seq, whole.seq) << line;
+      EXPECT_EQ(found.time, whole.time) << line;
+      EXPECT_EQ(found.id, whole.id) << line;
+    }
+  }
+}
+
 // Whether a line is an event is the codec's word; the short check must never say anything else,
 // whatever byte is changed or missing.
 TEST(WhyNoEvent, SaysWhatTheCodecSaysOfEveryChangedLine) {
@@ -133,7 +161,7 @@ TEST(WhyNoEvent, SaysWhatTheCodecSaysOfEveryChangedLine) {
   const auto expect_same = [&](const std::string& changed) {
     const bool good =
         audit::chain_fields(changed).has_value() && changed.find('\0') == std::string::npos;
-    EXPECT_EQ(!why_no_event(changed, true).has_value(), good) << changed;
+    EXPECT_EQ(!line_kind(changed, true).why_not.has_value(), good) << changed;
   };
   expect_same(line);
   for (std::size_t at = 0; at < line.size(); ++at) {
