@@ -8,8 +8,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <sys/resource.h>
 
 namespace lilith::test {
 namespace {
@@ -121,6 +126,73 @@ TEST_F(KafkaGroup, SeveralConsumersAtOnceMakeTheReportOfOneMachine) {
   }
   EXPECT_EQ(lag("many"), 0);
   EXPECT_EQ(merged("many"), of_one_machine("many"));
+}
+
+// The figures of docs/sizing.md; LILITH_LONG=1 and --gtest_filter=*Rate* in the release build. What
+// it takes to join the group and to leave it is measured by a group that has nothing to read.
+TEST_F(KafkaGroup, RateOfOneAndOfTwoConsumersBesideThatOfAFile) {
+  if (std::getenv("LILITH_LONG") == nullptr) GTEST_SKIP() << "figures, with LILITH_LONG=1";
+  constexpr int kHosts = 16;
+  constexpr std::uint64_t kCalls = 30'000;
+  create_topic(broker_->plain(), "rate", {}, {}, kPartitions);
+  const auto messages = events(kHosts, kCalls);
+  constexpr std::size_t kAtOnce = 20'000;  // what the producer's queue takes
+  for (std::size_t from = 0; from < messages.size(); from += kAtOnce) {
+    const auto first = messages.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto left = static_cast<std::size_t>(messages.end() - first);
+    put("rate", {first, first + static_cast<std::ptrdiff_t>(std::min(kAtOnce, left))});
+  }
+  const auto count = static_cast<double>(messages.size());
+  std::string lines;
+  for (const Message& message : messages) lines += message.value + "\n";
+  write_text(dir_.file("rate.log"), lines);
+  struct Used {
+    double wall, cpu;
+  };
+  const auto timed = [](const std::vector<std::vector<std::string>>& commands) {
+    const auto cpu = [] {
+      rusage usage{};
+      ::getrusage(RUSAGE_CHILDREN, &usage);
+      const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+      };
+      return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    };
+    const double before = cpu();
+    const auto began = std::chrono::steady_clock::now();
+    std::vector<std::unique_ptr<Process>> processes;
+    for (const auto& command : commands)
+      processes.push_back(std::make_unique<Process>(command, ProcessOptions{}));
+    for (const auto& process : processes) {
+      const auto result = process->wait(std::chrono::minutes(5));
+      EXPECT_LE(result.exit_code, 1) << result.out << result.err;
+    }
+    return Used{std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(),
+                cpu() - before};
+  };
+  const Used file = timed({replay({"run", dir_.file("rate.log"), "--json", "--policy",
+                                   dir_.file("a.yaml"), "--policy", dir_.file("b.yaml")})});
+  std::printf("%.0f messages of %.0f bytes, two candidates\n", count,
+              static_cast<double>(lines.size()) / count);
+  std::printf("file           %9.0f events/s %6.2f CPU us/event\n", count / file.wall,
+              file.cpu * 1e6 / count);
+  for (const std::size_t consumers : {1U, 2U}) {
+    const auto of_group = [&] {
+      auto command = consumer("rate");
+      for (std::string& word : command)
+        if (word == "replay-rate" || word == dir_.file("rate")) word += std::to_string(consumers);
+      return std::vector(consumers, command);
+    };
+    const Used all = timed(of_group()), nothing = timed(of_group());
+    std::printf(
+        "%zu consumer(s)  %9.0f events/s %6.2f CPU us/event, %.2f of the file's CPU; %.1f s "
+        "in all, %.1f s with nothing to read\n",
+        consumers, count / (all.wall - nothing.wall), (all.cpu - nothing.cpu) * 1e6 / count,
+        (all.cpu - nothing.cpu) / file.cpu, all.wall, nothing.wall);
+    EXPECT_EQ(
+        lag_of(broker_->plain(), "replay-rate" + std::to_string(consumers), "rate", kPartitions),
+        0);
+  }
 }
 
 // One joins late, one is killed with what it had counted, one leaves, one comes again.
