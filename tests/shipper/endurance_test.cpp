@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sys/stat.h>
 #include <thread>
 
 namespace lilith::test {
@@ -133,6 +134,74 @@ TEST_F(ShipEndurance, T29_MemoryDoesNotGrowWhileEverySinkIsDown) {
   EXPECT_GT(most, 0U);
   EXPECT_LT(most, kWindowsKib + kProgramKib);
   EXPECT_TRUE(shipper.running());
+}
+
+// A disk that gives an error for a while: nothing is passed over.
+TEST_F(ShipEndurance, AReadErrorOfTheDiskIsTriedAgainUntilItIsOver) {
+  append_events(log_options(log()), 50);
+  configure("type: file, path: \"" + dir_.file("copy") + "\"");
+  const std::string trouble = dir_.file("trouble");
+  write_text(trouble, "");
+  Process shipper(command(), ProcessOptions{.environment = {{"LD_PRELOAD", LILITH_FAILING_READS},
+                                                            {"LILITH_FAILING_READS", trouble}}});
+  auto status = command();
+  status.insert(status.end(), {"status", "--json"});
+  ASSERT_TRUE(eventually([&] {
+    return run(status).out.find("Input/output error") != std::string::npos;
+  })) << run(status).out;
+  EXPECT_TRUE(lines_in(dir_.file("copy")).empty());
+  append_events(log_options(log()), 50);
+  fs::remove(trouble);
+  EXPECT_TRUE(eventually([&] { return lines_in(dir_.file("copy")) == all_lines(log()); },
+                         std::chrono::seconds(60)));
+  shipper.signal(SIGTERM);
+  EXPECT_EQ(shipper.wait().exit_code, 0);
+}
+
+// A log that is removed while nobody looks, and another one that the file system gives the same
+// inode, shorter or longer than what was read of the first.
+TEST_F(ShipEndurance, T01_ANewLogOnTheInodeOfTheOldOneIsReadFromItsBeginning) {
+  std::string place = "/var/tmp/lilith-inode-XXXXXX";  // on a disk: tmpfs never gives one again
+  if (::mkdtemp(place.data()) == nullptr) GTEST_SKIP() << "/var/tmp cannot be written";
+  const std::string path = place + "/audit.log";
+  write_text(dir_.file("ship.yaml"),
+             "version: \"1\"\nsources: [\"" + path + "\"]\nstate_dir: \"" + dir_.file("state") +
+                 "\"\nsinks:\n  - {name: soc, type: file, path: \"" + dir_.file("copy") + "\"}\n");
+  const auto inode_of = [](const std::string& file) {
+    struct stat status{};
+    return ::stat(file.c_str(), &status) == 0 ? status.st_ino : 0;
+  };
+  std::vector<std::string> written;
+  bool same = true;
+  for (const std::size_t events : {20U, 5U, 60U, 40U}) {
+    const auto old = inode_of(path);
+    std::vector<std::string> others;
+    if (old != 0) {
+      fs::remove(path);
+      constexpr int kTries = 1000;
+      for (same = false; !same && others.size() < kTries;) {
+        others.push_back(place + "/" + std::to_string(others.size()));
+        write_text(others.back(), "");
+        same = inode_of(others.back()) == old;
+      }
+      if (!same) break;
+      fs::rename(others.back(), path);
+    }
+    append_events(log_options(path), events);
+    ASSERT_TRUE(old == 0 || inode_of(path) == old);
+    for (const std::string& line : all_lines(path)) written.push_back(line);
+    const auto shipped = once();
+    EXPECT_EQ(shipped.exit_code, 0) << shipped.err;
+    auto copied = lines_in(dir_.file("copy"));
+    // The shipper's own log says that the old one is gone.
+    std::erase_if(copied, [](const std::string& line) {
+      return line.find(R"("host":"ws-42")") == std::string::npos;
+    });
+    EXPECT_EQ(expect_at_least_once_in_order(copied, written), 0U);
+    for (const std::string& other : others) fs::remove(other);
+  }
+  fs::remove_all(place);
+  if (!same) GTEST_SKIP() << "the file system of /var/tmp does not give an inode again";
 }
 
 TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
