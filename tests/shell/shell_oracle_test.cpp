@@ -5,6 +5,7 @@
 #include "rules/decide.hpp"
 #include "tests/shell/line_generator.hpp"
 #include "tests/shell/rows.hpp"
+#include "tests/shell/second_set.hpp"
 #include "tests/shell/verdict_rows.hpp"
 #include "tests/support/support.hpp"
 
@@ -58,6 +59,11 @@ class Oracle : public testing::Test {
     }
   }
 
+  static bool is_long() {
+    const char* const wish = std::getenv("LILITH_LONG");
+    return wish != nullptr && std::string_view(wish) == "1";
+  }
+
   static std::vector<std::string> all_lines() {
     std::vector<std::string> lines;
     for (const auto rows : {test::attack_rows(), test::benign_rows()}) {
@@ -65,6 +71,10 @@ class Oracle : public testing::Test {
     }
     for (const auto rows : {test::verdict_rows(), test::daily_rows()}) {
       for (const test::VerdictRow& row : rows) lines.emplace_back(row.line);
+    }
+    for (const std::string_view file : test::kSecondSet) {
+      if (!is_long()) break;
+      for (const test::SetLine& one : test::second_set(file)) lines.push_back(one.line);
     }
     return lines;
   }
@@ -203,8 +213,7 @@ INSTANTIATE_TEST_SUITE_P(Part, OracleRows, testing::Range(std::size_t{0}, kRowPa
 class OracleGenerated : public Oracle, public testing::WithParamInterface<std::uint32_t> {};
 
 TEST_P(OracleGenerated, LinesRunNothingThatTheReaderDidNotName) {
-  const char* const wish = std::getenv("LILITH_LONG");
-  const std::uint32_t lines = wish != nullptr && std::string_view(wish) == "1" ? 10'000 : 200;
+  const std::uint32_t lines = is_long() ? 10'000 : 200;
   const std::uint32_t first = GetParam() * lines;
   std::size_t passed = 0;
   for (std::uint32_t seed = first; seed < first + lines && !HasFailure(); ++seed) {

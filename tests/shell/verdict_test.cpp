@@ -4,6 +4,7 @@
 #include "audit/json/reader.hpp"
 #include "rules/decide.hpp"
 #include "tests/shell/rows.hpp"
+#include "tests/shell/second_set.hpp"
 #include "tests/shell/verdict_rows.hpp"
 #include "tests/support/support.hpp"
 
@@ -103,46 +104,15 @@ TEST(Rows, AreManyAndEachIsThereOnce) {
   EXPECT_GE(test::benign_rows().size() + test::daily_rows().size(), 450U);
 }
 
-// A file of lines in sections: `== VERDICT | trick | source`, then one line each, with U+2424 for a
-// line feed.
-struct SetLine {
-  std::string section;
-  std::string line;
-  bool allow = false;
-};
-std::vector<SetLine> second_set(const std::string& file) {
-  constexpr std::string_view kLineFeed = "\u2424";
-  std::vector<SetLine> lines;
-  SetLine next;
-  for (std::string text :
-       test::lines_of(test::read_text(LILITH_SOURCE_DIR "/tests/shell/second_set/" + file))) {
-    if (text.empty() || (text.starts_with("# ") && next.section.empty())) continue;
-    if (text.starts_with("== ")) {
-      next.section = text.substr(3);
-      next.allow = next.section.starts_with("allow | ");
-      EXPECT_TRUE(next.allow || next.section.starts_with("deny | ")) << text;
-      EXPECT_EQ(std::count(text.begin(), text.end(), '|'), 2) << text;
-      continue;
-    }
-    for (std::size_t at = text.find(kLineFeed); at != std::string::npos;
-         at = text.find(kLineFeed)) {
-      text.replace(at, kLineFeed.size(), "\n");
-    }
-    next.line = text;
-    lines.push_back(next);
-  }
-  return lines;
-}
-
 // Prints what docs/commands.md repeats.
 TEST(SecondSet, IsDecidedAsItsSectionsSay) {
   const auto policy =
       load(test::read_text(LILITH_SOURCE_DIR "/tests/shell/second_set/policy.yaml"));
   std::set<std::string> seen;
-  for (const char* file : {"attacks.txt", "daily.txt", "mended.txt"}) {
+  for (const std::string_view file : test::kSecondSet) {
     std::size_t denied = 0;
-    const std::vector<SetLine> lines = second_set(file);
-    for (const SetLine& one : lines) {
+    const std::vector<test::SetLine> lines = test::second_set(file);
+    for (const test::SetLine& one : lines) {
       const Decision decision = decided(*policy, one.line);
       const bool allowed = decision.verdict == audit::Verdict::kAllow;
       EXPECT_EQ(allowed, one.allow)
