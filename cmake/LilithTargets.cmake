@@ -76,6 +76,9 @@ function(lilith_program name)
   if(LILITH_PCH AND NOT ARG_STATIC)
     target_precompile_headers(${name} REUSE_FROM lilith_precompiled_program)
   endif()
+  if(ARG_STATIC OR ARG_STATIC_RUNTIME)
+    set_property(TARGET ${name} PROPERTY LILITH_STATIC_LIBCRYPTO ON)
+  endif()
   if(ARG_STATIC AND NOT LILITH_SANITIZE)
     # Not together with -static-libstdc++, behind which the driver goes back to shared libraries.
     lilith_static_pie(${name})
@@ -94,8 +97,9 @@ add_custom_target(lilith_threads_tests)  # the tests of the ThreadSanitizer run
 # nothing.
 # ROWS pattern: the tests of that GoogleTest pattern, rows of a large table, are one ctest test, NAME.rows: two thousand
 # rows take a third of a second in one process and minutes in two thousand. None of them may skip itself.
+# ALONE: no other test runs beside, for those that start hundreds of programs which have a deadline.
 function(lilith_test name)
-  cmake_parse_arguments(ARG "OPTIMISED" "ROWS" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMISED;ALONE" "ROWS" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE
     LILITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LILITH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
@@ -117,7 +121,8 @@ function(lilith_test name)
     set_tests_properties(${name}.rows PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
     set(one_by_one TEST_FILTER "-${ARG_ROWS}")
   endif()
-  gtest_discover_tests(${name} ${one_by_one} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+  gtest_discover_tests(${name} ${one_by_one} DISCOVERY_MODE PRE_TEST PROPERTIES
+    TIMEOUT 300 LABELS "${ARG_LABELS}" RUN_SERIAL ${ARG_ALONE})
 endfunction()
 
 # lilith_fuzz(NAME SOURCES ... LINKS ... [CORPUS folder]): a libFuzzer program, built with LILITH_FUZZ; scripts/test runs

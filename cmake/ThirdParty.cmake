@@ -42,9 +42,16 @@ find_path(BOOST_MATH_INCLUDE boost/math/special_functions/gamma.hpp REQUIRED)
 add_library(boost_math INTERFACE)
 target_include_directories(boost_math SYSTEM INTERFACE ${BOOST_MATH_INCLUDE})
 add_library(thirdparty::boost_math ALIAS boost_math)
-# The shipper's sinks; linked into lilith-ship alone.
+# TLS of the shipper's sinks, and SHA-256. What starts for each tool call takes the few objects of SHA-256 from the
+# archive; what links libssl must have one libcrypto only, the shared one.
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 add_library(thirdparty::openssl ALIAS PkgConfig::OPENSSL)
+lilith_static_archive(crypto_archive openssl/sha.h libcrypto.a)
+add_library(sha256 INTERFACE)
+target_link_libraries(sha256 INTERFACE
+  $<IF:$<BOOL:$<TARGET_PROPERTY:LILITH_STATIC_LIBCRYPTO>>,thirdparty::crypto_archive,thirdparty::openssl>)
+add_library(thirdparty::sha256 ALIAS sha256)
+# The shipper's sinks; linked into lilith-ship alone.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 add_library(thirdparty::curl ALIAS PkgConfig::CURL)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)

@@ -2,37 +2,39 @@
 
 #include "audit/base/text.hpp"
 
-#include <sodium.h>
+// The functions of one algorithm alone. OpenSSL 3 calls them deprecated in favour of EVP, which looks
+// the algorithm up among loaded providers first: a millisecond at every start of a hook.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <new>
 
 namespace lilith {
 namespace {
 
-static_assert(sizeof(crypto_hash_sha256_state) <= 128);
-static_assert(alignof(crypto_hash_sha256_state) <= 8);
+static_assert(sizeof(SHA256_CTX) == 112);
+static_assert(alignof(SHA256_CTX) <= 8);
 
-crypto_hash_sha256_state* state_of(std::array<std::uint8_t, 128>& memory) {
-  return std::launder(reinterpret_cast<crypto_hash_sha256_state*>(memory.data()));
+template <class Bytes>
+SHA256_CTX* state_of(Bytes& memory) {
+  return std::launder(reinterpret_cast<SHA256_CTX*>(memory.data()));
 }
 
 }  // namespace
 
-// The hash needs no sodium_init(): it uses neither randomness nor run-time dispatch.
+// None of the three can fail (SHA256_Init(3): they "return 1 for success", always).
 Sha256::Sha256() {
-  auto* state = new (state_.data()) crypto_hash_sha256_state;
-  crypto_hash_sha256_init(state);
+  SHA256_Init(new (state_.data()) SHA256_CTX);
 }
 
 Sha256& Sha256::update(std::string_view bytes) {
-  crypto_hash_sha256_update(state_of(state_), reinterpret_cast<const unsigned char*>(bytes.data()),
-                            bytes.size());
+  SHA256_Update(state_of(state_), bytes.data(), bytes.size());
   return *this;
 }
 
 std::array<std::uint8_t, 32> Sha256::finish() {
-  std::array<std::uint8_t, 32> digest{};
-  crypto_hash_sha256_final(state_of(state_), digest.data());
+  std::array<std::uint8_t, 32> digest;
+  SHA256_Final(digest.data(), state_of(state_));
   return digest;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// SHA-256 (FIPS 180-4) by libsodium.
+// SHA-256 (FIPS 180-4) by OpenSSL, which uses the processor's own instructions for it where it has
+// them: seven times as fast as libsodium's portable one, and every line of the log is hashed.
 
 #include <array>
 #include <cstdint>
@@ -16,8 +17,7 @@ class Sha256 {
   [[nodiscard]] std::string finish_hex();  // 64 lower-case hex characters
 
  private:
-  alignas(
-      8) std::array<std::uint8_t, 128> state_{};  // crypto_hash_sha256_state, checked in the .cpp
+  alignas(8) std::array<std::uint8_t, 112> state_;  // SHA256_CTX, checked in the .cpp
 };
 
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

@@ -4,6 +4,7 @@
 #include "audit/base/unique_fd.hpp"
 #include "audit/json/reader.hpp"
 #include "tests/enforcer/hook_fixture.hpp"
+#include "tests/support/sanitized.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,17 +24,6 @@ void expect_deny(const ProcessResult& result, const std::string& reason) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.err, "lilith: " + reason + "\n");
   EXPECT_EQ(result.out, deny_output(reason));
-}
-
-bool is_sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  return true;
-#endif
-#endif
-  return false;
 }
 
 // ---- the policy ----
@@ -432,7 +422,7 @@ TEST(HookOutput, ThatIsClosedStillDeniesAndNeverReachesTheLog) {
 }
 
 TEST(HookMemory, ThatRunsOutDenies) {
-  if (is_sanitized()) GTEST_SKIP() << "sanitizers need more address space than the limit leaves";
+  if (kSanitized) GTEST_SKIP() << "sanitizers need more address space than the limit leaves";
   const HookFolder folder;
   folder.write_policy();
   // Enough to start with, too little for eight MiB of input and its parsed form.

@@ -9,6 +9,7 @@
 #include "replay/progress.hpp"
 #include "replay/report.hpp"
 #include "tests/replay/traffic_log.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/support.hpp"
 
 #include <gmock/gmock.h>
@@ -170,14 +171,6 @@ TEST(Replay, CountsWhatDecidingEachEventGives) {
     EXPECT_EQ(group.example, example_of_rule[group.key]) << group.key;
   }
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // What stays in memory for `calls` distinct calls, in bytes a call; every second one is denied,
 // each at a target of its own.
