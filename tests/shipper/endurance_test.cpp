@@ -204,6 +204,53 @@ TEST_F(ShipEndurance, T01_ANewLogOnTheInodeOfTheOldOneIsReadFromItsBeginning) {
   if (!same) GTEST_SKIP() << "the file system of /var/tmp does not give an inode again";
 }
 
+// haproxy ends a connection that was idle for a second (three minutes with LILITH_LONG): what comes
+// then is delivered by a new one.
+TEST_F(ShipEndurance, T36_NothingIsLostBehindABalancerThatEndsIdleConnections) {
+  const std::string root = std::string(LILITH_SOURCE_DIR) + "/build/haproxy";
+  const bool unpacked = ::access((root + "/usr/sbin/haproxy").c_str(), X_OK) == 0;
+  const std::string program = unpacked ? root + "/usr/sbin/haproxy" : "/usr/sbin/haproxy";
+  if (::access(program.c_str(), X_OK) != 0)
+    GTEST_SKIP() << "haproxy is not in build/haproxy (scripts/setup test)";
+  const std::string idle = is_long() ? "180s" : "1s";
+  const Receiver receiver(Receiver::Kind::kTcp);
+  const int port = free_port();
+  write_text(dir_.file("haproxy.cfg"),
+             "global\n  log stdout format raw local0\ndefaults\n  mode tcp\n  log global\n  option "
+             "tcplog\n  timeout connect 5s\n  timeout client " +
+                 idle + "\n  timeout server " + idle +
+                 "\nlisten l\n  bind 127.0.0.1:" + std::to_string(port) +
+                 "\n  server s 127.0.0.1:" + std::to_string(receiver.port()) + "\n");
+  const std::string said = dir_.file("haproxy.log");
+  Process balancer(
+      {"/bin/sh", "-c", "exec " + program + " -db -f " + dir_.file("haproxy.cfg") + " >" + said},
+      ProcessOptions{.environment = {{"LD_LIBRARY_PATH", root + "/usr/lib/x86_64-linux-gnu"}}});
+  append_events(log_options(log()), 10);
+  configure("type: syslog, framing: newline, address: \"127.0.0.1:" + std::to_string(port) + "\"");
+  Process shipper(command());
+  const auto all_there = [&] {
+    const std::string stream = receiver.received();
+    std::size_t at = 0;
+    for (const std::string& line : all_lines(log())) {
+      at = stream.find(line, at);
+      if (at == std::string::npos) return false;
+    }
+    return true;
+  };
+  for (std::size_t round = 1; round <= (is_long() ? 1U : 3U); ++round) {
+    ASSERT_TRUE(eventually(all_there, std::chrono::seconds(60))) << "round " << round;
+    // A line for each connection, when it has ended.
+    ASSERT_TRUE(eventually([&] { return lines_in(said).size() >= round; },
+                           std::chrono::seconds(is_long() ? 240 : 60)));
+    append_events(log_options(log()), 10);
+  }
+  EXPECT_TRUE(eventually(all_there, std::chrono::seconds(60)));
+  shipper.signal(SIGTERM);
+  EXPECT_EQ(shipper.wait().exit_code, 0);
+  balancer.signal(SIGTERM);
+  (void)balancer.wait();
+}
+
 TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
   append_events(log_options(log()), 10);
   const Receiver receiver(Receiver::Kind::kTcp);
