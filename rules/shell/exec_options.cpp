@@ -174,6 +174,7 @@ class Options {
   void less();
   void stores();
   void clusters(std::string_view name);
+  void host_powers(std::size_t at);
   void gh();
   void cmake();
   void go();
@@ -704,6 +705,10 @@ constexpr std::array kSimpleRows{
     SimpleRow{"ssh-add", "-S", "EtHhTs"},
     SimpleRow{"bazel", "--run_under", ""},
     SimpleRow{"bazelisk", "--run_under", ""},
+    SimpleRow{"ansible", "-a", "BbcDefilmMPtTuU"},
+    SimpleRow{"ansible", "--args", ""},
+    SimpleRow{"ld", "-plugin", ""},
+    SimpleRow{"ld", "--plugin", ""},
     SimpleRow{"fzf", "--preview", ""},
     SimpleRow{"fzf", "--bind", ""},
     SimpleRow{"fzf", "--with-shell", ""},
@@ -852,6 +857,30 @@ constexpr std::string_view kHelmStock =
     " pull fetch push registry repo rollback search show inspect status template test uninstall"
     " delete del un upgrade verify version";
 
+// docker-run(1): with these a container is root of the host, and no rule about mounts holds
+// (capabilities(7); "Understanding Docker container escapes", Trail of Bits 2019).
+void Options::host_powers(std::size_t at) {
+  for (; at < argv_.size(); ++at) {
+    const std::string& word = argv_[at].text;
+    const std::size_t equals = word.find('=');
+    const std::string option = word.substr(0, equals);
+    // The image, and what runs in it: no option, and no option's value.
+    if (!word.starts_with('-')) {
+      if (!argv_[at - 1].text.starts_with('-')) return;
+      continue;
+    }
+    const std::string next = at + 1 < argv_.size() ? argv_[at + 1].text : "";
+    const std::string value = equals == npos ? next : word.substr(equals + 1);
+    if ((option == "--privileged" && (equals == npos || value != "false")) ||
+        (option == "--pid" && value == "host") ||
+        (option == "--cap-add" &&
+         is_one_of<"all sys_admin sys_module sys_rawio dac_read_search cap_sys_admin "
+                   "cap_sys_module cap_sys_rawio cap_dac_read_search">(ascii_lower(value)))) {
+      hazard(option + " (power over the host)");
+    }
+  }
+}
+
 void Options::clusters(std::string_view name) {
   static constexpr std::string_view kValues =
       "-n --namespace --context --cluster --user --as --kube-context -l --log-level -H --host -c"
@@ -872,6 +901,10 @@ void Options::clusters(std::string_view name) {
   if (at >= argv_.size()) return;
   const std::string& sub = argv_[at].text;
   const std::string next = at + 1 < argv_.size() ? argv_[at + 1].text : "";
+  if ((name == "docker" || name == "podman") && at + 1 < argv_.size()) {
+    const bool container = sub == "container";
+    if (is_one_of<"run create exec">(container ? next : sub)) host_powers(at + (container ? 2 : 1));
+  }
   if ((name == "kubectl" && !is_one_of<kKubectlStock>(sub)) ||
       (name == "helm" && !is_one_of<kHelmStock>(sub)) ||
       (name == "docker" && argv_[at].constant && !is_one_of<kDockerStock>(sub))) {

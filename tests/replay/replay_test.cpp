@@ -202,13 +202,13 @@ double bytes_a_call(std::uint64_t calls) {
 }
 
 TEST(ReplayMemory, StaysWithin150BytesADistinctCall) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
   // The tables are as full as with ten million: 0.6 of their places.
   EXPECT_LE(bytes_a_call(625'000), 150);
 }
 
 TEST(ReplayMemory, HoldsTenMillionDistinctCallsInTwoGibibytes) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
   if (std::getenv("LILITH_LONG") == nullptr) GTEST_SKIP() << "long form: set LILITH_LONG";
   EXPECT_LE(bytes_a_call(10'000'000) * 1e7, 2.0 * 1024 * 1024 * 1024);
 }
