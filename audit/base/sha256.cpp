@@ -2,12 +2,11 @@
 
 #include "audit/base/text.hpp"
 
-// The functions of one algorithm alone. OpenSSL 3 calls them deprecated in favour of EVP, which looks
-// the algorithm up among loaded providers first: a millisecond at every start of a hook.
+// The functions of one algorithm alone. OpenSSL 3 calls them deprecated in favour of EVP, which
+// looks the algorithm up among providers loaded first, at every start of a hook.
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/sha.h>
-
 #include <new>
+#include <openssl/sha.h>
 
 namespace lilith {
 namespace {
@@ -23,9 +22,7 @@ SHA256_CTX* state_of(Bytes& memory) {
 }  // namespace
 
 // None of the three can fail (SHA256_Init(3): they "return 1 for success", always).
-Sha256::Sha256() {
-  SHA256_Init(new (state_.data()) SHA256_CTX);
-}
+Sha256::Sha256() { SHA256_Init(new (state_.data()) SHA256_CTX); }
 
 Sha256& Sha256::update(std::string_view bytes) {
   SHA256_Update(state_of(state_), bytes.data(), bytes.size());

@@ -37,7 +37,8 @@ THIRD_PARTY = [
     (r"toml\+\+/", r"enforcer/setup/codex_config\.cpp"),
     (r"pugixml\.hpp", r"wazuh/"),
     (r"pcre2\.h", r"wazuh/"),
-    (r"sodium(\.h|/)", r"audit/base/(sha256|signature)\.cpp"),
+    (r"sodium(\.h|/)", r"audit/base/signature\.cpp"),
+    (r"openssl/sha\.h", r"audit/base/sha256\.cpp"),
     (r"zlib\.h|zstd(_errors)?\.h", r"audit/"),
     (r"boost/math/", r"replay/statistics\.cpp"),
     (r"xxhash\.h", r"replay/hash\.cpp"),
@@ -45,7 +46,7 @@ THIRD_PARTY = [
     (r"fmt/", r".*"),
     (r"curl/", r"shipper/|enforcer/mcp/http_client\.cpp"),
     (r"librdkafka/", r"shipper/|audit/kafka/"),
-    (r"openssl/", r"shipper/"),
+    (r"openssl/(?!sha\.h)", r"shipper/"),
     (r"systemd/", r"shipper/main\.cpp"),
     (r"microhttpd\.h", r"shipper/http_listener\.cpp"),
 ]

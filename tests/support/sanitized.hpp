@@ -2,8 +2,8 @@
 
 namespace lilith::test {
 
-// Whether AddressSanitizer or ThreadSanitizer is in this build: allocators of their own, and several
-// times as slow.
+// Whether AddressSanitizer or ThreadSanitizer is in this build: allocators of their own, and
+// several times as slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kSanitized = true;
 #elif defined(__has_feature)
