@@ -544,10 +544,15 @@ void Options::cargo_watch(std::size_t at) {
   } else {
     return;
   }
-  command = command.substr(0, command.find(' '));
-  if (!is_one_of<kCargoStock>(command) && !is_one_of<kCargoExtensions>(command)) {
-    hazard("watch -x " + command);
+  // A shell runs the line (cargo-watch's README), so that it must be plain words.
+  if (command.find_first_of("&;|<>$`\n()\\\"'*?{}[]~#!") != npos) {
+    return hazard("watch -x " + command);
   }
+  std::vector<Argument> words{Argument{"cargo"}};
+  for (const std::string_view one : words_of(command)) words.push_back({std::string(one)});
+  Options run(words, offset_);
+  run.cargo();
+  found.insert(found.end(), run.found.begin(), run.found.end());
 }
 
 void Options::cargo() {
