@@ -42,8 +42,9 @@ find_path(BOOST_MATH_INCLUDE boost/math/special_functions/gamma.hpp REQUIRED)
 add_library(boost_math INTERFACE)
 target_include_directories(boost_math SYSTEM INTERFACE ${BOOST_MATH_INCLUDE})
 add_library(thirdparty::boost_math ALIAS boost_math)
-# TLS of the shipper's sinks, and SHA-256. What starts for each tool call takes the few objects of SHA-256 from the
-# archive; what links libssl must have one libcrypto only, the shared one.
+# TLS of the shipper's sinks, and SHA-256. The package lilith takes the few objects of SHA-256 from the archive, since
+# it starts for each tool call and workstations need no libssl3; what links libssl must have one libcrypto only, the
+# shared one.
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 add_library(thirdparty::openssl ALIAS PkgConfig::OPENSSL)
 lilith_static_archive(crypto_archive openssl/sha.h libcrypto.a)
