@@ -122,7 +122,7 @@ function(lilith_test name)
     set(one_by_one TEST_FILTER "-${ARG_ROWS}")
   endif()
   gtest_discover_tests(${name} ${one_by_one} DISCOVERY_MODE PRE_TEST PROPERTIES
-    TIMEOUT 300 LABELS "${ARG_LABELS}" RUN_SERIAL ${ARG_ALONE})
+    TIMEOUT 300 RUN_SERIAL ${ARG_ALONE} LABELS "${ARG_LABELS}")
 endfunction()
 
 # lilith_fuzz(NAME SOURCES ... LINKS ... [CORPUS folder]): a libFuzzer program, built with LILITH_FUZZ; scripts/test runs
