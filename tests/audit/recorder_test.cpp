@@ -162,17 +162,27 @@ TEST(Recorder, AddsABurstAfterTheFifthEgressDenialOfOneProcess) {
 
 TEST(Recorder, ServesThreeHundredProcessesInOneChain) {
   const test::TempDir dir;
-  RunningRecorder recorder(dir.path());
+  // They are forked before there is a second thread, whose locks they would inherit, and wait for
+  // the end of the pipe to start all at once.
+  int start[2];
+  ASSERT_EQ(::pipe(start), 0);
+  const UniqueFd started(start[0]);
+  UniqueFd hold(start[1]);
   std::vector<pid_t> children;
   for (int i = 0; i < 300; ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) {
+      hold.reset();
+      char nothing = 0;
+      if (::read(started.get(), &nothing, 1) != 0) ::_exit(2);
       Event event = fresh_event();
-      auto client = open_recorder(recorder.options().socket_path, kTimeout);
+      auto client = open_recorder(dir.path() + "/recorder.sock", kTimeout);
       ::_exit(client && (*client)->append(event) ? 0 : 1);
     }
     children.push_back(pid);
   }
+  RunningRecorder recorder(dir.path());
+  hold.reset();
   for (const pid_t child : children) {
     int status = 1;
     ::waitpid(child, &status, 0);
