@@ -109,8 +109,13 @@ audit::Event Hook::event_about(const HookEvent* call) const {
 
 RecordingOptions Hook::recording(bool enforcing) const {
   const MonotonicTime until = started_ + options_.deadline - limits::kHookLockReserve;
-  return {machine_.places, options_.recorder, policy_, enforcing,
-          until,           machine_.clock,    true,    options_.seal_later};
+  return {.places = machine_.places,
+          .recorder = options_.recorder,
+          .policy = policy_,
+          .enforcing = enforcing,
+          .until = until,
+          .clock = machine_.clock,
+          .seal_later = options_.seal_later};
 }
 
 Result<void> Hook::write(audit::Event& event, bool enforcing) {

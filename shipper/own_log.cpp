@@ -5,14 +5,7 @@
 namespace lilith::shipper {
 
 OwnLog::OwnLog(std::string path, std::string host, const Clock& clock)
-    : OwnLog(
-          [&] {
-            audit::LogOptions options;
-            options.path = std::move(path);
-            options.host = std::move(host);
-            return options;
-          }(),
-          clock) {}
+    : OwnLog({.path = std::move(path), .host = std::move(host)}, clock) {}
 
 Result<void> OwnLog::add(audit::EventType type, audit::Action action, const std::string& reason,
                          Detail detail) {

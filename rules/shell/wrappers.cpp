@@ -20,10 +20,10 @@ struct Runner {
   std::string_view value;        // options with a value in the next word
   std::string_view marker = {};  // the command stands behind this word, and nothing runs without it
   Covers covers = Covers::kPackages;
-  std::size_t operands = 0;  // words of its own in front of the command
-  // Options whose values are lines for sh; " " among them: its operands are, too.
-  std::string_view lines = {};
-  bool joins = false;  // hands all words to a shell, as one line
+  std::size_t operands = 0;     // words of its own in front of the command
+  std::string_view lines = {};  // options whose values are lines for sh
+  bool operand_lines = false;   // its operands are such lines
+  bool joins = false;           // hands all words to a shell, as one line
 };
 constexpr std::string_view kNoSub = "(none)";  // the sub-command decides, and none of them runs
 constexpr std::array kRunners{
@@ -79,7 +79,7 @@ constexpr std::array kRunners{
     Runner{"lldb", "", "", "--", Covers::kFiles},
     // Of npm's packages, in front of other programs.
     Runner{"cross-env", "", "", {}, Covers::kAsItself},
-    Runner{"cross-env-shell", "", "", {}, Covers::kAsItself, 0, {}, true},
+    Runner{"cross-env-shell", "", "", {}, Covers::kAsItself, 0, {}, false, true},
     Runner{"dotenv", "", "-e --env -v -c -p -f --file -q --quote", {}, Covers::kAsItself},
     Runner{"env-cmd", "", "-f --file -r --rc-file -e --environments", {}, Covers::kAsItself},
     Runner{"onchange", "", "", "--", Covers::kAsItself},
@@ -87,19 +87,23 @@ constexpr std::array kRunners{
     Runner{"chokidar", "", "", kNoSub, Covers::kAsItself, 0, "-c --command"},
     Runner{"tsc-watch", "", "", kNoSub, Covers::kAsItself, 0,
            "--onSuccess --onFailure --onFirstSuccess --onEmit --onCompilationStarted"},
-    Runner{"concurrently", "",
+    Runner{"concurrently",
+           "",
            "-n --names -c --prefix-colors -p --prefix -l --prefix-length -t --timestamp-format -s"
            " --success -m --max-processes --restart-tries --restart-after --kill-signal"
            " --default-input-target --name-separator",
-           kNoSub, Covers::kAsItself, 0, " "},
+           kNoSub,
+           Covers::kAsItself,
+           0,
+           {},
+           true},
     Runner{
         "hyperfine", "",
         "-w --warmup -m --min-runs -M --max-runs -r --runs -n --command-name -u --time-unit"
         " --export-json --export-csv --export-markdown --export-asciidoc --export-orgmode --style"
         " --sort -N --input --output --reference-name",
         kNoSub, Covers::kFiles, 0,
-        "-p --prepare -s --setup -c --cleanup --conclude --reference "
-        "--calibrate  "},
+        "-p --prepare -s --setup -c --cleanup --conclude --reference --calibrate", true},
     Runner{"watchexec",
            "",
            "-e --exts -f --filter -i --ignore -w --watch -d --debounce -s --signal",
@@ -107,6 +111,7 @@ constexpr std::array kRunners{
            Covers::kNothing,
            0,
            {},
+           false,
            true},
     // What runs is decided by a word that may not be known.
     Runner{"docker", kNoSub, ""},
@@ -315,6 +320,28 @@ std::size_t tmux_run_at(const std::vector<Argument>& argv) {
   return std::min(i, argv.size());
 }
 
+// hyperfine -L NAME a,b,c
+bool is_list_of_words(const Argument& one) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-.,/:=+@").find(c) != npos;
+  };
+  return one.constant && std::all_of(one.text.begin(), one.text.end(), plain);
+}
+
+// entr(1): where its command begins; -s: that word is a line of a shell.
+struct EntrCommand {
+  std::size_t at = 1;
+  bool line = false;
+};
+EntrCommand entr_command(const std::vector<Argument>& argv) {
+  EntrCommand out;
+  for (; out.at < argv.size() && argv[out.at].text.starts_with('-'); ++out.at) {
+    out.line = out.line || argv[out.at].text.find('s') != npos;
+  }
+  return out;
+}
+
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.smhd") == npos;
 }
@@ -358,27 +385,14 @@ bool runs_own_files(const std::vector<Argument>& argv) {
   return row != nullptr && row->covers == Covers::kFiles;
 }
 
-static bool is_list_of_words(const Argument& one) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_-.,/:=+@").find(c) != npos;
-  };
-  return one.constant && std::all_of(one.text.begin(), one.text.end(), plain);
-}
-
 std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
   std::vector<LineWord> found;
   const auto add = [&](std::size_t at, std::size_t from = 0) {
     if (at < argv.size()) found.push_back({at, from});
   };
   const std::string_view name = argv[0].text;
-  if (name == "entr") {  // entr -s LINE
-    std::size_t i = 1;
-    bool line = false;
-    for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
-      line = line || argv[i].text.find('s') != npos;
-    }
-    if (line) add(i);
+  if (name == "entr") {
+    if (const EntrCommand command = entr_command(argv); command.line) add(command.at);
     return found;
   }
   if (name == "tmux") {
@@ -387,8 +401,7 @@ std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
     return found;
   }
   const Runner* const row = runner(argv);
-  if (row == nullptr || row->lines.empty()) return found;
-  const bool operands = row->lines.ends_with(' ');
+  if (row == nullptr || (row->lines.empty() && !row->operand_lines)) return found;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i].text;
     const std::size_t equals = word.find('=');
@@ -398,7 +411,7 @@ std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
       const bool script = is_one_of<"npm yarn pnpm bun node deno">(word.substr(0, word.find(':')));
       const bool npm_script = script && word.find(':') != npos &&
                               word.find_first_of(";&|<>()$`\n") == npos && argv[i].constant;
-      if (operands && !npm_script) add(i);
+      if (row->operand_lines && !npm_script) add(i);
     } else if (row->program == "hyperfine" && is_one_of<"-L --parameter-list">(word) &&
                i + 2 < argv.size() && is_list_of_words(argv[i + 2])) {
       i += 2;  // NAME VALUES, which stand in the place of {NAME}
@@ -475,9 +488,8 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   }
   if (name == "crontab") return argv.size() == 2 && word(1) == "-l" ? argv.size() : kUnknown;
   if (name == "entr") {
-    bool line = false;
-    for (; i < argv.size() && word(i).starts_with('-'); ++i) line |= word(i).find('s') != npos;
-    return line ? argv.size() : i;
+    const EntrCommand command = entr_command(argv);
+    return command.line ? argv.size() : command.at;
   }
   std::string_view switches =
       "--foreground --preserve-status --null --no-run-if-empty --verbose --portability";
