@@ -40,6 +40,27 @@ class Members {
     copy(json.data(), json.size());
     return *this;
   }
+  // As the value of a JSON string.
+  Members& quoted(std::string_view bytes) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    for (std::size_t from = 0; !full_ && from < bytes.size();) {
+      std::size_t to = from;
+      const auto plain = [](char c) {
+        return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20;
+      };
+      while (to < bytes.size() && plain(bytes[to])) ++to;
+      put(bytes.substr(from, to - from));
+      if (to == bytes.size()) break;
+      const auto code = static_cast<unsigned char>(bytes[to]);
+      if (code >= 0x20) {
+        put("\\").put(bytes.substr(to, 1));
+      } else {
+        put("\\u00").put(kHex.substr(code >> 4U, 1)).put(kHex.substr(code & 15U, 1));
+      }
+      from = to + 1;
+    }
+    return *this;
+  }
   Members& number(std::int64_t value) { return digits(value); }
   Members& number(std::uint64_t value) { return digits(value); }
   // `name` is the member's name with all that stands before the text: "\"name\":\"".
@@ -120,6 +141,12 @@ void put_detail(Members& out, const char (&prefix)[N], const LineView& event) {
     out.put(prefix).put(key).text("\":\"", value);
 }
 
+// Of these kinds `lilith verify --arrived` acts on the content, which only the bytes that were
+// hashed prove; they are few.
+bool carries_original(const LineView& event) {
+  return event.type == EventType::kWithheld || event.type == EventType::kHeartbeat;
+}
+
 // ---- Elastic Common Schema
 
 constexpr std::string_view kEcsVersion = "9.5.0-dev";
@@ -173,7 +200,7 @@ std::string_view ecs_outcome(const LineView& event) {
   return event.decision == audit::Verdict::kDeny ? "failure" : "unknown";
 }
 
-void ecs_event(Members& out, const LineView& event) {
+void ecs_event(Members& out, const LineView& event, std::string_view line) {
   out.put(event.action == Action::kDenied ? std::string_view("\"event\":{\"kind\":\"alert\",")
                                           : std::string_view("\"event\":{\"kind\":\"event\","));
   out.put("\"category\":[\"").put(ecs_category(event)).put("\"],\"type\":[\"");
@@ -184,7 +211,9 @@ void ecs_event(Members& out, const LineView& event) {
   out.put("\"sequence\":").number(event.seq).put(",");
   out.text_if("\"reason\":\"", event.reason).text_if("\"code\":\"", event.reason_code);
   if (event.decide_us > 0) out.number("\"duration\":", event.decide_us * 1000);
-  out.text_if("\"hash\":\"", event.chain_hash).close();
+  out.text_if("\"hash\":\"", event.chain_hash);
+  if (carries_original(event)) out.put("\"original\":\"").quoted(line).put("\",");
+  out.close();
 }
 
 void ecs_target(Members& out, const LineView& event) {
@@ -228,10 +257,11 @@ void ecs_who(Members& out, const LineView& event) {
   }
 }
 
-void write_ecs(Members& out, const LineView& event) {
+// `line`: the bytes of `event` in the log.
+void write_ecs(Members& out, const LineView& event, std::string_view line) {
   put_time(out.put("{\"@timestamp\":\""), event);
   out.put("\",\"ecs\":{\"version\":\"").put(kEcsVersion).put("\"},");
-  ecs_event(out, event);
+  ecs_event(out, event, line);
   ecs_who(out, event);
   ecs_target(out, event);
   if (!event.rule.empty() || !event.policy_sha256.empty()) {
@@ -427,7 +457,7 @@ void fingerprint(Members& out, std::string_view value) {
   out.put(audit::without_guard(value)).put("\"}");
 }
 
-void write_ocsf(Members& out, const LineView& event) {
+void write_ocsf(Members& out, const LineView& event, std::string_view line) {
   const OcsfClass what = ocsf_class(event);
   const OcsfWord activity = ocsf_activity(event);
   word(out.put("{"), "\"activity_id\":", "\"activity_name\":\"", activity);
@@ -453,6 +483,7 @@ void write_ocsf(Members& out, const LineView& event) {
     fingerprint(out, event.chain_prev);
     out.put("}}],");
   }
+  if (carries_original(event)) out.put("\"raw_data\":\"").quoted(line).put("\",");
   out.put("\"unmapped\":{\"mode\":\"").put(audit::name(event.mode));
   out.put("\",\"category\":\"").put(audit::name(event.category));
   out.put("\",\"enforcement\":\"").put(audit::name(event.enforcement)).put("\",");
@@ -481,7 +512,7 @@ Result<void> FormWriter::append(std::string& out, std::string_view line) {
     const std::size_t had = out.size();
     out.resize_and_overwrite(had + room, [&](char* into, std::size_t) {
       Members members(into + had, room);
-      form_ == Form::kEcs ? write_ecs(members, view_) : write_ocsf(members, view_);
+      form_ == Form::kEcs ? write_ecs(members, view_, line) : write_ocsf(members, view_, line);
       written = !members.full();
       // Without the comma behind the whole object.
       return written ? static_cast<std::size_t>(members.at() - into) - 1 : had;

@@ -162,7 +162,7 @@ std::string notes(const ArrivalReport& report) {
   if (gaps)
     out +=
         "note: gaps are expected where the input is a part of what arrived, and where a sink has a "
-        "route and its form (ecs, ocsf) or its shipper's version does not name what was withheld; "
+        "route and its shipper's version does not name what was withheld; "
         "prove completeness with a sink that gets everything\n";
   if (report.withheld > 0)
     out +=

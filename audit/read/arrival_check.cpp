@@ -297,7 +297,7 @@ struct ArrivalCheck::Impl {
     const bool is_checkpoint = event.kind == ArrivedKind::kCheckpoint;
     const bool has_key = chain.host == event.host ? chain.has_key : seals->knows(event.host);
     if (!is_checkpoint && !has_key) return;
-    if (!is_checkpoint && !event.line.empty()) {
+    if (!is_checkpoint && !event.line.empty() && !event.taken_apart) {
       seals->whole_event({sources[place.source], place.number, event.chain_id, event.host,
                           event.hash_text, event.seq, event.time},
                          event.line);

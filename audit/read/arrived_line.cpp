@@ -16,6 +16,10 @@ using json::View;
 constexpr std::string_view kMark = "{\"lilith\":{\"schema\":1";
 constexpr std::string_view kBegin = kMark.substr(0, kMark.find(':') + 1);
 constexpr std::string_view kEscapedMark = "{\\\"lilith\\\":{\\\"schema\\\":1";
+// How our shipper begins a line of ECS and of OCSF, and what all of them hold.
+constexpr std::string_view kEcsBegin = "{\"@timestamp\":\"", kOcsfBegin = "{\"activity_id\":";
+constexpr std::string_view kEcsSign = "\"dataset\":\"lilith.audit\"",
+                           kOcsfSign = "\"product\":{\"name\":\"lilith\"";
 constexpr std::string_view kFullLog = "\"full_log\":\"", kSource = "\"_source\":";
 constexpr std::string_view kWord = "lilith";
 
@@ -245,11 +249,13 @@ struct LineOpener::Impl {
     if (const auto at = line.find(kMark); at != std::string_view::npos)
       return behind(line, at, true, out);
     if (const auto at = line.find(kEscapedMark); at != std::string_view::npos) {
+      // First, since a command in an event that was taken apart may hold what looks like an event.
+      if (const LineState state = members(line, out); state != LineState::kForeign) return state;
       // The string that it stands in begins at the last quote that is not escaped.
       std::size_t quote = line.rfind('"', at);
       while (quote != std::string_view::npos && quote > 0 && line[quote - 1] == '\\')
         quote = line.rfind('"', quote - 1);
-      if (quote == std::string_view::npos) return members(line, out);
+      if (quote == std::string_view::npos) return LineState::kForeign;
       return quoted(line.substr(quote + 1), out);
     }
     return members(line, out);
@@ -276,14 +282,17 @@ struct LineOpener::Impl {
                     text_at(*data, {"lilith"}, "host"), text_at(*data, {"lilith"}, "time"),
                     text_at(*data, {"lilith"}, "event"), out);
     }
-    if (out.form == LineForm::kJson) out.form = LineForm::kNdjson;
+    const LineForm around =
+        std::exchange(out.form, out.form == LineForm::kJson ? LineForm::kNdjson : out.form);
     if (const auto chain = text_at(from, {"labels"}, "lilith_chain_id"); !chain.empty()) {
-      return linked(
+      const LineState state = linked(
           chain, text_at(from, {"labels"}, "lilith_chain_prev"), text_at(from, {"event"}, "hash"),
           std::to_string(number_at(from, "event", "sequence")), text_at(from, {"host"}, "name"),
           from.text("@timestamp"), text_at(from, {"event"}, "action"), out);
+      return with_original(text_at(from, {"event"}, "original"), state, out);
     }
     if (text_at(from, {"metadata", "product"}, "name") == kWord) return ocsf(from, out);
+    out.form = around;
     return LineState::kForeign;
   }
 
@@ -298,10 +307,38 @@ struct LineOpener::Impl {
         return false;
       });
     }
-    return linked(id, prev, hash, std::to_string(number_at(from, "metadata", "sequence")),
-                  text_at(from, {"device"}, "hostname"),
-                  text_at(from, {"metadata"}, "original_time"),
-                  text_at(from, {"metadata"}, "event_code"), out);
+    const LineState state =
+        linked(id, prev, hash, std::to_string(number_at(from, "metadata", "sequence")),
+               text_at(from, {"device"}, "hostname"), text_at(from, {"metadata"}, "original_time"),
+               text_at(from, {"metadata"}, "event_code"), out);
+    return with_original(from.text("raw_data"), state, out);
+  }
+
+  // `original`: the event's own bytes, which our shipper puts beside the members of some kinds.
+  // What others put there is no matter.
+  LineState with_original(std::string_view original, LineState state, ArrivedEvent& out) {
+    if (state != LineState::kLinked || !original.starts_with(kMark)) return state;
+    ArrivedEvent whole;
+    const LineState opened = bytes(original, whole);
+    if (opened == LineState::kUnreadable) return opened;
+    const bool same = whole.chain_id == out.chain_id && whole.host == out.host &&
+                      whole.seq == out.seq && whole.prev == out.prev && whole.hash == out.hash &&
+                      whole.kind == out.kind && !whole.added_to;
+    if (opened != LineState::kWhole || !same) return LineState::kAltered;
+    whole.form = out.form;
+    whole.taken_apart = true;
+    out = whole;
+    return LineState::kWhole;
+  }
+
+  // ECS or OCSF behind a header of syslog.
+  LineState members_behind(std::string_view line, ArrivedEvent& out) {
+    const bool ecs = line.find(kEcsSign) != std::string_view::npos;
+    if (!ecs && line.find(kOcsfSign) == std::string_view::npos) return LineState::kForeign;
+    const auto at = line.find(ecs ? kEcsBegin : kOcsfBegin);
+    if (at == std::string_view::npos) return LineState::kForeign;
+    out.form = LineForm::kSyslog;
+    return members(line.substr(at), out);
   }
 
   LineState linked(std::string_view id, std::string_view prev, std::string_view hash,
@@ -321,6 +358,7 @@ struct LineOpener::Impl {
     out.genesis = prev == kGenesis;
     out.time = *when;
     out.kind = kind_of(event);
+    out.taken_apart = true;
     return LineState::kLinked;
   }
 };
@@ -338,7 +376,7 @@ LineState LineOpener::open(std::string_view line, ArrivedEvent& out) {
     out.form = LineForm::kSyslog;
     return impl_->behind(line, at, false, out);
   }
-  return LineState::kForeign;
+  return impl_->members_behind(line, out);
 }
 
 const std::string& LineOpener::why() const { return impl_->why; }

@@ -31,6 +31,7 @@ enum class LineState {
   kAltered,     // the event's bytes do not give its hash
   kWhole,       // they do
   kLinked,  // only its chain members arrived: ECS, OCSF, Wazuh's data. Its content can't be checked
+            // (of a withheld event and a heartbeat ECS and OCSF have the bytes: kWhole)
 };
 
 enum class ArrivedKind { kEvent, kCheckpoint, kHeartbeat, kShipLoss, kWithheld };
@@ -39,8 +40,9 @@ enum class ArrivedKind { kEvent, kCheckpoint, kHeartbeat, kShipLoss, kWithheld }
 struct ArrivedEvent {
   LineForm form = LineForm::kNdjson;
   ArrivedKind kind = ArrivedKind::kEvent;
-  bool added_to = false;  // members stand behind `chain` that the writer did not write; without
-                          // them the hash holds
+  bool added_to = false;     // members stand behind `chain` that the writer did not write; without
+                             // them the hash holds
+  bool taken_apart = false;  // only its members arrived, or in ECS and OCSF its bytes beside them
   std::string_view chain_id, host;
   std::uint64_t seq = 0;
   ChainDigest prev, hash;

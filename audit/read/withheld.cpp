@@ -7,10 +7,11 @@
 namespace lilith::audit {
 namespace {
 
-// Of the list of one event. With the rest of the line it stays below 8 KiB, rsyslog's
-// maxMessageSize by default, and far below where an event's value is cut.
-constexpr std::size_t kListBytesMax = 6'000;
-constexpr std::size_t kRangesMax = kListBytesMax;
+// Of the list of one event. In ECS and OCSF the list stands twice, in the event's own bytes and in
+// a member: with the rest of the line that stays below 8 KiB, rsyslog's maxMessageSize by default.
+constexpr std::size_t kListBytesMax = 2'500;
+// Of a list that is read: in an event of up to 32 KiB, whoever wrote it.
+constexpr std::size_t kRangesMax = 16'000;
 
 std::string range_text(std::uint64_t first, std::uint64_t last) {
   return first == last ? std::to_string(first) : std::to_string(first) + "-" + std::to_string(last);

@@ -5,6 +5,7 @@
 #include "audit/codec.hpp"
 #include "audit/codec_view.hpp"
 #include "audit/json/reader.hpp"
+#include "audit/read/withheld.hpp"
 #include "tests/support/support.hpp"
 
 #include <gmock/gmock.h>
@@ -18,10 +19,32 @@ std::vector<std::string> sample_lines() {
       test::read_text(std::string(LILITH_SOURCE_DIR) + "/tests/golden/event-lines.ndjson"));
 }
 
-std::string all_in(Form form) {
+// Of `count` events that do not follow each other, as far up as seqs go.
+std::vector<std::string> withheld_lines(std::uint64_t from, std::size_t count) {
+  audit::Withheld withheld{"soc", "ws-42", "019ab337-0d5f-7000-8000-000000000000", {}};
+  for (std::uint64_t i = 0; i < count; ++i)
+    EXPECT_TRUE(withheld.seqs.add(from + i * 2, count)) << i;
+  const audit::Event own = audit::decode(sample_lines().front()).value();
+  std::vector<std::string> out;
+  for (audit::Event& event : audit::withheld_events(withheld)) {
+    event.host = own.host;
+    event.process_key = own.process_key;
+    event.process_pid = own.process_pid;
+    event.seq = INT64_MAX;
+    event.id = own.id;
+    event.time = own.time;
+    event.engine = own.engine;
+    event.chain_id = "019ab337-0d5f-7000-8000-0000000000c1";
+    event.chain_prev = event.chain_hash = std::string(64, 'f');
+    out.push_back(audit::encode(event));
+  }
+  return out;
+}
+
+std::string all_in(Form form, const std::vector<std::string>& lines = sample_lines()) {
   FormWriter writer(form);
   std::string out;
-  for (const std::string& line : sample_lines()) {
+  for (const std::string& line : lines) {
     const auto made = writer.append(out, line);
     EXPECT_TRUE(made.has_value()) << made.error().message;
     out.push_back('\n');
@@ -29,10 +52,27 @@ std::string all_in(Form form) {
   return out;
 }
 
-TEST(Forms, WriteTheDocumentedEcs) { test::expect_golden("forms-ecs.ndjson", all_in(Form::kEcs)); }
-TEST(Forms, WriteTheDocumentedOcsf) {
-  test::expect_golden("forms-ocsf.ndjson", all_in(Form::kOcsf));
+std::vector<std::string> documented_lines() {
+  auto out = sample_lines();
+  out.push_back(withheld_lines(2, 3).at(0));
+  return out;
 }
+TEST(Forms, WriteTheDocumentedEcs) {
+  test::expect_golden("forms-ecs.ndjson", all_in(Form::kEcs, documented_lines()));
+}
+TEST(Forms, WriteTheDocumentedOcsf) {
+  test::expect_golden("forms-ocsf.ndjson", all_in(Form::kOcsf, documented_lines()));
+}
+
+// rsyslog takes 8 KiB unless it is told to take more.
+TEST(Forms, OfWithheldEventsStayBelowEightKibibytes) {
+  const auto lines = withheld_lines(9'000'000'000'000'000'000, 2'000);
+  EXPECT_GT(lines.size(), 1U);
+  for (const Form form : {Form::kEcs, Form::kOcsf})
+    for (const std::string& line : test::lines_of(all_in(form, lines)))
+      EXPECT_LT(line.size(), 8U * 1024);
+}
+
 TEST(Forms, NativeIsTheLineItself) {
   std::string out;
   const std::string line = sample_lines().front();
