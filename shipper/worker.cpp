@@ -509,7 +509,10 @@ bool Worker::step(const std::stop_token& stop) {
   take_sources();
   const bool reads = !stopping || !handing_over_;
   if (reads && withheld_.name_due(false)) dirty_ = true;
-  const Read read = reads ? fill(stop) : Read::kNothing;
+  // Not while the sink does not even take what is there: what an outage holds in memory is what was
+  // under way when it began, and one batch.
+  const bool takes = given_ >= window_lines();
+  const Read read = reads && takes ? fill(stop) : Read::kNothing;
   finish(0, {});  // a batch without any event is done at once
   if (read == Read::kFailed && (stopping || out_of_time())) complete_ = false;
   complete_ = complete_ && send(stop);

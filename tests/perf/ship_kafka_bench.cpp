@@ -6,7 +6,6 @@
 #include "tests/support/support.hpp"
 
 #include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <chrono>
 #include <csignal>
@@ -39,21 +38,6 @@ void set(rd_kafka_conf_t* conf, const char* name, const std::string& value) {
   if (::rd_kafka_conf_set(conf, name, value.c_str(), why, sizeof why) != RD_KAFKA_CONF_OK) {
     give_up(why);
   }
-}
-
-// A broker until the process is told to end; its address goes to `file`.
-[[noreturn]] void serve_mock(const std::string& file) {
-  char why[256] = "";
-  rd_kafka_t* const handle =
-      ::rd_kafka_new(RD_KAFKA_PRODUCER, ::rd_kafka_conf_new(), why, sizeof why);
-  if (handle == nullptr) give_up(why);
-  rd_kafka_mock_cluster_t* const cluster = ::rd_kafka_mock_cluster_new(handle, 1);
-  if (cluster == nullptr || ::rd_kafka_mock_topic_create(cluster, kTopic, 1, 1) != 0) {
-    give_up("no mock cluster");
-  }
-  test::write_text(file + ".new", ::rd_kafka_mock_cluster_bootstraps(cluster));
-  if (::rename((file + ".new").c_str(), file.c_str()) != 0) give_up("cannot write " + file);
-  for (;;) ::pause();
 }
 
 void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
@@ -125,7 +109,7 @@ void bench(const std::string& self, const std::string& log, const std::string& c
     for (const bool ours : {false, true}) {
       const std::string name = std::to_string(run) + (ours ? "-ship" : "-bare");
       const std::string address = dir.file("broker" + name);
-      test::Process broker({self, "--mock", address});
+      test::Process broker({std::string(LILITH_BIN_DIR) + "/kafka_mock", address, kTopic});
       if (!test::eventually([&] { return ::access(address.c_str(), R_OK) == 0; })) {
         give_up("the mock broker did not start");
       }
@@ -161,7 +145,6 @@ void bench(const std::string& self, const std::string& log, const std::string& c
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && argv[1] == std::string_view("--mock")) serve_mock(argv[2]);
   if (argc == 5 && argv[1] == std::string_view("--bare")) {
     send_bare(argv[2], argv[3], argv[4]);
     return 0;

@@ -1,5 +1,4 @@
-// The shipper where there is nothing to do, nobody to take anything, no room, or no word of
-// changes. Names are those of docs/shipping-failures.md.
+// The shipper where there is nothing to do, no room, or no word of changes. Names are those of docs/shipping-failures.md.
 
 #include "tests/shipper/ship_fixture.hpp"
 
@@ -36,10 +35,6 @@ std::uint64_t wakeups(int pid) {
   for (const auto& thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
     sum += number_in(thread.path() / "status", "voluntary_ctxt_switches:");
   return sum;
-}
-
-std::uint64_t resident_kib(int pid) {
-  return number_in("/proc/" + std::to_string(pid) + "/status", "VmRSS:");
 }
 
 class ShipEndurance : public ShipProcess {
@@ -101,39 +96,6 @@ TEST_F(ShipEndurance, T27_AFullDiskUnderSinkAndStateIsWaitedFor) {
   const auto ended = shipper.wait();
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(ended.err, HasSubstr("No space left on device"));
-}
-
-// Sinks of every kind that does not need a broker, all of them down.
-TEST_F(ShipEndurance, T29_MemoryDoesNotGrowWhileEverySinkIsDown) {
-  const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
-  configure_sinks("  - {name: tcp, type: syslog, address: \"" + nobody +
-                  "\"}\n  - {name: relp, type: syslog, transport: relp, address: \"" + nobody +
-                  "\"}\n  - {name: http, type: http, url: \"http://" + nobody +
-                  "/\"}\n  - {name: kafka, type: kafka, topic: t, brokers: \"" + nobody +
-                  "\"}\n  - {name: queue, type: wazuh, path: " + dir_.file("queue") + "}\n");
-  audit::LogOptions writer = log_options(log());
-  writer.rotate_bytes = 4'000'000;
-  writer.rotate_interval_min = std::chrono::seconds(0);
-  append_events(writer, 1000);
-  Process shipper(command());
-  ASSERT_TRUE(
-      eventually([&] { return ::access(dir_.file("state/status.sock").c_str(), F_OK) == 0; }));
-  const auto end = std::chrono::steady_clock::now() +
-                   (is_long() ? std::chrono::minutes(10) : std::chrono::seconds(3));
-  // Five windows of 8 MiB may fill; what librdkafka copies of its own comes to it once more.
-  constexpr std::uint64_t kWindowsKib = 6 * 8 * 1024, kProgramKib = 64 * 1024;
-  std::uint64_t most = 0, events = 1000;
-  while (std::chrono::steady_clock::now() < end) {
-    append_events(writer, 200);
-    events += 200;
-    most = std::max(most, resident_kib(shipper.pid()));
-    if (is_long())
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a busy day, not a flood
-  }
-  std::cout << events << " events while all sinks were down; at most " << most << " KiB resident\n";
-  EXPECT_GT(most, 0U);
-  EXPECT_LT(most, kWindowsKib + kProgramKib);
-  EXPECT_TRUE(shipper.running());
 }
 
 // A disk that gives an error for a while: nothing is passed over.

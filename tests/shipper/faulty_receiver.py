@@ -17,14 +17,14 @@ STALL_S = 0.03
 
 
 class Receiver:
-    def __init__(self, name, directory, seed):
+    def __init__(self, name, directory, seed, port):
         self.out = open(directory / name, "ab", buffering=0)
         self.healthy = directory / "healthy"
         self.random = random.Random(seed)
         # One connection at a time takes effect: a process that was killed sends no more.
         self.lock = threading.Lock()
         self.seen = set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         port = directory / f"{name}.port.tmp"
         port.write_text(str(self.listener.getsockname()[1]))
         port.rename(directory / f"{name}.port")
@@ -130,9 +130,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", type=pathlib.Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--relp-port", type=int, default=0)
     options = parser.parse_args()
-    relp = Relp("relp", options.dir, options.seed)
-    bulk = Bulk("bulk", options.dir, options.seed + 1)
+    relp = Relp("relp", options.dir, options.seed, options.relp_port)
+    bulk = Bulk("bulk", options.dir, options.seed + 1, 0)
     threading.Thread(target=relp.serve, daemon=True).start()
     bulk.serve()
 

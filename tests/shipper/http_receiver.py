@@ -3,7 +3,7 @@
 event collector or plain NDJSON do, and answers as it is told on the command line.
 
 Writes DIR/port, DIR/accepted (one event a line, as it came) and DIR/requests (one line a request:
-path, Authorization, content type, count of events)."""
+path, Authorization, content type, count of events). While there is a file DIR/down, 503."""
 
 import argparse
 import http.server
@@ -82,6 +82,8 @@ def main():
             if status == 0:
                 self.close_connection = True
                 return
+            if (options.dir / "down").exists():
+                status = 503
             if len(body) > options.max_bytes:
                 status = 413
             if status == -1:
