@@ -1,4 +1,5 @@
-// The shipper where there is nothing to do, no room, or no word of changes. Names are those of docs/shipping-failures.md.
+// The shipper where there is nothing to do, no room, or no word of changes. Names are those of
+// docs/shipping-failures.md.
 
 #include "tests/shipper/ship_fixture.hpp"
 
