@@ -20,8 +20,11 @@ namespace {
 using yaml::Node;
 using Kind = yaml::Node::Kind;
 
-constexpr std::array<std::string_view, 7> kTopKeys{
-    "version", "sources", "state_dir", "stop_deadline_ms", "heartbeat_s", "listen", "sinks"};
+constexpr std::array<std::string_view, 8> kTopKeys{"version",          "sources",     "state_dir",
+                                                   "stop_deadline_ms", "heartbeat_s", "listen",
+                                                   "confine",          "sinks"};
+constexpr std::array<std::pair<std::string_view, Confine>, 3> kConfines{
+    {{"auto", Confine::kAuto}, {"require", Confine::kRequire}, {"off", Confine::kOff}}};
 constexpr std::string_view kLoopback = "127.0.0.1";
 constexpr std::array<std::pair<std::string_view, SinkType>, 6> kTypes{
     {{"file", SinkType::kFile},
@@ -585,6 +588,8 @@ void Loader::top_key(const std::string& key, const Node& value) {
       out_.config.heartbeat = std::chrono::seconds(n);
   } else if (key == "listen") {
     listen(value);
+  } else if (key == "confine") {
+    choice(value, key, kConfines, out_.config.confine);
   } else if (value.kind != Kind::kSequence) {
     error(value, key + " must be a list");
   } else if (key == "sinks") {
@@ -676,6 +681,7 @@ std::string describe(const Config& config) {
   out += "heartbeat  " + (beat == 0 ? "none" : "every " + std::to_string(beat) + " s") + "\n";
   if (!config.listen.host.empty())
     out += "listen     " + config.listen.host + ":" + std::to_string(config.listen.port) + "\n";
+  out += "confine    " + std::string(word_of(kConfines, config.confine)) + "\n";
   for (const SinkConfig& sink : config.sinks) {
     out += "sink       " + sink.name + ": " + std::string(word_of(kTypes, sink.type));
     if (sink.type == SinkType::kFile)

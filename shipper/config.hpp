@@ -80,6 +80,13 @@ struct SinkConfig {
   friend bool operator==(const SinkConfig&, const SinkConfig&) = default;
 };
 
+// Whether the shipper gives up what it does not need (shipper/confinement.hpp).
+enum class Confine {
+  kAuto,     // as far as the kernel can and every sink's directory is there
+  kRequire,  // or it does not start
+  kOff,
+};
+
 // Where metrics and health are served; no host: nowhere.
 struct ListenConfig {
   std::string host;
@@ -94,6 +101,7 @@ struct Config {
   std::chrono::milliseconds stop_deadline{5'000};
   std::chrono::milliseconds heartbeat{300'000};  // between heartbeats; 0: none
   ListenConfig listen;
+  Confine confine = Confine::kAuto;
   std::vector<SinkConfig> sinks;
 };
 

@@ -5,10 +5,13 @@
 #include "audit/base/clock.hpp"
 #include "audit/read/reader.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lilith::shipper {
@@ -52,8 +55,9 @@ struct SourceReport {
 struct SinkReport {
   std::string sink;
   SinkState state = SinkState::kDelivering;
-  std::string error;   // of the last try, while it is not overcome
-  bool stuck = false;  // its thread has been in one step for longer than any step takes
+  std::string error;           // of the last try, while it is not overcome
+  bool stuck = false;          // its thread has been in one step for longer than any step takes
+  bool needs_restart = false;  // it writes to a place that the confinement has never seen
   std::uint64_t delivered_events = 0, delivered_bytes = 0, retried_events = 0, dead_letters = 0,
                 withheld_events = 0, errors = 0, gaps = 0;
   std::vector<SourceReport> sources;
@@ -63,11 +67,25 @@ struct SinkReport {
 // Sets the lag of each source and of all together; after an error it is not known.
 [[nodiscard]] Result<void> measure_lag(SinkReport& report, WallTime now);
 
+// What the shipper has given up, and why not everything.
+struct ConfinementState {
+  bool wanted = false;
+  bool capabilities = false, writes = false, syscalls = false;
+  std::string problem;
+};
+
+// Each of the three by its name, and whether it is given up.
+[[nodiscard]] std::array<std::pair<std::string_view, bool>, 3> confined_things(
+    const ConfinementState& state);
+// Those that are, with a comma between them; "none" when none is.
+[[nodiscard]] std::string confined_words(const ConfinementState& state);
+
 struct ShipReport {
   bool running = false;  // false: what the checkpoints say, without counts
   WallTime started{};
   std::uint64_t reloads = 0, reloads_refused = 0;
   bool stopping = false;
+  ConfinementState confinement;
   std::vector<SinkReport> sinks;
 };
 

@@ -10,7 +10,8 @@ std::string whole_seconds(double seconds) { return std::to_string(std::llround(s
 }  // namespace
 
 Result<void> write_heartbeat(OwnLog& own_log, SinkReport& report,
-                             std::chrono::milliseconds interval, WallTime started, WallTime now) {
+                             std::chrono::milliseconds interval, WallTime started, WallTime now,
+                             const std::string& confined) {
   using std::chrono::duration;
   const auto measured = measure_lag(report, now);
   std::string reason = "sink " + report.sink + " is " + std::string(name(report.state));
@@ -25,7 +26,8 @@ Result<void> write_heartbeat(OwnLog& own_log, SinkReport& report,
                 {"withheld_events", std::to_string(report.withheld_events)},
                 {"dead_letters", std::to_string(report.dead_letters)},
                 {"errors", std::to_string(report.errors)},
-                {"gaps", std::to_string(report.gaps)}};
+                {"gaps", std::to_string(report.gaps)},
+                {"confined", confined}};
   if (measured) {
     detail.emplace_back("lag_bytes", std::to_string(report.lag.bytes));
     if (report.lag.events) detail.emplace_back("lag_events", std::to_string(*report.lag.events));

@@ -11,9 +11,10 @@
 namespace lilith::shipper {
 
 // One `heartbeat` event in the shipper's own log, from where it is shipped like any other. Its
-// `detail` (docs/shipping.md) has the sink's name, state, counts since the start, and lag.
+// `detail` (docs/shipping.md) has the sink's name, state, counts since the start, lag, and
+// `confined`.
 [[nodiscard]] Result<void> write_heartbeat(OwnLog& own_log, SinkReport& report,
                                            std::chrono::milliseconds interval, WallTime started,
-                                           WallTime now);
+                                           WallTime now, const std::string& confined);
 
 }  // namespace lilith::shipper

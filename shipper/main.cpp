@@ -57,6 +57,13 @@ int run(const shipper::Config& config, const std::string& path, const std::strin
   ::signal(SIGPIPE, SIG_IGN);
   utsname names{};
   ::uname(&names);
+  auto confinement = shipper::Confinement::enter(config);
+  if (!confinement) {
+    say(confinement.error().message);
+    return kUsage;
+  }
+  const std::string& problem = confinement->state().problem;
+  if (!problem.empty()) say("not fully confined, and shipping all the same: " + problem);
   std::stop_source stop;
   const shipper::Control control(path, text, stop, kIncomplete);
   shipper::ShipOptions options;
@@ -69,6 +76,7 @@ int run(const shipper::Config& config, const std::string& path, const std::strin
     options.load = [&path] { return checked(path, read_file(path, limits::kPolicyBytesMax)); };
   options.notify = shipper::notify_service_manager;
   options.watchdog = shipper::watchdog_interval();
+  options.confinement = std::move(*confinement);
   const auto result = shipper::ship(config, options, stop.get_token());
   if (!result) {
     say(result.error().message);

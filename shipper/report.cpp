@@ -110,6 +110,28 @@ SinkReport read_sink(json::View one) {
   return sink;
 }
 
+void write_confinement(json::Writer& writer, const ConfinementState& state) {
+  writer.key("confined").begin_object().member("wanted", state.wanted);
+  for (const auto& [what, holds] : confined_things(state)) writer.member(what, holds);
+  if (!state.problem.empty()) writer.member("problem", state.problem);
+  writer.end_object();
+}
+
+ConfinementState read_confinement(json::View object) {
+  const auto is = [&](std::string_view key) {
+    const auto found = object.find(key);
+    return found && found->boolean().value_or(false);
+  };
+  ConfinementState out{is("wanted"), is("capabilities"), is("writes"), is("syscalls"), {}};
+  out.problem = object.text("problem");
+  return out;
+}
+
+std::string confined(const ConfinementState& state) {
+  if (!state.wanted) return "none (confine: off)";
+  return confined_words(state) + (state.problem.empty() ? "" : "; " + printable(state.problem));
+}
+
 std::string behind(const Lag& lag) {
   if (!lag.known) return "lag unknown";
   const std::string events = lag.events ? std::to_string(*lag.events) : "?";
@@ -143,6 +165,9 @@ std::string metrics_text(const ShipReport& report) {
   out += fmt::format("lilith_ship_reloads_total{{result=\"applied\"}} {}\n", report.reloads);
   out +=
       fmt::format("lilith_ship_reloads_total{{result=\"refused\"}} {}\n", report.reloads_refused);
+  head(out, "confined", "gauge", "1 for what the shipper has given up, 0 for what it has not.");
+  for (const auto& [what, holds] : confined_things(report.confinement))
+    out += fmt::format("lilith_ship_confined{{what=\"{}\"}} {}\n", what, holds ? 1 : 0);
   head(out, "start_time_seconds", "gauge", "When the shipper started, in seconds since 1970.");
   out += fmt::format(
       "lilith_ship_start_time_seconds {}\n",
@@ -157,6 +182,7 @@ std::string report_json(const ShipReport& report) {
   if (report.running) {
     writer.member("started", format_time(report.started));
     writer.member("reloads", report.reloads).member("reloads_refused", report.reloads_refused);
+    write_confinement(writer, report.confinement);
   }
   writer.key("sinks").begin_array();
   for (const SinkReport& sink : report.sinks) {
@@ -190,6 +216,8 @@ Result<ShipReport> read_report(std::string_view text) {
   if (auto started = parse_time(root->text("started")); started) report.started = *started;
   report.reloads = number(*root, "reloads");
   report.reloads_refused = number(*root, "reloads_refused");
+  if (const auto confined = root->find("confined"))
+    report.confinement = read_confinement(*confined);
   const auto sinks = root->find("sinks");
   if (!sinks) return fail(ErrorCode::kInvalidInput, "the answer names no sinks");
   sinks->each_element([&](json::View one) {
@@ -212,6 +240,7 @@ std::string not_healthy(const ShipReport& report) {
   std::string out;
   for (const SinkReport& sink : report.sinks) {
     if (sink.stuck) out += sink.sink + " hangs\n";
+    if (sink.needs_restart) out += sink.sink + " needs a restart: " + sink.error + "\n";
   }
   return out;
 }
@@ -219,6 +248,7 @@ std::string not_healthy(const ShipReport& report) {
 std::string report_text(const ShipReport& report) {
   std::string out = report.running ? "running since " + format_time(report.started) + "\n"
                                    : "not running; from the checkpoints:\n";
+  if (report.running) out += "confined: " + confined(report.confinement) + "\n";
   for (const SinkReport& sink : report.sinks) {
     out += "sink " + sink.sink + ": ";
     if (report.running) out += std::string(name(sink.state)) + ", ";

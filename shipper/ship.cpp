@@ -159,6 +159,7 @@ ShipReport Shipping::report() const {
   out.running = true;
   out.started = started_;
   out.stopping = stopping_;
+  out.confinement = options_.confinement.state();
   const std::scoped_lock lock(mutex_);
   out.reloads = reloads_;
   out.reloads_refused = reloads_refused_;
@@ -202,8 +203,11 @@ void Shipping::beat_if_due() {
   if (config_.heartbeat.count() == 0 || options_.once) return;
   if (clock_.monotonic() - beat_at_ < config_.heartbeat) return;
   beat_at_ = clock_.monotonic();
-  for (SinkReport& sink : report().sinks) {
-    auto written = write_heartbeat(own_log_, sink, config_.heartbeat, started_, clock_.now());
+  ShipReport now = report();
+  const std::string confined = confined_words(now.confinement);
+  for (SinkReport& sink : now.sinks) {
+    auto written =
+        write_heartbeat(own_log_, sink, config_.heartbeat, started_, clock_.now(), confined);
     if (!written) shared_.say("no heartbeat: " + written.error().message);
   }
 }
@@ -214,7 +218,7 @@ void Shipping::feed_watchdog() {
   if (now - fed_at_ < options_.watchdog / 3) return;
   // A sink that hangs where none of its time limits holds is for the service manager to end.
   for (const SinkReport& sink : report().sinks) {
-    if (sink.stuck) return;
+    if (sink.stuck || sink.needs_restart) return;
   }
   fed_at_ = now;
   notify("WATCHDOG=1");
@@ -303,10 +307,14 @@ Result<void> Shipping::apply(Config next) {
   if (next.state_dir != config_.state_dir)
     return fail(ErrorCode::kInvalidInput,
                 "state_dir cannot change while the shipper runs; restart it");
+  if (next.confine != config_.confine)
+    return fail(ErrorCode::kInvalidInput,
+                "confine cannot change while the shipper runs; restart it");
   std::vector<std::unique_ptr<Sink>> made(next.sinks.size());
   for (std::size_t i = 0; i < next.sinks.size(); ++i) {
     if (keeps(next.sinks[i])) continue;
     // Before anything is stopped: what cannot be made leaves all as it is.
+    if (auto admitted = options_.confinement.admits(next.sinks[i]); !admitted) return admitted;
     auto sink = make_sink(next.sinks[i]);
     if (!sink) return pass_error(sink);
     made[i] = std::move(*sink);

@@ -6,6 +6,7 @@
 #include "audit/base/clock.hpp"
 #include "audit/base/result.hpp"
 #include "shipper/config.hpp"
+#include "shipper/confinement.hpp"
 #include "shipper/counters.hpp"
 
 #include <chrono>
@@ -28,6 +29,7 @@ struct ShipOptions {
   // State changes as lines of sd_notify(3), for the service manager.
   std::function<void(const std::string&)> notify;
   std::chrono::microseconds watchdog{0};  // how often the manager must hear of us; 0: not
+  Confinement confinement;                // what holds already
 };
 
 enum class ShipResult {

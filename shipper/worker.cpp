@@ -167,6 +167,7 @@ SinkReport Worker::report() const {
   out.withheld_events = counters_.withheld_events;
   out.errors = counters_.errors;
   out.gaps = counters_.gaps;
+  out.needs_restart = needs_restart_;
   const MonotonicTime::rep since = working_since_;
   const auto allowed = config_.connect_timeout + config_.send_timeout + kStepAllowance;
   out.stuck =
@@ -419,13 +420,26 @@ void Worker::go_back(std::size_t bytes) {
   dirty_ = true;
 }
 
+// A directory that was replaced, or mounted over, is another one than the shipper has kept to
+// itself.
+std::string Worker::explain(std::string error) {
+  needs_restart_ = config_.type == SinkType::kFile && !error.empty() &&
+                   !shared_.options.confinement.admits(config_.path);
+  if (needs_restart_)
+    error +=
+        "; its directory is not the one that was there when the shipper started and confined "
+        "its writes: restart the shipper";
+  return error;
+}
+
 // What a sink said; false to end the worker.
-bool Worker::advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop) {
+bool Worker::advance(Delivery delivery, std::size_t offered, const std::stop_token& stop) {
   given_ += delivery.taken;
   given_ -= delivery.done;
   finish(delivery.done, delivery.refused);
   if (delivery.done > 0) {
     backoff_ = milliseconds(0);
+    needs_restart_ = false;
     const std::scoped_lock lock(mutex_);
     state_ = SinkState::kDelivering;
     error_.clear();
@@ -442,6 +456,7 @@ bool Worker::advance(const Delivery& delivery, std::size_t offered, const std::s
     }
     return true;
   }
+  delivery.error = explain(std::move(delivery.error));
   set_error(delivery.error);
   counters_.retried_events += given_ > 0 ? given_ : offered;
   given_ = 0;

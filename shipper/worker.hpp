@@ -94,6 +94,7 @@ class Worker {
   bool step(const std::stop_token& stop);
   void rests(bool resting);
   void set_error(const std::string& error);
+  [[nodiscard]] std::string explain(std::string error);
   void publish(const Cursors& cursors);
   enum class Read { kLines, kNothing, kFailed };
   Read fill(const std::stop_token& stop);
@@ -102,7 +103,7 @@ class Worker {
   [[nodiscard]] bool withholds(const Source& source, std::string_view line);
   void dead_letter(const Batch& from, std::string_view line, const std::string& reason);
   bool send(const std::stop_token& stop);
-  bool advance(const Delivery& delivery, std::size_t offered, const std::stop_token& stop);
+  bool advance(Delivery delivery, std::size_t offered, const std::stop_token& stop);
   void finish(std::size_t lines, const std::vector<Refused>& refused);
   void retire(std::unique_ptr<Batch> batch);
   void go_back(std::size_t bytes);
@@ -136,7 +137,7 @@ class Worker {
   std::string last_error_;
 
   Counters counters_;
-  std::atomic<bool> handing_over_{false};
+  std::atomic<bool> handing_over_{false}, needs_restart_{false};
   // Since when the present step goes on, in ticks of the monotonic clock; 0 while it rests.
   std::atomic<MonotonicTime::rep> working_since_{0};
   mutable std::mutex mutex_;

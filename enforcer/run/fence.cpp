@@ -1,6 +1,7 @@
 #include "enforcer/run/fence.hpp"
 
 #include "audit/base/file.hpp"
+#include "audit/confine/capabilities.hpp"
 #include "enforcer/run/probe.hpp"
 #include "enforcer/run/seccomp.hpp"
 
@@ -15,7 +16,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -173,23 +173,6 @@ Result<void> settle_mounts(const std::vector<std::string>& read_only) {
   return {};
 }
 
-// Nothing of the power that the namespaces gave stays with the program, root or not.
-Result<void> drop_capabilities() {
-  for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) {
-      return fail_errno("cannot drop a capability");
-    }
-  }
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> none{};
-  if (::syscall(SYS_capset, &header, none.data()) != 0) {
-    return fail_errno("cannot give up capabilities");
-  }
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("cannot set no_new_privs");
-  return {};
-}
-
 // What holds for the program and for the probe alike; returns install_filter()'s descriptor.
 Result<UniqueFd> restrict_process(const FenceOptions& options) {
   sigset_t none;
@@ -201,9 +184,12 @@ Result<UniqueFd> restrict_process(const FenceOptions& options) {
   if (::syscall(SYS_close_range, kFirstOther, ~0U, kCloseOnExec) != 0) {
     return fail_errno("cannot close what was inherited");
   }
-  if (auto dropped = drop_capabilities(); !dropped) return pass_error(dropped);
+  // Nothing of the power that the namespaces gave stays with the program, root or not.
+  if (auto left = confine::keep_capabilities(0); !left) return pass_error(left);
+  if (auto done = confine::forbid_new_privileges(); !done) return pass_error(done);
   if (options.writable) {
-    if (auto confined = confine_writes(*options.writable); !confined) return pass_error(confined);
+    auto confined = confine::confine_writes(*options.writable);
+    if (!confined) return pass_error(confined);
   }
   return install_filter(options.recorder != nullptr);
 }

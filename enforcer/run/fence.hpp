@@ -5,7 +5,7 @@
 
 #include "audit/base/result.hpp"
 #include "audit/base/unique_fd.hpp"
-#include "enforcer/run/landlock.hpp"
+#include "audit/confine/landlock.hpp"
 
 #include <functional>
 #include <optional>
@@ -26,7 +26,7 @@ struct FenceOptions {
   // Where the recorder of the moment listens, or empty. It is the one unix socket that programs
   // inside get connected to; unset: they get none.
   std::function<std::string()> recorder;
-  std::optional<WritablePlaces> writable;  // unset: whatever the user may write
+  std::optional<confine::WritablePlaces> writable;  // unset: whatever the user may write
 };
 
 class Fence {

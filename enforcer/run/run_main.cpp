@@ -67,9 +67,11 @@ FenceOptions fence_options(const RunArguments& arguments, const Places& places,
 
 // Where the policy allows write_file, and what programs can't do without: devices, their own /proc,
 // temporary files, and the log of direct mode.
-Result<WritablePlaces> writable_places(const RunArguments& arguments, const rules::Policy& policy,
-                                       const rules::UserRecord& user, const Places& places) {
-  WritablePlaces out;
+Result<confine::WritablePlaces> writable_places(const RunArguments& arguments,
+                                                const rules::Policy& policy,
+                                                const rules::UserRecord& user,
+                                                const Places& places) {
+  confine::WritablePlaces out;
   out.files_only = {"/dev", "/proc"};
   const auto allowed = rules::write_directories(policy, user.name, user.home);
   if (!allowed) {

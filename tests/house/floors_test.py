@@ -12,6 +12,7 @@ import house
 # rooms with a smaller number and itself.
 ROOMS = {
     "audit/base/": 10,
+    "audit/confine/": 11,
     "audit/json/": 11,
     "audit/yaml/": 11,
     "audit/": 12,

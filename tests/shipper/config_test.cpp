@@ -57,6 +57,13 @@ TEST(ShipConfig, ListensOnLoopbackUnlessTold) {
                              testing::HasSubstr("heartbeat  none\n")));
 }
 
+TEST(ShipConfig, ConfinesAsFarAsItCanUnlessTold) {
+  EXPECT_EQ(load_config(kGood).config.confine, Confine::kAuto);
+  EXPECT_EQ(load_config(kGood + "confine: require\n").config.confine, Confine::kRequire);
+  EXPECT_THAT(describe(load_config(kGood + "confine: off\n").config),
+              testing::HasSubstr("confine    off\n"));
+}
+
 struct BadConfig {
   const char* name;
   std::string from, to;  // replaced in the good one
@@ -102,6 +109,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "its own source"},
         BadConfig{"heartbeat_no_number", "state_dir:", "heartbeat_s: often\nstate_dir:", 3,
                   "heartbeat_s must be a whole number of at most 86400"},
+        BadConfig{"confined_a_little", "state_dir:", "confine: yes\nstate_dir:", 3,
+                  "confine must be one of auto, require, off"},
         BadConfig{"listen_without_port", "state_dir:", "listen: localhost\nstate_dir:", 3,
                   "listen needs a port"},
         BadConfig{"listen_port_out_of_range", "state_dir:", "listen: 99999\nstate_dir:", 3,

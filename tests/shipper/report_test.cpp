@@ -26,6 +26,7 @@ ShipReport sample() {
   report.started = *parse_time("2026-11-24T00:00:00Z");
   report.reloads = 2;
   report.reloads_refused = 1;
+  report.confinement = {true, true, false, true, "writes can't be confined: no Landlock"};
   SinkReport soc;
   soc.sink = "soc";
   soc.delivered_events = 1034;
@@ -80,6 +81,10 @@ TEST(ShipReport, ReadinessNamesTheSinksThatCannotDeliver) {
   EXPECT_EQ(not_ready(report), "");
   report.sinks[0].stuck = true;
   EXPECT_EQ(not_healthy(report), "soc hangs\n");
+  report.sinks[0].stuck = false;
+  report.sinks[0].needs_restart = true;
+  report.sinks[0].error = "cannot open /srv/a";
+  EXPECT_EQ(not_healthy(report), "soc needs a restart: cannot open /srv/a\n");
 }
 
 TEST(ShipReport, TheDocumentedMetricsAreThoseThatAreServed) {

@@ -1,7 +1,8 @@
-#include "enforcer/run/landlock.hpp"
+#include "audit/confine/landlock.hpp"
 
 #include "audit/base/unique_fd.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -9,14 +10,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace lilith::enforcer::run {
+namespace lilith::confine {
 namespace {
 
 // Renaming between directories came with version 2; without it the kernel refuses all of them.
-constexpr int kVersionMin = 2, kVersionOfTruncate = 3;
+constexpr int kVersionMin = 2, kVersionOfTruncate = 3, kVersionOfScopes = 6;
 
 // The headers of Debian 12 know version 2.
 constexpr std::uint64_t kTruncate = 1ULL << 14U;
+constexpr std::uint64_t kScopeSignal = 1ULL << 1U;
+struct Handled {  // landlock_ruleset_attr of version 6
+  std::uint64_t files = 0, network = 0, scoped = 0;
+};
 
 constexpr std::uint64_t kFile = LANDLOCK_ACCESS_FS_WRITE_FILE;
 constexpr std::uint64_t kDirectory =
@@ -51,20 +56,27 @@ int landlock_version() {
 Result<void> confine_writes(const WritablePlaces& places) {
   const int version = landlock_version();
   if (version == 0) {
-    return fail(ErrorCode::kUnavailable,
-                "writes can't be confined: the kernel has no Landlock, or one before Linux 5.19");
+    return fail(
+        ErrorCode::kUnavailable,
+        "writes can't be confined: the kernel has no Landlock, or one before Linux 5.19, or "
+        "a filter of system calls keeps it away");
   }
   const std::uint64_t file = version >= kVersionOfTruncate ? kFile | kTruncate : kFile;
-  landlock_ruleset_attr handled{};
-  handled.handled_access_fs = file | kDirectory;
-  const UniqueFd rules(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0)));
+  const bool scopes = places.keep_signals && version >= kVersionOfScopes;
+  Handled handled;
+  handled.files = file | kDirectory;
+  handled.scoped = scopes ? kScopeSignal : 0;
+  const std::size_t size = scopes ? sizeof handled : sizeof handled.files;
+  const UniqueFd rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0)));
   if (!rules.valid()) return fail_errno("cannot make rules of Landlock");
-  for (const std::string& path : places.directories) {
-    if (auto done = allow(rules.get(), path, file | kDirectory); !done) return done;
-  }
-  for (const std::string& path : places.files_only) {
-    if (auto done = allow(rules.get(), path, file); !done) return done;
+  const std::pair<const std::vector<std::string>*, std::uint64_t> kinds[] = {
+      {&places.directories, file | kDirectory},
+      {&places.new_files, file | LANDLOCK_ACCESS_FS_MAKE_REG},
+      {&places.files_only, file}};
+  for (const auto& [paths, access] : kinds) {
+    for (const std::string& path : *paths) {
+      if (auto done = allow(rules.get(), path, access); !done) return done;
+    }
   }
   if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) {
     return fail_errno("cannot apply the rules of Landlock");
@@ -72,4 +84,4 @@ Result<void> confine_writes(const WritablePlaces& places) {
   return {};
 }
 
-}  // namespace lilith::enforcer::run
+}  // namespace lilith::confine
