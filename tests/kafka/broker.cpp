@@ -65,7 +65,11 @@ Broker::Broker(const std::string& directory)
                  "listeners=" + at("PLAINTEXT", plain_) + "," + at("SASL_SSL", secure_) + "," +
                      at("CONTROLLER", controller_) + "\nadvertised.listeners=" +
                      at("PLAINTEXT", plain_) + ",SASL_SSL://localhost:" + std::to_string(secure_) +
-                     "\nsasl.enabled.mechanisms=PLAIN\n"
+                     "\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n"
+                     "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config="
+                     "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
+                     "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config="
+                     "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
                      "listener.name.sasl_ssl.plain.sasl.jaas.config="
                      "org.apache.kafka.common.security.plain.PlainLoginModule required "
                      "user_lilith=\"s3cret\";\n"
@@ -74,7 +78,10 @@ Broker::Broker(const std::string& directory)
   // Kafka reads keys in PKCS#8 only, which is what `openssl req` writes.
   write_text(directory_ + "/keystore.pem",
              read_text(directory_ + "/server.key") + read_text(directory_ + "/server.pem"));
-  format();
+  // Of SCRAM the cluster itself keeps what it knows of a user; a password each, so that none is
+  // taken for another's.
+  format({"--add-scram", "SCRAM-SHA-256=[name=lilith,password=s3cret-256]", "--add-scram",
+          "SCRAM-SHA-512=[name=lilith,password=s3cret-512]"});
 }
 
 Broker::Broker(const std::string& directory, const Broker& first)
@@ -99,9 +106,10 @@ void Broker::write_settings(const std::string& roles, const std::string& more) {
                  "num.network.threads=2\nnum.io.threads=2\nlog.cleaner.enable=false\n");
 }
 
-void Broker::format() {
+void Broker::format(const std::vector<std::string>& more) {
   auto argv = java("kafka.tools.StorageTool");
   argv.insert(argv.end(), {"format", "-t", kClusterId, "-c", directory_ + "/server.properties"});
+  argv.insert(argv.end(), more.begin(), more.end());
   const auto formatted = run(argv, {.timeout = kStartTime});
   EXPECT_EQ(formatted.exit_code, 0) << formatted.out << formatted.err;
 }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace lilith::test {
 
@@ -19,8 +20,9 @@ class Broker {
   // Node 2 of the cluster of `first`, a broker only: it can be killed and the cluster goes on.
   // Listens on plain() alone.
   Broker(const std::string& directory, const Broker& first);
-  // Listens without authentication on plain(), and with TLS and SASL/PLAIN (lilith, "s3cret") on
-  // secure(); certificates of make_certificates() are in the directory. Waits until it answers.
+  // Listens without authentication on plain(), and with TLS and SASL on secure(): user lilith, by
+  // PLAIN "s3cret", by SCRAM-SHA-256 "s3cret-256", by SCRAM-SHA-512 "s3cret-512"; certificates of
+  // make_certificates() are in the directory. Waits until it answers.
   void start();
   void kill();  // SIGKILL
   [[nodiscard]] int node() const { return node_; }
@@ -29,7 +31,7 @@ class Broker {
 
  private:
   void write_settings(const std::string& roles, const std::string& more);
-  void format();
+  void format(const std::vector<std::string>& more = {});
 
   std::string directory_;
   int node_, plain_, secure_ = 0, controller_;

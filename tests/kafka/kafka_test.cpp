@@ -69,6 +69,32 @@ TEST_F(Kafka, TakesTlsWithSaslAndRefusesAWrongPasswordOrAuthority) {
   EXPECT_EQ(values("secure"), all_lines(log()));
 }
 
+TEST_F(Kafka, TakesScramAndRefusesAnotherMechanismsPassword) {
+  append_events(log_options(log()), 20);
+  write_text(dir_.file("SCRAM-SHA-256"), "s3cret-256\n");
+  write_text(dir_.file("SCRAM-SHA-512"), "s3cret-512\n");
+  for (const auto& [mechanism, other] :
+       {std::pair<std::string, std::string>{"SCRAM-SHA-256", "SCRAM-SHA-512"},
+        {"SCRAM-SHA-512", "SCRAM-SHA-256"}}) {
+    create_topic(broker_->plain(), mechanism);
+    std::filesystem::remove_all(dir_.file("state"));
+    const auto as = [&](const std::string& password) {
+      configure("type: kafka, brokers: \"" + broker_->secure() + "\", topic: " + mechanism +
+                ", tls: {ca: " + home_->file("ca.pem") + "}, sasl: {mechanism: " + mechanism +
+                ", username: lilith, password: {file: " + dir_.file(password) + "}}");
+    };
+    as(other);
+    const auto refused = once(3);
+    EXPECT_EQ(refused.exit_code, 1) << mechanism;
+    EXPECT_THAT(refused.err, testing::HasSubstr("uthentication failed")) << mechanism;
+    EXPECT_TRUE(values(mechanism).empty()) << mechanism;
+    as(mechanism);
+    const auto shipped = once();
+    EXPECT_EQ(shipped.exit_code, 0) << mechanism << shipped.err;
+    EXPECT_EQ(values(mechanism), all_lines(log())) << mechanism;
+  }
+}
+
 TEST_F(Kafka, T41_AMessageThatTheBrokerCallsTooLargeStopsNoOther) {
   create_topic(broker_->plain(), "small", {{"max.message.bytes", "3000"}});
   append_events(log_options(log()), 20);

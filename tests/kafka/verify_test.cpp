@@ -27,12 +27,12 @@ using testing::HasSubstr;
 class VerifyKafka : public WithBroker<ShipProcess> {
  protected:
   // Properties for the listener with TLS and SASL, as a file.
-  [[nodiscard]] std::string properties(const std::string& password, const std::string& ca) const {
-    const std::string path = dir_.file(password + "." + ca + ".properties");
-    write_text(path,
-               "# for the SIEM's reader\nsecurity.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n"
-               "sasl.username=lilith\nsasl.password=" +
-                   password + "\nssl.ca.location=" + home_->file(ca) + "\n");
+  [[nodiscard]] std::string properties(const std::string& password, const std::string& ca,
+                                       const std::string& mechanism = "PLAIN") const {
+    const std::string path = dir_.file(password + "." + ca + "." + mechanism + ".properties");
+    write_text(path, "# for the SIEM's reader\nsecurity.protocol=SASL_SSL\nsasl.mechanism=" +
+                         mechanism + "\nsasl.username=lilith\nsasl.password=" + password +
+                         "\nssl.ca.location=" + home_->file(ca) + "\n");
     return path;
   }
   // The findings that a follower wrote into `log`, as their reason codes.
@@ -171,6 +171,23 @@ TEST_F(VerifyKafka, ReadsByTlsWithSaslAndSaysWhoIsRefused) {
     EXPECT_EQ(refused.exit_code, 3) << password << ca << refused.out;
     EXPECT_THAT(refused.err, HasSubstr("refused by " + broker_->secure()));
     EXPECT_THAT(refused.out + refused.err, Not(HasSubstr(password)));
+  }
+}
+
+TEST_F(VerifyKafka, ReadsByScramAndSaysWhoIsRefused) {
+  create_topic(broker_->plain(), "scram", {}, {}, 2);
+  produce(broker_->plain(), "scram", events_of_hosts(dir_, 3, 40));
+  const auto verify = [&](const std::string& mechanism, const std::string& password) {
+    return run(verify_command(broker_->secure(), "scram",
+                              {"--kafka-config", properties(password, "ca.pem", mechanism)}));
+  };
+  for (const std::string bits : {"256", "512"}) {
+    const auto whole = verify("SCRAM-SHA-" + bits, "s3cret-" + bits);
+    EXPECT_EQ(whole.exit_code, 0) << bits << whole.out << whole.err;
+    EXPECT_THAT(whole.out, HasSubstr("complete: 123 events of 3 chains"));
+    const auto refused = verify("SCRAM-SHA-" + bits, "s3cret");
+    EXPECT_EQ(refused.exit_code, 3) << bits << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr("refused by " + broker_->secure()));
   }
 }
 
