@@ -1,6 +1,7 @@
 // lilith-ship as a service: signals, changes of its configuration file, the service manager.
 
 #include "audit/base/unique_fd.hpp"
+#include "audit/confine/landlock.hpp"
 #include "tests/shipper/ship_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -165,6 +166,40 @@ TEST_F(ShipDaemon, FeedsTheWatchdogThatTheManagerAsksFor) {
   EXPECT_TRUE(manager.hears("WATCHDOG=1\nWATCHDOG=1\nWATCHDOG=1"));
   shipper.signal(SIGTERM);
   EXPECT_EQ(shipper.wait().exit_code, 0);
+}
+
+// A directory that was replaced is out of reach of a shipper that confined its writes.
+TEST_F(ShipDaemon, ASinkThatNeedsARestartIsLeftToTheServiceManager) {
+  if (confine::landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock";
+  append_events(log_options(log()), 1);
+  std::filesystem::create_directory(dir_.file("out"));
+  file_sink(dir_.file("out/a"));
+  const int port = free_port();
+  append_text(dir_.file("ship.yaml"), "listen: " + std::to_string(port) + "\n");
+  Manager manager(dir_.file("notify"));
+  Process shipper(command(), {.environment = {{"NOTIFY_SOCKET", dir_.file("notify")},
+                                              {"WATCHDOG_USEC", "60000"}}});
+  ASSERT_TRUE(arrives(dir_.file("out/a")));
+  ASSERT_TRUE(manager.hears("WATCHDOG=1"));
+  std::filesystem::rename(dir_.file("out"), dir_.file("before"));
+  std::filesystem::create_directory(dir_.file("out"));
+  append_events(log_options(log()), 1);
+  const auto health = [&] {
+    return run({"/usr/bin/curl", "-s", "http://127.0.0.1:" + std::to_string(port) + "/healthz"})
+        .out;
+  };
+  ASSERT_TRUE(
+      eventually([&] { return health().starts_with("soc needs a restart: cannot open "); }));
+  (void)manager.hears("STATUS");  // all that was said before
+  const std::size_t before = manager.heard().size();
+  EXPECT_FALSE(eventually(
+      [&] {
+        (void)manager.hears("STATUS");
+        return manager.heard().size() != before;
+      },
+      std::chrono::milliseconds(600)));
+  shipper.signal(SIGTERM);
+  EXPECT_EQ(shipper.wait().exit_code, 1);  // one event is not delivered
 }
 
 TEST_F(ShipDaemon, AWatchdogOfAnotherProcessIsNotFed) {

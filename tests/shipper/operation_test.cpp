@@ -236,6 +236,10 @@ TEST_F(Operation, ABadConfigurationIsRefusedAndTheOldOneGoesOn) {
   next.state_dir = dir_.file("elsewhere");
   ASSERT_TRUE(reload(next));
   EXPECT_THAT(said(), HasSubstr("state_dir cannot change while the shipper runs"));
+  next = config_;
+  next.confine = Confine::kOff;
+  ASSERT_TRUE(reload(next));
+  EXPECT_THAT(said(), HasSubstr("confine cannot change while the shipper runs; restart it"));
   append_events(log_options(log()), 1);
   EXPECT_TRUE(has(dir_.file("copy"), all_lines(log()).back()));
 }
