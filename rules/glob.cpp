@@ -357,20 +357,20 @@ void PathPatternSet::add(PathPattern pattern, std::size_t id) {
     Index& by_key = index_of(best->kind);
     by_key.patterns.add(hash_of(*best), static_cast<std::uint32_t>(index));
     const std::string_view text = best->text;
-    if (text.size() >= by_key.lengths.size()) by_key.lengths.resize(text.size() + 1);
-    by_key.lengths[text.size()] = true;
+    by_key.add_length(text.size());
     const bool from_end = best->kind == PathPattern::Key::Kind::kSuffix;
     const auto bit =
         static_cast<std::uint8_t>(from_end                                        ? kSuffixBit
                                   : best->kind == PathPattern::Key::Kind::kPrefix ? kPrefixBit
                                                                                   : kWholeBit);
+    const auto file = [this, bit, from_end](char outer, char inner) {
+      pairs_[from_end ? end_pair(inner, outer) : end_pair(outer, inner)] |= bit;
+    };
     const char outer = from_end ? text.back() : text.front();
     if (text.size() > 1) {
-      pairs_[pair(outer, from_end ? text[text.size() - 2] : text[1])] |= bit;
+      file(outer, from_end ? text[text.size() - 2] : text[1]);
     } else {
-      for (int inner = 0; inner < 256; ++inner) {
-        pairs_[pair(outer, static_cast<char>(inner))] |= bit;
-      }
+      for (int inner = 0; inner < 256; ++inner) file(outer, static_cast<char>(inner));
     }
   }
 }
@@ -382,25 +382,26 @@ void PathPatternSet::each_candidate(const PathView& path, Visit visit) const {
   // The patterns filed under a beginning (an end) of the component.
   const auto each_part = [&visit](const Index& index, std::string_view one, auto byte_at) {
     std::uint64_t hash = kTextHashStart;
-    const std::size_t end = std::min(one.size() + 1, index.lengths.size());
-    for (std::size_t length = 1; length < end; ++length) {
+    const std::size_t last = std::min(one.size(), index.longest);
+    for (std::size_t length = 1; length <= last; ++length) {
       hash = hash_step(hash, byte_at(length));
       if (index.has_length(length)) index.patterns.each(hash, visit);
     }
   };
   for (std::size_t i = 0; i < path.size(); ++i) {
+    const unsigned front = pairs_[path.components.front(i)] & (kWholeBit | kPrefixBit);
+    const unsigned back = pairs_[path.components.back(i)] & kSuffixBit;
+    if ((front | back) == 0) continue;
     const std::string_view one = path[i];
     const char* const begin = one.data();
     const char* const end = begin + one.size();
-    const bool single = one.size() == 1;
-    const unsigned front = pairs_[pair(*begin, single ? '\0' : begin[1])];
     if ((front & kWholeBit) != 0 && whole_.has_length(one.size())) {
       whole_.patterns.each(text_hash(one), visit);
     }
     if ((front & kPrefixBit) != 0) {
       each_part(prefix_, one, [begin](std::size_t length) { return begin[length - 1]; });
     }
-    if ((pairs_[pair(end[-1], single ? '\0' : end[-2])] & kSuffixBit) != 0) {
+    if (back != 0) {
       each_part(suffix_, one, [end](std::size_t length) { return *(end - length); });
     }
   }
@@ -432,7 +433,8 @@ std::size_t PathPatternSet::find_possible(std::string_view word, bool anchored,
 
 std::size_t PathPatternSet::candidates(std::string_view path) const {
   std::size_t count = 0;
-  each_candidate(PathView{path, Components(path)}, [&](std::size_t) { ++count; });
+  TextArena texts;
+  each_candidate(PathView{path, Components(path, texts)}, [&](std::size_t) { ++count; });
   return count;
 }
 

@@ -8,6 +8,7 @@
 #include "rules/shell/braces.hpp"
 #include "rules/text_index.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,7 +36,8 @@ class PathPattern {
   [[nodiscard]] static Result<PathPattern> parse(std::string_view text);
   [[nodiscard]] bool matches(const PathView& absolute_path, const PatternUser& user) const;
   [[nodiscard]] bool matches(std::string_view absolute_path, const PatternUser& user) const {
-    return matches(PathView{absolute_path, Components(absolute_path)}, user);
+    TextArena texts;
+    return matches(PathView{absolute_path, Components(absolute_path, texts)}, user);
   }
   // Whether a word that the shell still expands may become a path that matches. A component of `*`
   // and `?` alone says nothing: it never gives a leading dot, and stands in half of all benign
@@ -88,7 +90,8 @@ class PathPatternSet {
   void add(PathPattern pattern) { add(std::move(pattern), patterns_.size()); }
   [[nodiscard]] std::size_t find(const PathView& absolute_path, const PatternUser& user) const;
   [[nodiscard]] std::size_t find(std::string_view absolute_path, const PatternUser& user) const {
-    return find(PathView{absolute_path, Components(absolute_path)}, user);
+    TextArena texts;
+    return find(PathView{absolute_path, Components(absolute_path, texts)}, user);
   }
   // PathPattern::may_match over the set.
   [[nodiscard]] std::size_t find_possible(std::string_view word, bool anchored,
@@ -100,29 +103,32 @@ class PathPatternSet {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
+  // Keys of at least that many bytes are looked up without asking for their length first.
+  static constexpr std::size_t kLongKey = 64;
   // Patterns by a key.
   struct Index {
     TextIndex patterns;
-    std::vector<bool> lengths;  // of the keys
+    std::size_t longest = 0;    // of the keys
+    std::uint64_t lengths = 0;  // by bit, those below kLongKey
 
     [[nodiscard]] bool has_length(std::size_t length) const {
-      return length < lengths.size() && lengths[length];
+      return length < kLongKey ? (lengths >> length & 1U) != 0 : length <= longest;
+    }
+    void add_length(std::size_t length) {
+      if (length < kLongKey) lengths |= std::uint64_t{1} << length;
+      if (length > longest) longest = length;
     }
   };
   // Most components of a path are no key: the two bytes at the end where the search for a key
-  // begins say so. By pair(), which kinds of keys have such bytes.
+  // begins say so. By end_pair(), which kinds of keys have such bytes.
   enum KeyBits : std::uint8_t { kWholeBit = 1, kPrefixBit = 2, kSuffixBit = 4 };
-  static constexpr std::size_t kPairs = 1024;
-  [[nodiscard]] static std::size_t pair(char outer, char inner) {
-    return (static_cast<unsigned char>(outer) * 37U + static_cast<unsigned char>(inner)) % kPairs;
-  }
   template <class Visit>
   void each_candidate(const PathView& path, Visit visit) const;
 
   std::vector<PathPattern> patterns_;
   std::vector<std::size_t> ids_;
   Index whole_, prefix_, suffix_;
-  std::vector<std::uint8_t> pairs_ = std::vector<std::uint8_t>(kPairs);
+  std::array<std::uint8_t, kEndPairs> pairs_{};
   std::vector<std::size_t> others_;
 };
 

@@ -78,29 +78,74 @@ bool is_a_label(std::string_view label) {
          (label[1] == 'n' || label[1] == 'N') && label[2] == '-' && label[3] == '-';
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// What the bytes of a plain name may be.
+enum class NameByte : std::uint8_t { kNone, kSmall, kCapital, kDot };
+constexpr std::array<NameByte, 256> kNameBytes = [] {
+  std::array<NameByte, 256> out{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789-_")) {
+    out[static_cast<unsigned char>(c)] = NameByte::kSmall;
+  }
+  for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<unsigned char>(c)] = NameByte::kCapital;
+  out[static_cast<unsigned char>('.')] = NameByte::kDot;
+  return out;
+}();
+bool is_plain_label(std::string_view label) {
+  return !label.empty() && label.size() <= limits::kHostLabelBytesMax && !is_a_label(label);
+}
+
 // A name that every reader reads alike: ASCII letters, digits, '-', '_' and single dots, no A-label
 // whose Unicode form would have to be checked, and no number at its end, which makes an address
 // (URL Standard 3.5). Of such a name the URL parser makes its lower case and nothing else; a test
 // holds the two together.
-bool is_plain_name(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty() || text.size() > limits::kHostBytesMax) return false;
-  std::size_t label = 0;
-  for (std::size_t i = 0; i <= text.size(); ++i) {
-    if (i == text.size() || text[i] == '.') {
-      if (i == label || i - label > limits::kHostLabelBytesMax) return false;
-      if (is_a_label(text.substr(label, i - label))) return false;
-      label = i + 1;
+struct PlainName {
+  std::size_t size =
+      0;  // of the name at the beginning of a text, its root dot included; 0: no name
+  bool has_capital = false;
+  bool has_root_dot = false;
+};
+PlainName plain_name_at(std::string_view text) {
+  PlainName out;
+  std::size_t at = 0, label = 0, last = 0;  // `last`: where the last label begins
+  for (; at < text.size(); ++at) {
+    const NameByte byte = kNameBytes[static_cast<unsigned char>(text[at])];
+    if (byte == NameByte::kSmall) continue;
+    if (byte == NameByte::kNone) break;
+    if (byte == NameByte::kCapital) {
+      out.has_capital = true;
       continue;
     }
-    const char c = text[i];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && (c < '0' || c > '9') && c != '-' && c != '_') return false;
+    if (!is_plain_label(text.substr(label, at - label))) return {};
+    last = label;
+    label = at + 1;
   }
-  const std::size_t dot = text.rfind('.');
-  const char first = text[dot == std::string_view::npos ? 0 : dot + 1];
-  return (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
+  if (at == 0) return {};
+  out.has_root_dot = label == at;
+  if (!out.has_root_dot) {
+    if (!is_plain_label(text.substr(label, at - label))) return {};
+    last = label;
+  }
+  const std::size_t name = out.has_root_dot ? at - 1 : at;
+  if (name > limits::kHostBytesMax || !is_letter(text[last])) return {};
+  out.size = at;
+  return out;
 }
+bool is_plain_name(std::string_view text) {
+  return !text.empty() && plain_name_at(text).size == text.size();
+}
+
+// What no state of the URL parser behind the host escapes or drops, or reads as another part's
+// beginning (URL Standard 1.3 and 4.4): '%', '#', '\\', quotes and brackets are not among them.
+constexpr std::array<bool, 256> kPlainUrlBytes = [] {
+  std::array<bool, 256> out{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-._~/?=&+,;:@!$()*")) {
+    out[static_cast<unsigned char>(c)] = true;
+  }
+  return out;
+}();
+bool is_plain_url_byte(char c) { return kPlainUrlBytes[static_cast<unsigned char>(c)]; }
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -177,7 +222,38 @@ std::optional<CanonicalHost> carried_ipv4(const CanonicalHost& host) {
   return out;
 }
 
+std::optional<PlainUrl> plain_url(std::string_view url) {
+  for (const Protocol& row : kProtocols) {
+    if (!url.starts_with(row.name) || !url.substr(row.name.size()).starts_with("://")) continue;
+    if (row.name == "ssh" || row.name == "tcp") return std::nullopt;
+    const std::size_t from = row.name.size() + 3;
+    const PlainName name = plain_name_at(url.substr(from));
+    std::size_t at = from + name.size;
+    if (name.size == 0 || name.has_capital || name.has_root_dot) return std::nullopt;
+    if (at == url.size() || url[at] != '/') return std::nullopt;
+    const std::string_view host = url.substr(from, name.size);
+    for (bool slash = false; at < url.size(); ++at) {
+      const char c = url[at];
+      if (!is_plain_url_byte(c) || (slash && c == '.')) return std::nullopt;
+      slash = c == '/';
+    }
+    return PlainUrl{url.substr(0, row.name.size()), host, row.port};
+  }
+  return std::nullopt;
+}
+
 Result<Destination> parse_url(std::string_view text) {
+  const auto plain = plain_url(text);
+  if (!plain) return parse_url_with_ada(text);
+  Destination destination;
+  destination.host.text = plain->host;
+  destination.port = plain->port;
+  destination.protocol = plain->protocol;
+  destination.url = text;
+  return destination;
+}
+
+Result<Destination> parse_url_with_ada(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     std::string shown(text);  // whole: a secret that is cut has no shape any more
     std::ignore = audit::redact_text(shown);

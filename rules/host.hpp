@@ -34,6 +34,19 @@ struct Destination {
 // An absolute http, https, ws or wss URL. Refuses userinfo, backslashes, TAB, CR, LF and other
 // control bytes.
 [[nodiscard]] Result<Destination> parse_url(std::string_view url);
+// The same, and every URL by ada. parse_url() reads by itself what plain_url() takes; tests and a
+// fuzzer hold the two together.
+[[nodiscard]] Result<Destination> parse_url_with_ada(std::string_view url);
+
+// A URL that is its own serialisation and that every reader reads alike: a lower-case scheme of the
+// four, a lower-case name without A-labels and without a number at its end, no port, no userinfo,
+// a path that begins with '/' and has no component that begins with a dot, perhaps a query, and
+// nothing that is ever escaped or dropped. Views of `url`; nullopt: ask parse_url().
+struct PlainUrl {
+  std::string_view protocol, host;
+  int port = 0;  // the scheme's
+};
+[[nodiscard]] std::optional<PlainUrl> plain_url(std::string_view url);
 
 [[nodiscard]] int default_port(std::string_view protocol);  // 0: none
 [[nodiscard]] bool is_protocol(std::string_view protocol);

@@ -1,9 +1,12 @@
 #include "rules/judge.hpp"
 
+#include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "rules/advice.hpp"
+#include "rules/eight_bytes.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <unordered_set>
 
 namespace lilith::rules {
@@ -14,7 +17,7 @@ namespace {
 class Shown {
  public:
   explicit Shown(std::string_view text) : view_(text) {
-    if (std::any_of(text.begin(), text.end(), [](char c) { return c < 0x20 || c >= 0x7F; })) {
+    if (!is_printable_ascii(text)) {
       made_ = printable(text);
       view_ = made_;
     }
@@ -67,28 +70,19 @@ class Distinct {
   std::unordered_set<std::string> hashed_;
 };
 
-// Room for most sentences: what is wrong, a path or an entry, the place and the advice.
-constexpr std::size_t kSentenceBytes = 320;
-
 }  // namespace
 
-std::string rule_of(const Judged& one) {
-  const bool entry = one.entry.has_value();
-  const std::initializer_list<std::string_view> parts{one.section,
-                                                      one.tool.empty() ? "" : ".",
-                                                      one.tool,
-                                                      one.list.empty() ? "" : ".",
-                                                      one.list,
-                                                      entry ? "[\"" : "",
-                                                      entry ? *one.entry : "",
-                                                      entry ? "\"]" : ""};
-  std::string out;
-  out.resize_and_overwrite(
-      size_of(parts), [&parts](char* text, std::size_t) { return copy_parts(parts, text) - text; });
-  return out;
+std::string_view rule_of(const Judged& one, TextArena& texts) {
+  if (one.entry) {
+    return texts.joined({one.section, one.tool.empty() ? "" : ".", one.tool,
+                         one.list.empty() ? "" : ".", one.list, "[\"", *one.entry, "\"]"});
+  }
+  if (one.tool.empty() && one.list.empty()) return one.section;
+  return texts.joined(
+      {one.section, one.tool.empty() ? "" : ".", one.tool, one.list.empty() ? "" : ".", one.list});
 }
 
-void tell_of(std::string& sentence, std::string_view prefix, std::string_view what,
+void tell_of(Sentence& sentence, std::string_view prefix, std::string_view what,
              std::string_view suffix, std::string_view rule) {
   const bool is_long = what.size() > kShownBytesMax;
   const Shown shown(is_long ? utf8_prefix(what, kShownBytesMax) : what);
@@ -100,13 +94,12 @@ void tell_of(std::string& sentence, std::string_view prefix, std::string_view wh
   sentence += rule;
 }
 
-Operation operation_of(const OperationView& view) {
-  Operation op;
+void copy_operation(const OperationView& view, Operation& op) {
   op.kind = view.kind;
   op.port = view.port;
   // Most are empty.
   const auto set = [](std::string& member, std::string_view text) {
-    if (!text.empty()) member = text;
+    if (!text.empty()) member.assign(text);
   };
   set(op.path, view.path);
   set(op.program, view.program);
@@ -116,7 +109,6 @@ Operation operation_of(const OperationView& view) {
   set(op.url, view.url);
   set(op.server, view.server);
   set(op.name, view.name);
-  return op;
 }
 
 std::string_view Spelling::folded(std::string_view text, TextArena& texts) {
@@ -127,9 +119,28 @@ std::string_view Spelling::folded(std::string_view text, TextArena& texts) {
   return {lower, text.size()};
 }
 
-KnownPath::KnownPath(const FoldedView& folded, std::string_view given, std::string_view cwd,
+namespace {
+
+// Surely what fold_path() makes of it, without a reason to refuse it: nothing to fold, and no place
+// for a magic link.
+bool is_folded(std::string_view path, const Components& components) {
+  return path.starts_with('/') && components.is_folded() && path.size() <= limits::kPathBytesMax &&
+         !path.starts_with("/proc/") && !path.starts_with("/dev/");
+}
+
+}  // namespace
+
+KnownPath::KnownPath(const Components& components, std::string_view given, std::string_view cwd,
                      const PathFacts& facts, TextArena& texts)
-    : spelling(folded.lexical.empty() ? given : folded.lexical, texts), reason(folded.reason) {
+    : KnownPath(is_folded(given, components) ? FoldedView{given, {}} : fold_path(given, cwd, texts),
+                components, given, cwd, facts, texts) {}
+
+KnownPath::KnownPath(const FoldedView& folded, const Components& components, std::string_view given,
+                     std::string_view cwd, const PathFacts& facts, TextArena& texts)
+    : spelling(folded.lexical.empty() || folded.lexical == given
+                   ? Spelling(given, components, texts)
+                   : Spelling(folded.lexical, texts)),
+      reason(folded.reason) {
   if (folded.lexical.empty()) return;
   resolved = folded.lexical;
   if (folded.has_parent || !facts.empty()) {
@@ -164,7 +175,7 @@ void Judge::write_note(std::string_view section, std::string_view tool, std::str
   one.tool = tool;
   one.list = list;
   one.entry = entry;
-  consulted_.push_back({rule_of(one), line, met});
+  consulted_.push_back({std::string(rule_of(one, texts_)), line, met});
 }
 
 void Judge::judge_call(OperationKind kind, const Call& call) {
@@ -181,7 +192,7 @@ void Judge::judge_call(OperationKind kind, const Call& call) {
     operation->name = caller_.tool;
     one.operation = operation;
     one.said = texts_.joined({"the call of '", printable(caller_.tool), "' ", why});
-    one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) { out += j.said; };
     add(one);
   };
   judge_blocked_tool(kind, call);
@@ -229,6 +240,7 @@ std::string_view Judge::technique_of_call(const Judged& chosen) const {
     return std::find(kTelling.begin(), kTelling.end(), technique);
   };
   std::string_view best = chosen.technique;
+  if (judged_.size() == 1) return best;
   for (const Judged& one : judged_) {
     if (one.deny && mode_of(one) == mode_of(chosen) && rank(one.technique) < rank(best)) {
       best = one.technique;
@@ -263,15 +275,17 @@ OperationView Judge::operation_of(const Judged& one) const {
 }
 
 // What the agent reads: what is wrong, where that is written, and what to do instead.
-std::string Judge::reason_of(const Judged& one, std::string_view rule) const {
-  std::string reason;
-  reason.reserve(kSentenceBytes);
+std::string_view Judge::reason_of(const Judged& one, std::string_view rule) {
+  Sentence reason(texts_);
   one.tell(one, rule, reason);
   if (one.line != 0) {
     reason += " (";
     reason += p_.file_name;
     reason += ':';
-    reason += std::to_string(one.line);
+    std::array<char, 12> digits;  // of an int
+    const char* const end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), one.line).ptr;
+    reason += std::string_view(digits.data(), end);
     reason += ')';
   }
   const std::string_view advice = advice_of(one.code);
@@ -279,7 +293,7 @@ std::string Judge::reason_of(const Judged& one, std::string_view rule) const {
     reason += "; ";
     reason += advice;
   }
-  return reason;
+  return reason.view();
 }
 
 void Judge::tell_trace(const Judged& chosen) {
@@ -287,11 +301,11 @@ void Judge::tell_trace(const Judged& chosen) {
   for (std::size_t i = 0; i < judged_.size(); ++i) {
     const Judged& one = judged_[i];
     DecisionTrace::Operation& told = trace_->operations[i];
-    told.operation = rules::operation_of(operation_of(one));
+    copy_operation(operation_of(one), told.operation);
     told.allowed = !one.deny;
     told.deciding = &one == &chosen;
     told.mode = mode_of(one);
-    told.rule = rule_of(one);
+    told.rule = rule_of(one, texts_);
     told.line = one.line;
     if (!one.deny) continue;
     told.reason_code = one.code;
@@ -299,14 +313,15 @@ void Judge::tell_trace(const Judged& chosen) {
   }
 }
 
-Decision Judge::conclude() {
-  // An enforced denial before one that is only recorded, a denial before what is allowed, a rule
-  // before what needs none; of equal ones the first.
+// An enforced denial before one that is only recorded, a denial before what is allowed, a rule
+// before what needs none; of equal ones the first.
+const Judged& Judge::deciding() const {
+  const Judged* chosen = &judged_.front();
+  if (judged_.size() == 1) return *chosen;
   const auto weight = [this](const Judged& one) {
     if (one.deny) return mode_of(one) == Mode::kEnforce ? 3 : 2;
     return one.needs_no_rule ? 0 : 1;
   };
-  const Judged* chosen = &judged_.front();
   int best = weight(*chosen);
   for (const Judged& one : judged_) {
     if (best == 3) break;
@@ -315,31 +330,39 @@ Decision Judge::conclude() {
       best = mine;
     }
   }
-  Decision decision;
-  decision.verdict = chosen->deny ? Verdict::kDeny : Verdict::kAllow;
-  decision.mode = mode_of(*chosen);
-  decision.action = !chosen->deny                     ? Action::kAllowed
-                    : decision.mode == Mode::kEnforce ? Action::kDenied
-                                                      : Action::kWouldDeny;
-  decision.category = chosen->is_egress ? Category::kEgress : Category::kToolInvocation;
-  decision.rule = rule_of(*chosen);
-  decision.line = chosen->line;
-  if (chosen->deny) {
-    decision.reason_code = chosen->code;
-    decision.technique = technique_of_call(*chosen);
-    decision.reason = reason_of(*chosen, decision.rule);
+  return *chosen;
+}
+
+Decision Judge::conclude() {
+  const Judged& chosen = deciding();
+  const Mode mode = mode_of(chosen);
+  const std::string_view rule = rule_of(chosen, texts_);
+  Decision decision{
+      .verdict = chosen.deny ? Verdict::kDeny : Verdict::kAllow,
+      .mode = mode,
+      .action = !chosen.deny             ? Action::kAllowed
+                : mode == Mode::kEnforce ? Action::kDenied
+                                         : Action::kWouldDeny,
+      .category = chosen.is_egress ? Category::kEgress : Category::kToolInvocation,
+      .rule = std::string(rule),
+      .line = chosen.line,
+      .operations = judged_.size(),
+  };
+  if (chosen.deny) {
+    decision.reason_code = chosen.code;
+    decision.technique = technique_of_call(chosen);
+    decision.reason = reason_of(chosen, rule);
   }
-  tell_trace(*chosen);
-  decision.operations = judged_.size();
-  const OperationView deciding = operation_of(*chosen);
-  decision.operation = rules::operation_of(deciding);
+  tell_trace(chosen);
+  const OperationView deciding_view = operation_of(chosen);
+  copy_operation(deciding_view, decision.operation);
   if (judged_.size() == 1) return decision;
   Distinct distinct(judged_.size());
-  distinct.is_new(deciding);
+  distinct.is_new(deciding_view);
   for (const Judged& one : judged_) {
-    if (&one == chosen) continue;
+    if (&one == &chosen) continue;
     const OperationView other = operation_of(one);
-    if (distinct.is_new(other)) decision.others.push_back(rules::operation_of(other));
+    if (distinct.is_new(other)) copy_operation(other, decision.others.emplace_back());
   }
   return decision;
 }

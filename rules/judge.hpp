@@ -6,6 +6,7 @@
 #include "rules/decide.hpp"
 #include "rules/decide_trace.hpp"
 #include "rules/host.hpp"
+#include "rules/host_key.hpp"
 #include "rules/path.hpp"
 #include "rules/path_parts.hpp"
 #include "rules/policy_model.hpp"
@@ -62,13 +63,14 @@ class PathFacts {
  public:
   explicit PathFacts(const Facts& facts) : facts_(facts) {
     if (facts.paths.size() <= kFewFacts) return;
-    for (const audit::PathFact& fact : facts.paths) by_given_.emplace(fact.given, &fact);
+    by_given_.emplace();
+    for (const audit::PathFact& fact : facts.paths) by_given_->emplace(fact.given, &fact);
   }
   [[nodiscard]] bool empty() const { return facts_.paths.empty(); }
   [[nodiscard]] const audit::PathFact* find(std::string_view given) const {
-    if (!by_given_.empty()) {
-      const auto found = by_given_.find(given);
-      return found == by_given_.end() ? nullptr : found->second;
+    if (by_given_) {
+      const auto found = by_given_->find(given);
+      return found == by_given_->end() ? nullptr : found->second;
     }
     for (const audit::PathFact& fact : facts_.paths) {
       if (fact.given == given) return &fact;
@@ -78,15 +80,18 @@ class PathFacts {
 
  private:
   const Facts& facts_;
-  std::unordered_map<std::string_view, const audit::PathFact*> by_given_;
+  std::optional<std::unordered_map<std::string_view, const audit::PathFact*>> by_given_;
 };
 
 // One way to write a path, made ready for the lists.
 class Spelling {
  public:
   Spelling(std::string_view text, TextArena& texts)
+      : Spelling(text, Components(text, texts), texts) {}
+  // `components` are those of the text.
+  Spelling(std::string_view text, const Components& components, TextArena& texts)
       : text_(text),
-        components_(text),
+        components_(components),
         lower_(components_.has_upper() ? folded(text, texts) : text) {}
   [[nodiscard]] std::string_view text() const { return text_; }
   [[nodiscard]] PathView view() const { return {text_, components_}; }
@@ -104,7 +109,7 @@ class Spelling {
 class KnownPath {
  public:
   KnownPath(std::string_view given, std::string_view cwd, const PathFacts& facts, TextArena& texts)
-      : KnownPath(fold_path(given, cwd, texts), given, cwd, facts, texts) {}
+      : KnownPath(Components(given, texts), given, cwd, facts, texts) {}
   KnownPath(const KnownPath&) = delete;
   KnownPath& operator=(const KnownPath&) = delete;
 
@@ -125,15 +130,19 @@ class KnownPath {
       if (!one.empty() && one != spelling.text()) visit(Spelling(one, texts));
     }
   }
-  [[nodiscard]] std::size_t find_resolved(const PathPatternSet& patterns,
-                                          const PatternUser& user) const {
-    return resolved == spelling.text() ? patterns.find(spelling.view(), user)
-                                       : patterns.find(resolved, user);
+  [[nodiscard]] std::size_t find_resolved(const PathPatternSet& patterns, const PatternUser& user,
+                                          TextArena& texts) const {
+    if (resolved.data() == spelling.text().data() && resolved.size() == spelling.text().size()) {
+      return patterns.find(spelling.view(), user);
+    }
+    return patterns.find(PathView{resolved, Components(resolved, texts)}, user);
   }
 
  private:
-  KnownPath(const FoldedView& folded, std::string_view given, std::string_view cwd,
+  KnownPath(const Components& components, std::string_view given, std::string_view cwd,
             const PathFacts& facts, TextArena& texts);
+  KnownPath(const FoldedView& folded, const Components& components, std::string_view given,
+            std::string_view cwd, const PathFacts& facts, TextArena& texts);
   void apply(const audit::PathFact* fact, std::string_view& path, std::string_view& known_as);
 };
 
@@ -146,7 +155,8 @@ struct OperationView {
 
   friend bool operator==(const OperationView&, const OperationView&) = default;
 };
-[[nodiscard]] Operation operation_of(const OperationView& view);
+// Into an operation that holds nothing yet.
+void copy_operation(const OperationView& view, Operation& out);
 
 // One judged operation. All of it are views, of policy, call, analysis, facts and the judge's own
 // texts; sentences for people are made for the deciding one only.
@@ -165,12 +175,14 @@ struct Judged {
   const OperationView* operation = nullptr;  // where kind, use and path don't say it
   std::string_view said;                     // for `tell`
   // Appends what is wrong to a sentence.
-  void (*tell)(const Judged&, std::string_view rule, std::string& sentence) = nullptr;
+  void (*tell)(const Judged&, std::string_view rule, Sentence& sentence) = nullptr;
 };
 
-[[nodiscard]] std::string rule_of(const Judged& one);
+// The rule's path: SECTION.TOOL.LIST["ENTRY"], of which section stands alone where there is no
+// more.
+[[nodiscard]] std::string_view rule_of(const Judged& one, TextArena& texts);
 // Appends "PREFIX'WHAT'SUFFIX", with the rule behind it. A long WHAT is told by its beginning.
-void tell_of(std::string& sentence, std::string_view prefix, std::string_view what,
+void tell_of(Sentence& sentence, std::string_view prefix, std::string_view what,
              std::string_view suffix, std::string_view rule = {});
 
 // Room that most calls don't outgrow.
@@ -185,6 +197,7 @@ class Judge {
         analysis_(analysis),
         facts_(facts),
         path_facts_(facts),
+        judged_(ArenaAllocator<Judged>(texts_)),
         trace_(trace) {
     judged_.reserve(kJudgedAtFirst);
   }
@@ -208,8 +221,10 @@ class Judge {
   bool judge_protected(const KnownPath& path, Judged& one);
   void judge_url(std::string_view url);
   void judge_host_use(const HostUse& use);
-  void judge_host(const CanonicalHost& host, OperationView* op);
-  void judge_host_allow(const CanonicalHost& host, const OperationView* op);
+  void judge_host(const HostKey& host, OperationView* op);
+  [[nodiscard]] const HostEntry* closing(const HostKey& host, const HostKey* carried,
+                                         const OperationView& op) const;
+  void judge_host_allow(const HostKey& host, const OperationView* op);
   void judge_mcp(const Call& call);
   void judge_other(const Call& call);
   void judge_blocked_tool(OperationKind kind, const Call& call);
@@ -241,7 +256,8 @@ class Judge {
   [[nodiscard]] Mode mode_of(const Judged& one) const;
   [[nodiscard]] std::string_view technique_of_call(const Judged& chosen) const;
   [[nodiscard]] OperationView operation_of(const Judged& one) const;
-  [[nodiscard]] std::string reason_of(const Judged& one, std::string_view rule) const;
+  [[nodiscard]] std::string_view reason_of(const Judged& one, std::string_view rule);
+  [[nodiscard]] const Judged& deciding() const;
   [[nodiscard]] Decision conclude();
   [[nodiscard]] const ToolRule* tool(std::string_view name) const {
     const auto found = p_.tools.allowed.find(name);
@@ -262,7 +278,7 @@ class Judge {
   // What the judged ones view besides the arguments: texts, and the words of {a,b}.
   TextArena texts_;
   std::forward_list<std::vector<PathUse>> words_;
-  std::vector<Judged> judged_;
+  ArenaVector<Judged> judged_;
   DecisionTrace* trace_;
   std::vector<DecisionTrace::Rule> consulted_;  // since the last operation was judged
 };

@@ -23,7 +23,7 @@ void Judge::judge_hazard(const Hazard& hazard, const CommandUse* use, const Tool
   one.code = hazard.code;
   one.technique = "T1059";
   one.said = hazard.message;
-  one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+  one.tell = [](const Judged& j, std::string_view, Sentence& out) { out += j.said; };
   add(one);
 }
 
@@ -51,7 +51,7 @@ bool Judge::judge_blocked_use(const CommandUse& use, std::string_view name, cons
     note(kTools, one.tool, one.list, one.line, true, one.entry);
     one.code = "command.blocked";
     one.technique = "T1059";
-    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
       tell_of(out, "command ", j.use->name, " is blocked by ", by);
     };
     add(one);
@@ -98,11 +98,11 @@ void Judge::judge_use(const CommandUse& use, const ToolRule& rule) {
   } else {
     one.deny = true;
     one.code = trusted ? "command.not_listed" : "command.path";
-    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
       tell_of(out, "command ", j.use->name, " is not in ", by);
     };
     if (!trusted) {
-      one.tell = [](const Judged& j, std::string_view, std::string& out) {
+      one.tell = [](const Judged& j, std::string_view, Sentence& out) {
         tell_of(out, "command ", j.use->name,
                 " is named by a path that others than root may change");
       };
@@ -125,7 +125,7 @@ void Judge::judge_command(const Call& call) {
     one.deny = true;
     one.code = "call.undecidable";
     one.said = caller_.tool;
-    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) {
       tell_of(out, "the call of ", j.said, " names no command");
     };
     add(one);
@@ -141,7 +141,7 @@ void Judge::judge_command(const Call& call) {
     one.deny = true;
     one.code = analysis.undecidable->code;
     one.said = analysis.undecidable->message;
-    one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) { out += j.said; };
     add(one);
     return;
   }

@@ -81,27 +81,37 @@ Judged& Judge::egress_denied(const OperationView* op, std::string_view code) {
   one.technique =
       web && std::any_of(commands.begin(), commands.end(), sends_body) ? "T1071.001" : "T1048";
   one.operation = op;
-  one.tell = [](const Judged& j, std::string_view, std::string& out) { out += j.said; };
+  one.tell = [](const Judged& j, std::string_view, Sentence& out) { out += j.said; };
   return add(one);
 }
 
-void Judge::judge_host(const CanonicalHost& host, OperationView* op) {
+// The block entry that closes the host or the IPv4 address that it carries; one with always_block
+// where there is one.
+const HostEntry* Judge::closing(const HostKey& host, const HostKey* carried,
+                                const OperationView& op) const {
+  const HostList& blocked = p_.egress.blocked;
+  const HostEntry* closed = blocked.find(host, op.port, op.protocol);
+  if (carried == nullptr || (closed != nullptr && closed->entry.always_block)) return closed;
+  const HostEntry* inner = blocked.find(*carried, op.port, op.protocol);
+  return closed == nullptr || (inner != nullptr && inner->entry.always_block) ? inner : closed;
+}
+
+// op->host says the same as `host`.
+void Judge::judge_host(const HostKey& host, OperationView* op) {
   const EgressSection& egress = p_.egress;
   op->kind = OperationKind::kEgress;
-  op->host = texts_.copy(host.text);
   if (egress.line == 0) {
     egress_denied(op, "egress.no_section").tell = [](const Judged& j, std::string_view,
-                                                     std::string& out) {
+                                                     Sentence& out) {
       tell_of(out, "the policy has no egress section, so host ", j.operation->host, " is denied");
     };
     return;
   }
-  const auto carried = carried_ipv4(host);
-  const HostEntry* closed = egress.blocked.find(host, op->port, op->protocol);
-  if (carried && (closed == nullptr || !closed->entry.always_block)) {
-    const HostEntry* inner = egress.blocked.find(*carried, op->port, op->protocol);
-    if (closed == nullptr || (inner != nullptr && inner->entry.always_block)) closed = inner;
-  }
+  std::optional<CanonicalHost> inner;
+  std::optional<HostKey> carried;
+  if (host.address() != nullptr) inner = carried_ipv4(*host.address());
+  if (inner) carried.emplace(*inner, texts_);
+  const HostEntry* closed = closing(host, carried ? &*carried : nullptr, *op);
   if (closed == nullptr) note("egress", {}, "blocked_destinations", egress.blocked.line, false);
   if (closed != nullptr) {
     note("egress", {}, "blocked_destinations", closed->entry.line, true, closed->entry.text);
@@ -110,19 +120,19 @@ void Judge::judge_host(const CanonicalHost& host, OperationView* op) {
     one.entry = closed->entry.text;
     one.line = closed->entry.line;
     one.always_block = closed->entry.always_block;
-    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
       tell_of(out, "host ", j.operation->host, " is blocked by ", by);
     };
     return;
   }
-  const bool is_refused =
-      !egress.private_addresses && (is_private(host) || (carried && is_private(*carried)));
+  const bool is_refused = !egress.private_addresses && host.address() != nullptr &&
+                          (is_private(*host.address()) || (inner && is_private(*inner)));
   note("egress", {}, "private", egress.private_line, is_refused);
   if (is_refused) {
     Judged& one = egress_denied(op, "egress.private");
     one.list = "private";
     one.line = egress.private_line;
-    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) {
       tell_of(out, "host ", j.operation->host,
               " is a private address, refused by egress.private: false");
     };
@@ -132,7 +142,7 @@ void Judge::judge_host(const CanonicalHost& host, OperationView* op) {
 }
 
 // What no block entry closes: the allow list, and then the section's default.
-void Judge::judge_host_allow(const CanonicalHost& host, const OperationView* op) {
+void Judge::judge_host_allow(const HostKey& host, const OperationView* op) {
   const EgressSection& egress = p_.egress;
   Judged one;
   one.is_egress = true;
@@ -160,9 +170,9 @@ void Judge::judge_host_allow(const CanonicalHost& host, const OperationView* op)
       egress_denied(op, near == nullptr ? "egress.not_listed" : "egress.port_or_protocol");
   denied.list = "default_action";
   denied.line = near == nullptr ? egress.default_line : near->entry.line;
-  denied.tell = near == nullptr ? +[](const Judged& j, std::string_view, std::string& out) {
+  denied.tell = near == nullptr ? +[](const Judged& j, std::string_view, Sentence& out) {
     tell_of(out, "host ", j.operation->host, " is not in egress.allowed_destinations");
-  } : +[](const Judged& j, std::string_view, std::string& out) {
+  } : +[](const Judged& j, std::string_view, Sentence& out) {
     tell_of(out, "host ", j.operation->host, " is listed, but not with ");
     out += j.operation->protocol;
     out += " on port ";
@@ -171,9 +181,16 @@ void Judge::judge_host_allow(const CanonicalHost& host, const OperationView* op)
 }
 
 void Judge::judge_url(std::string_view url) {
-  if (const auto tunnel = tunnel_of(url)) return judge_host_use(*tunnel);
-  const auto destination = parse_url(url);
   auto* op = texts_.make<OperationView>();
+  if (const auto plain = plain_url(url)) {
+    op->port = plain->port;
+    op->protocol = plain->protocol;
+    op->host = plain->host;
+    op->url = url;
+    return judge_host(HostKey(plain->host, texts_), op);
+  }
+  if (const auto tunnel = tunnel_of(url)) return judge_host_use(*tunnel);
+  const auto destination = parse_url_with_ada(url);
   if (!destination) {
     op->kind = OperationKind::kEgress;
     op->url = url;
@@ -183,7 +200,8 @@ void Judge::judge_url(std::string_view url) {
   op->port = destination->port;
   op->protocol = texts_.copy(destination->protocol);
   op->url = texts_.copy(destination->url);
-  judge_host(destination->host, op);
+  op->host = texts_.copy(destination->host.text);
+  judge_host(HostKey(destination->host, texts_), op);
 }
 
 void Judge::judge_host_use(const HostUse& use) {
@@ -193,7 +211,10 @@ void Judge::judge_host_use(const HostUse& use) {
   op->protocol = texts_.copy(use.protocol);
   op->url = texts_.copy(use.url);
   const auto host = canonical_host(use.host);
-  if (host) return judge_host(*host, op);
+  if (host) {
+    op->host = texts_.copy(host->text);
+    return judge_host(HostKey(*host, texts_), op);
+  }
   op->host = texts_.copy(use.host);
   egress_denied(op, "egress.bad_host").said = texts_.copy(host.error().message);
 }

@@ -63,7 +63,7 @@ void Judge::judge_blocked(const PathBlockList::Hit& hit, std::string_view spelli
   one.code = "path.blocked";
   if (one.technique.empty()) one.technique = technique_of(hit.entry->text);
   one.said = spelling;
-  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+  one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
     tell_of(out, "path ", j.said, " is blocked by ", by);
   };
   add(one);
@@ -90,7 +90,7 @@ bool Judge::judge_protected(const KnownPath& path, Judged& one) {
   one.line = p_.protect_line;
   one.code = "path.agent_config";
   one.technique = "T1562.001";
-  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+  one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
     tell_of(out, "path ", j.path, " configures an agent or runs later; writing it is blocked by ",
             by);
   };
@@ -121,7 +121,7 @@ void Judge::judge_path(OperationKind kind, std::string_view given, std::string_v
   if (path.resolved.empty()) {
     one.code = code_of(path.reason);
     one.said = sentence_of(path.reason);
-    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) {
       tell_of(out, "path ", j.path, " cannot be judged: ", j.said);
     };
     add(one);
@@ -138,7 +138,7 @@ void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged
     return tool_default(one, "tool.not_listed");
   }
   one.list = "path_allowlist";
-  std::size_t hit = path.find_resolved(rule->path_allow.patterns, user());
+  std::size_t hit = path.find_resolved(rule->path_allow.patterns, user(), texts_);
   if (hit != PathPatternSet::npos && !path.by_text.empty() &&
       rule->path_allow.patterns.find(path.by_text, user()) == PathPatternSet::npos) {
     hit = PathPatternSet::npos;
@@ -156,7 +156,7 @@ void Judge::judge_path_allow(const KnownPath& path, const ToolRule* rule, Judged
   } else {
     one.code = "path.not_listed";
     if (rule->path_allow.present) one.line = rule->path_allow.line;
-    one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
       tell_of(out, "path ", j.path, " is not in ", by);
     };
   }
@@ -194,7 +194,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
     one.code = code_of(path.reason);
     one.said = sentence_of(path.reason);
-    one.tell = [](const Judged& j, std::string_view, std::string& out) {
+    one.tell = [](const Judged& j, std::string_view, Sentence& out) {
       tell_of(out, "path ", j.path, " cannot be judged: ", j.said);
     };
     add(one);
@@ -220,7 +220,7 @@ bool Judge::judge_argument_path(const PathUse& use, OperationKind kind) {
     note_hit({}, hit);
     if (std::any_of(commands.begin(), commands.end(), archives)) one.technique = "T1560";
     judge_blocked(*hit, use.text, one);
-    judged_.back().tell = [](const Judged& j, std::string_view by, std::string& out) {
+    judged_.back().tell = [](const Judged& j, std::string_view by, Sentence& out) {
       tell_of(out, "", j.said, " may expand to what ", by);
       out += " blocks";
     };
@@ -281,7 +281,7 @@ void Judge::judge_path_use(const PathUse& use) {
   one.line = p_.tools.run_command == nullptr ? 0 : p_.tools.run_command->line;
   one.code = "path.undecidable";
   one.technique = "T1059";
-  one.tell = [](const Judged& j, std::string_view, std::string& out) {
+  one.tell = [](const Judged& j, std::string_view, Sentence& out) {
     tell_of(out, "where ", j.path, " leads is not known before the line runs");
   };
   add(one);

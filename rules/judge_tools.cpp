@@ -44,11 +44,11 @@ void Judge::tool_default(Judged one, std::string_view code) {
   note(kToolsDefault, {}, {}, one.line, true);
   if (one.deny) {
     one.code = p_.tools.line == 0 ? "tool.no_section" : code;
-    one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view, std::string& out) {
+    one.tell = p_.tools.line == 0 ? +[](const Judged& j, std::string_view, Sentence& out) {
       out += "the policy has no tool_invocations section, so ";
       out += j.said;
       out += " is denied";
-    } : +[](const Judged& j, std::string_view, std::string& out) {
+    } : +[](const Judged& j, std::string_view, Sentence& out) {
       out += j.said;
       out += " is not listed in tool_invocations.allowed_tools";
     };
@@ -105,7 +105,7 @@ void Judge::judge_blocked_tool(OperationKind kind, const Call& call) {
   if (!call.urls.empty()) operation->url = call.urls.front();
   operation->command = call.command;
   one.operation = operation;
-  one.tell = [](const Judged& j, std::string_view by, std::string& out) {
+  one.tell = [](const Judged& j, std::string_view by, Sentence& out) {
     tell_of(out, "the tool ", *j.entry, " is blocked by ", by);
   };
   add(one);

@@ -29,10 +29,10 @@ void HostList::add(HostEntry entry) {
   const std::size_t index = entries_.size();
   switch (entry.pattern.kind()) {
     case HostPattern::Kind::kExact:
-      exact_.add(reverse_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
+      exact_.add(host_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
       break;
     case HostPattern::Kind::kSuffix:
-      suffix_.add(reverse_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
+      suffix_.add(host_hash(entry.pattern.name()), static_cast<std::uint32_t>(index));
       break;
     case HostPattern::Kind::kAddress:
       addresses_[entry.pattern.prefix_bits()][entry.pattern.prefix()].push_back(index);
@@ -42,36 +42,39 @@ void HostList::add(HostEntry entry) {
   entries_.push_back(std::move(entry));
 }
 
+// The longest prefix first.
 template <class Accept>
-const HostEntry* HostList::search(const CanonicalHost& host, Accept accept) const {
-  if (host.is_address) {
-    for (auto bits = addresses_.rbegin(); bits != addresses_.rend(); ++bits) {
-      const auto found = bits->second.find(HostPattern::prefix_of(host.address, bits->first));
-      if (found == bits->second.end()) continue;
-      for (const std::size_t index : found->second) {
-        if (accept(entries_[index])) return &entries_[index];
-      }
+const HostEntry* HostList::search_addresses(const CanonicalHost& host, Accept accept) const {
+  for (auto bits = addresses_.rbegin(); bits != addresses_.rend(); ++bits) {
+    const auto found = bits->second.find(HostPattern::prefix_of(host.address, bits->first));
+    if (found == bits->second.end()) continue;
+    for (const std::size_t index : found->second) {
+      if (accept(entries_[index])) return &entries_[index];
     }
-    return nullptr;
   }
+  return nullptr;
+}
+
+template <class Accept>
+const HostEntry* HostList::search(const HostKey& host, Accept accept) const {
+  if (host.address() != nullptr) return search_addresses(*host.address(), accept);
   // The exact name before a suffix, a longer suffix before a shorter one, of equal ones the first.
-  std::size_t best = entries_.size();
-  const auto among = [&](const TextIndex& index, std::uint64_t hash, std::string_view name) {
+  const auto among = [&](const TextIndex& index, const HostKey::Ending& ending) {
+    const std::string_view name = host.text().substr(ending.at);
     std::size_t first = entries_.size();
-    index.each(hash, [&](std::size_t candidate) {
+    index.each(ending.hash, [&](std::size_t candidate) {
       const HostEntry& entry = entries_[candidate];
       if (candidate < first && entry.pattern.name() == name && accept(entry)) first = candidate;
     });
-    if (first < entries_.size()) best = first;
+    return first < entries_.size() ? &entries_[first] : nullptr;
   };
-  const std::string_view text = host.text;
-  std::uint64_t hash = kTextHashStart;
-  for (std::size_t at = text.size(); at > 0; --at) {
-    if (text[at - 1] == '.') among(suffix_, hash, text.substr(at));
-    hash = hash_step(hash, text[at - 1]);
+  const std::span<const HostKey::Ending> endings = host.endings();
+  if (const HostEntry* exact = among(exact_, endings.front())) return exact;
+  // A suffix never stands for the whole name.
+  for (const HostKey::Ending& ending : endings.subspan(1)) {
+    if (const HostEntry* entry = among(suffix_, ending)) return entry;
   }
-  among(exact_, hash, text);
-  return best == entries_.size() ? nullptr : &entries_[best];
+  return nullptr;
 }
 
 bool HostList::accepts(const HostEntry& entry, int port, std::string_view protocol) const {
@@ -89,8 +92,7 @@ bool HostList::accepts(const HostEntry& entry, int port, std::string_view protoc
   return kind_ == Kind::kBlock || (port != 0 && port == default_port(protocol));
 }
 
-const HostEntry* HostList::find(const CanonicalHost& host, int port,
-                                std::string_view protocol) const {
+const HostEntry* HostList::find(const HostKey& host, int port, std::string_view protocol) const {
   if (has_always_block_) {
     const HostEntry* always = search(host, [&](const HostEntry& entry) {
       return entry.entry.always_block && accepts(entry, port, protocol);
@@ -100,8 +102,13 @@ const HostEntry* HostList::find(const CanonicalHost& host, int port,
   return search(host, [&](const HostEntry& entry) { return accepts(entry, port, protocol); });
 }
 
-const HostEntry* HostList::find_host(const CanonicalHost& host) const {
+const HostEntry* HostList::find_host(const HostKey& host) const {
   return search(host, [](const HostEntry&) { return true; });
+}
+
+const HostEntry* HostList::find_host(const CanonicalHost& host) const {
+  TextArena texts;
+  return find_host(HostKey(host, texts));
 }
 
 void PathBlockList::compile(const std::vector<const ToolRule*>& rules) {

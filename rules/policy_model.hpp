@@ -4,6 +4,7 @@
 #include "rules/command.hpp"
 #include "rules/glob.hpp"
 #include "rules/host.hpp"
+#include "rules/host_key.hpp"
 #include "rules/policy.hpp"
 #include "rules/text_index.hpp"
 
@@ -53,21 +54,24 @@ class HostList {
   explicit HostList(Kind kind) : kind_(kind) {}
   void add(HostEntry entry);
   // Of block entries that match, one with always_block where there is one.
-  [[nodiscard]] const HostEntry* find(const CanonicalHost& host, int port,
+  [[nodiscard]] const HostEntry* find(const HostKey& host, int port,
                                       std::string_view protocol) const;
   // An entry for the host with other ports or protocols; for the reason only.
+  [[nodiscard]] const HostEntry* find_host(const HostKey& host) const;
   [[nodiscard]] const HostEntry* find_host(const CanonicalHost& host) const;
   [[nodiscard]] const std::vector<HostEntry>& entries() const { return entries_; }
   int line = 0;
 
  private:
   template <class Accept>
-  [[nodiscard]] const HostEntry* search(const CanonicalHost& host, Accept accept) const;
+  [[nodiscard]] const HostEntry* search(const HostKey& host, Accept accept) const;
+  template <class Accept>
+  [[nodiscard]] const HostEntry* search_addresses(const CanonicalHost& host, Accept accept) const;
   [[nodiscard]] bool accepts(const HostEntry& entry, int port, std::string_view protocol) const;
 
   Kind kind_;
   std::vector<HostEntry> entries_;
-  TextIndex exact_, suffix_;  // by the name read from its end, so that suffixes are beginnings
+  TextIndex exact_, suffix_;  // by host_hash()
   // By prefix length, then by the prefix.
   std::map<int, StringMap<std::vector<std::size_t>>> addresses_;
   bool has_always_block_ = false;

@@ -19,6 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = lilith::rules::parse_url(url->url);
     if (!again || again->host.text != url->host.text || again->port != url->port) std::abort();
   }
+  if (const auto plain = lilith::rules::plain_url(text)) {
+    const auto url = lilith::rules::parse_url_with_ada(text);
+    if (!url || url->url != text || url->host.text != plain->host || url->host.is_address ||
+        url->port != plain->port || url->protocol != plain->protocol) {
+      std::abort();
+    }
+  }
   if (const auto pattern = lilith::rules::HostPattern::parse(text)) {
     if (const auto host = lilith::rules::canonical_host(text); host && !pattern->matches(*host))
       std::abort();

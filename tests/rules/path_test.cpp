@@ -117,11 +117,30 @@ TEST(PathComponents, AreWhatStandsBetweenSlashes) {
     for (std::string one; std::getline(parts, one, '/');) {
       if (!one.empty()) expected.push_back(one);
     }
-    const Components components(path);
+    TextArena texts;
+    const Components components(path, texts);
     std::vector<std::string> found;
     for (std::size_t k = 0; k < components.size(); ++k) found.emplace_back(components.of(path, k));
     ASSERT_EQ(found, expected) << path;
     ASSERT_EQ(components.has_upper(), path.find('Z') != std::string::npos) << path;
+    // Who sees this does not fold: it must be what folding gives back.
+    if (path.starts_with('/') && components.is_folded()) {
+      const FoldedPath folded = fold_path(path, "/elsewhere");
+      ASSERT_EQ(folded.lexical, path);
+      ASSERT_EQ(folded.reason, "");
+      ASSERT_FALSE(folded.has_parent) << path;
+    }
+  }
+}
+
+// One long text takes its places by another rule.
+TEST(PathComponents, OfALongTextAreAllThere) {
+  for (const std::size_t bytes : {4'095U, 4'096U, 4'097U, 4'098U, 100'000U}) {
+    std::string path;
+    while (path.size() + 2 <= bytes) path += "/a";
+    path.resize(bytes, 'b');
+    TextArena texts;
+    EXPECT_EQ(Components(path, texts).size(), bytes / 2) << bytes;
   }
 }
 

@@ -225,8 +225,9 @@ TEST(PolicyProperties, HostTablesAgreeWithTheListItself) {
                      has(entry.ports, destination->port) &&
                      has(entry.protocols, destination->protocol);
             });
-        ASSERT_EQ(list.find(destination->host, destination->port, destination->protocol) != nullptr,
-                  any)
+        TextArena texts;
+        const HostKey key(destination->host, texts);
+        ASSERT_EQ(list.find(key, destination->port, destination->protocol) != nullptr, any)
             << url << "\n"
             << spec.yaml();
       }
