@@ -14,11 +14,20 @@ constexpr std::string_view kReserved =
     " } ! [[";
 // Builtins whose words may be assignments.
 constexpr std::string_view kDeclarations = "declare local export readonly typeset";
+// What reserved words begin with: most words are told from them by their first byte.
+constexpr std::array<bool, 256> kReservedFirst = [] {
+  std::array<bool, 256> out{};
+  for (std::size_t at = 0; at < kReserved.size(); ++at) {
+    if (at == 0 || kReserved[at - 1] == ' ') out[static_cast<unsigned char>(kReserved[at])] = true;
+  }
+  return out;
+}();
 
 }  // namespace
 
 // The reserved word at the current place, as the source spells it; empty when there is none.
 std::string_view Reader::reserved_word() const {
+  if (end() || !kReservedFirst[static_cast<unsigned char>(s_[at_])]) return {};
   std::size_t to = at_;
   constexpr std::size_t kLongest = std::string_view("function").size();
   while (to < s_.size() && to - at_ <= kLongest && !is_blank(s_[to]) && s_[to] != '\n' &&
@@ -778,8 +787,8 @@ void Reader::simple_command() {
     const std::size_t word_at = at_;
     // `name()` without a blank: the word ends at the parenthesis.
     std::size_t to = at_;
-    while (to < s_.size() && (is_name(s_[to]) || s_[to] == '-')) ++to;
-    if (argv.empty() && to > at_ && s_.substr(to).starts_with("()")) {
+    while (argv.empty() && to < s_.size() && (is_name(s_[to]) || s_[to] == '-')) ++to;
+    if (to > at_ && s_.substr(to).starts_with("()")) {
       const std::string name(s_.substr(at_, to - at_));
       at_ = to + 2;
       return function_body(name);

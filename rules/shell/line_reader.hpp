@@ -10,6 +10,7 @@
 #include "rules/shell/values.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -243,6 +244,7 @@ class Reader {
   // ---- words ----
   bool word(Word& out);
   void word_part(Word& out);
+  void take_plain(Word& out, const std::array<bool, 256>& plain);
   void single_quotes(Word& out);
   void double_quotes(Word& out);
   void ansi_c(Word& out);

@@ -58,8 +58,9 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   } else if (use.text.starts_with('/')) {
     use.base = PathUse::Base::kAbsolute;
   } else {
-    for (const Directory& directory : directories_) {
-      PathUse one = use;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+      const Directory& directory = directories_[i];
+      PathUse one = i + 1 == directories_.size() ? std::move(use) : use;
       one.base = directory.known ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
       one.directory = directory.text;
       one.directory_is_home = directory.home;

@@ -1,14 +1,50 @@
 #include "rules/shell/line_reader.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace lilith::rules::shell {
+namespace {
+
+// Bytes that stand for themselves in a word outside of quotes, and end nothing.
+constexpr std::array<bool, 256> kPlainInWord = [] {
+  std::array<bool, 256> out{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-_./:=,@%+")) {
+    out[static_cast<unsigned char>(c)] = true;
+  }
+  return out;
+}();
+// The same between double quotes (bash manual 3.1.2.3).
+constexpr std::array<bool, 256> kPlainInDoubleQuotes = [] {
+  std::array<bool, 256> out{};
+  out.fill(true);
+  for (const char c : std::string_view("\"\\$`")) out[static_cast<unsigned char>(c)] = false;
+  return out;
+}();
+
+}  // namespace
+
+// Such bytes at the current place, each of them a step; none of them when that many steps are not
+// left, so that the limit is met where it is.
+void Reader::take_plain(Word& out, const std::array<bool, 256>& plain) {
+  std::size_t to = at_;
+  while (to < s_.size() && plain[static_cast<unsigned char>(s_[to])]) ++to;
+  const std::size_t bytes = to - at_;
+  if (steps_ + bytes > limits::kShellStepsMax) return;
+  out.text.append(s_.data() + at_, bytes);
+  at_ += bytes;
+  steps_ += bytes;
+}
 
 bool Reader::word(Word& out) {
   out = Word();
   out.offset = base_ + at_;
   bool any = false;
   while (true) {
+    const std::size_t from = at_;
+    take_plain(out, kPlainInWord);
+    any = any || at_ > from;
     step();
     if (continuation()) continue;
     // <( and >( begin a process substitution, which is part of a word.
@@ -93,6 +129,7 @@ void Reader::double_quotes(Word& out) {
   ++at_;
   out.quoted = true;
   for (;;) {
+    take_plain(out, kPlainInDoubleQuotes);
     step();
     if (end()) refuse("command.unparsable", "a \" is not closed");
     const char c = peek();
