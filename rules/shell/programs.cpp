@@ -35,8 +35,17 @@ constexpr std::array kInterpreters{
 
 constexpr auto kInterpreterPlaces = by_program(kInterpreters);
 
+// What their names begin with.
+constexpr std::array<bool, 256> kInterpreterFirst = [] {
+  std::array<bool, 256> out{};
+  for (const Interpreter& row : kInterpreters)
+    out[static_cast<unsigned char>(row.program[0])] = true;
+  return out;
+}();
+
 const Interpreter* interpreter(std::string_view name) {
   name = base_name(name);
+  if (name.empty() || !kInterpreterFirst[static_cast<unsigned char>(name[0])]) return nullptr;
   while (!name.empty() && ((name.back() >= '0' && name.back() <= '9') || name.back() == '.')) {
     name.remove_suffix(1);
   }
