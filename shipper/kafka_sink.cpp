@@ -193,7 +193,7 @@ Result<void> KafkaSink::open() {
 // False when the producer's queue is full or it can't go on.
 bool KafkaSink::produce(const Line& line) {
   if (reports_.unusable) return false;
-  const LineFields fields = scan_around_seq(line.event, line.seq_at);
+  const LineFields fields = scan_around_seq(line.event, line.marks);
   const std::uint64_t number = reports_.first + reports_.slots.size();
   std::array<rd_kafka_vu_t, 6> values{};
   values[0].vtype = RD_KAFKA_VTYPE_RKT;

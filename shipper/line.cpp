@@ -85,70 +85,114 @@ std::string_view member(std::string_view line, std::size_t object_at, std::strin
   return found;
 }
 
-// What stands before our layout's chain, or nothing where the line ends otherwise:
+// Whether `literal` stands at `at`, of which the caller knows that it does not end too soon.
+template <std::size_t N>
+bool stands(const char* at, const char (&literal)[N]) {
+  return std::memcmp(at, literal, N - 1) == 0;
+}
+template <std::size_t N>
+constexpr std::size_t size_of(const char (&)[N]) {
+  return N - 1;
+}
+
+// Our layout's chain, or nothing where the line ends otherwise:
 // ..."Y","chain":{"id":"..","prev":"<64>","hash":"<64>"}}
 // Inside a JSON string every quote is escaped, so that no outside value can look like this.
-constexpr std::size_t kHex = 64;
+constexpr std::size_t kHex = 64, kIdBytesMax = 64;
+constexpr char kChain[] = R"(","chain":{"id":")", kPrev[] = R"(","prev":")",
+               kHash[] = R"(","hash":")", kEnd[] = R"("}})";
 struct Tail {
-  std::string_view before;  // up to and with the quote that closes category
-  std::string_view id, prev, hash;
+  std::size_t chain_at = 0;  // of kChain, whose first quote closes category; 0: not our layout
+  std::size_t id_at = 0, prev_at = 0, hash_at = 0;
 };
-bool scan_chain(std::string_view line, Tail& tail) {
-  constexpr std::string_view kChain = R"(","chain":{"id":")", kPrev = R"(","prev":")",
-                             kHash = R"(","hash":")", kEnd = R"("}})";
-  constexpr std::size_t kFixed = kPrev.size() + kHex + kHash.size() + kHex + kEnd.size();
-  if (line.size() < kFixed || !line.ends_with(kEnd)) return false;
-  std::string_view rest = line.substr(0, line.size() - kEnd.size());
-  tail.hash = rest.substr(rest.size() - kHex);
-  rest.remove_suffix(kHex);
-  if (!rest.ends_with(kHash)) return false;
-  rest.remove_suffix(kHash.size());
-  tail.prev = rest.substr(rest.size() - kHex);
-  rest.remove_suffix(kHex);
-  if (!rest.ends_with(kPrev)) return false;
-  rest.remove_suffix(kPrev.size());
-  const std::size_t quote = rest.rfind('"');
-  if (quote == kNone || !rest.substr(0, quote + 1).ends_with(kChain)) return false;
-  tail.id = rest.substr(quote + 1);
-  tail.before = rest.substr(0, quote + 2 - kChain.size());
+Tail scan_chain(std::string_view line) {
+  constexpr std::size_t kFixed = size_of(kPrev) + kHex + size_of(kHash) + kHex + size_of(kEnd);
+  if (line.size() < kFixed + size_of(kChain)) return {};
+  const char* const begin = line.data();
+  Tail tail;
+  tail.hash_at = line.size() - size_of(kEnd) - kHex;
+  tail.prev_at = tail.hash_at - size_of(kHash) - kHex;
+  const std::size_t id_end = tail.prev_at - size_of(kPrev);
+  if (!stands(begin + line.size() - size_of(kEnd), kEnd) ||
+      !stands(begin + tail.hash_at - size_of(kHash), kHash) || !stands(begin + id_end, kPrev))
+    return {};
+  const auto* const quote = static_cast<const char*>(::memrchr(begin, '"', id_end));
+  if (quote == nullptr) return {};
+  tail.id_at = static_cast<std::size_t>(quote - begin) + 1;
+  if (tail.id_at < size_of(kChain) || !stands(begin + tail.id_at - size_of(kChain), kChain))
+    return {};
+  tail.chain_at = tail.id_at - size_of(kChain);
+  return tail;
+}
+
+// The string that ends before the quote at `end`, which `before` stands in front of; `end` becomes
+// where that begins.
+template <std::size_t N>
+bool take_back(std::string_view line, std::size_t& end, const char (&before)[N],
+               std::string_view& value) {
+  const void* const quote = ::memrchr(line.data(), '"', end);
+  if (quote == nullptr) return false;
+  const auto from = static_cast<std::size_t>(static_cast<const char*>(quote) - line.data()) + 1;
+  if (from < size_of(before) || !stands(line.data() + from - size_of(before), before)) return false;
+  value = line.substr(from, end - from);
+  end = from - size_of(before);
   return true;
 }
 
-// action and category: },"action":"X","category":"Y"
+// action and category before `chain_at`: },"action":"X","category":"Y"
+bool scan_tail(std::string_view line, std::size_t chain_at, LineFields& fields) {
+  return take_back(line, chain_at, R"(","category":")", fields.category) &&
+         take_back(line, chain_at, R"(},"action":")", fields.action);
+}
 bool scan_tail(std::string_view line, LineFields& fields) {
-  constexpr std::string_view kAction = R"(},"action":")", kCategory = R"(","category":")";
-  Tail tail;
-  if (!scan_chain(line, tail)) return false;
-  fields.chain_id = tail.id;
-  std::string_view rest = tail.before.substr(0, tail.before.size() - 1);
-  const auto take = [&](std::string_view before, std::string_view& value) {
-    const std::size_t quote = rest.rfind('"');
-    if (quote == kNone || !rest.substr(0, quote + 1).ends_with(before)) return false;
-    value = rest.substr(quote + 1);
-    rest = rest.substr(0, quote + 1 - before.size());
-    return true;
-  };
-  return take(kCategory, fields.category) && take(kAction, fields.action);
+  const Tail tail = scan_chain(line);
+  if (tail.chain_at == 0) return false;
+  fields.chain_id = line.substr(tail.id_at, tail.prev_at - size_of(kPrev) - tail.id_at);
+  return scan_tail(line, tail.chain_at, fields);
 }
 
-// 64 lower-case hexadecimal characters. Without a branch per character: the compiler makes it a
-// few vector instructions.
-bool is_hash(std::string_view text) {
-  unsigned bad = text.size() == kHex ? 0U : 1U;
-  for (std::size_t i = 0; bad == 0 && i < kHex; i += 16) {
-    for (std::size_t j = i; j < i + 16; ++j) {
-      const auto c = static_cast<unsigned char>(text[j]);
-      const auto digit = static_cast<unsigned char>(c - '0');
-      const auto letter = static_cast<unsigned char>(c - 'a');
-      bad |= static_cast<unsigned>(digit > 9) & static_cast<unsigned>(letter > 5);
-    }
+// 64 lower-case hexadecimal characters, eight at a time: in each byte of `digit` and `letter` the
+// highest bit says whether it is in the range. No byte carries into the next, since all are ASCII.
+bool is_hash(const char* text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U, kHigh = kOnes * 0x80U;
+  const auto from = [](std::uint64_t bytes, char first) {
+    return bytes + kOnes * (0x80U - static_cast<unsigned char>(first));
+  };
+  std::uint64_t bad = 0;
+  for (std::size_t i = 0; i < kHex; i += sizeof(std::uint64_t)) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text + i, sizeof bytes);
+    const std::uint64_t ascii = bytes & ~kHigh;
+    const std::uint64_t digit = from(ascii, '0') & ~from(ascii, ':');
+    const std::uint64_t letter = from(ascii, 'a') & ~from(ascii, 'g');
+    bad |= (bytes | ~(digit | letter)) & kHigh;
   }
   return bad == 0;
 }
 
-constexpr std::string_view kSeq = R"(","seq":")", kTime = R"(","time":")", kId = R"(","id":")";
+// Offset of the digits of lilith.seq; 0 where there is none near the beginning. By the letter that
+// hardly stands before it.
+std::size_t find_seq(std::string_view line) {
+  constexpr char kMember[] = R"(","seq":")";
+  constexpr std::size_t kHeadBytesMax = 1024, kLetterAt = 5;
+  static_assert(kMember[kLetterAt] == 'q');
+  const char* const begin = line.data();
+  const char* const end = begin + std::min(line.size(), kHeadBytesMax);
+  for (const char* at = begin; at < end; ++at) {
+    at = static_cast<const char*>(
+        std::memchr(at, kMember[kLetterAt], static_cast<std::size_t>(end - at)));
+    if (at == nullptr) return 0;
+    const auto letter = static_cast<std::size_t>(at - begin);
+    if (letter < kLetterAt) continue;
+    const std::string_view from = line.substr(letter - kLetterAt);
+    if (from.size() >= size_of(kMember) && stands(from.data(), kMember))
+      return letter - kLetterAt + size_of(kMember);
+  }
+  return 0;
+}
+
+constexpr std::string_view kSeq = R"(","seq":")";
 constexpr std::ptrdiff_t kSeqDigitsMax = 19;  // surely below 2^64
-constexpr std::size_t kIdBytesMax = 64, kHeadBytesMax = 1024;
 
 // The members of the `lilith` object up to `last`, and what of the line's end stands in any layout.
 LineFields scan(std::string_view line, std::string_view last) {
@@ -185,17 +229,19 @@ LineKind line_kind(std::string_view line, bool may_have_nul) {
   }
   if (may_have_nul && line.find('\0') != kNone) return {"the line has a NUL"};
   // As audit::chain_fields() reads our own layout; what does not look so is for it to say.
-  if (Tail tail; scan_chain(line, tail) && tail.id.size() <= kIdBytesMax &&
-                 tail.id.find('\\') == kNone && is_hash(tail.prev) && is_hash(tail.hash)) {
-    const void* const seq =
-        ::memmem(line.data(), std::min(line.size(), kHeadBytesMax), kSeq.data(), kSeq.size());
-    if (seq != nullptr) {
-      const char* digit = static_cast<const char*>(seq) + kSeq.size();
-      const char* const first = digit;
+  const Tail tail = scan_chain(line);
+  const std::size_t id_size = tail.prev_at - tail.id_at - size_of(kPrev);
+  if (tail.chain_at > 0 && id_size <= kIdBytesMax &&
+      std::memchr(line.data() + tail.id_at, '\\', id_size) == nullptr &&
+      is_hash(line.data() + tail.prev_at) && is_hash(line.data() + tail.hash_at)) {
+    if (const std::size_t seq_at = find_seq(line); seq_at > 0) {
       // The line ends in no digit, so that this ends within it.
+      const char* const first = line.data() + seq_at;
+      const char* digit = first;
       while (*digit >= '0' && *digit <= '9') ++digit;
       if (digit != first && digit - first <= kSeqDigitsMax && *digit == '"')
-        return {std::nullopt, static_cast<std::size_t>(first - line.data())};
+        return {std::nullopt,
+                {static_cast<std::uint32_t>(seq_at), static_cast<std::uint32_t>(tail.chain_at)}};
     }
   }
   auto fields = audit::chain_fields(line);
@@ -205,69 +251,68 @@ LineKind line_kind(std::string_view line, bool may_have_nul) {
 
 LineFields scan_line(std::string_view line) { return scan(line, "agent"); }
 
-LineFields scan_around_seq(std::string_view line, std::size_t seq_at) {
-  constexpr std::string_view kHost = R"(,"host":")";
-  LineFields fields;
-  if (seq_at <= kSeq.size()) return scan_line(line);
-  const std::size_t host_end = seq_at - kSeq.size();
-  const std::size_t host = line.rfind('"', host_end - 1);
-  if (host == kNone || host < kHost.size()) return scan_line(line);
-  fields.host = line.substr(host + 1, host_end - host - 1);
-  std::size_t at = seq_at;
-  // The string at `at`, and then the quote before the next member's.
-  const auto take = [&](std::string_view& value, std::string_view next) {
-    const std::size_t end = line.find('"', at);
-    if (end == kNone || line.compare(end, next.size(), next) != 0) return false;
-    value = line.substr(at, end - at);
-    at = end + next.size();
-    return true;
-  };
-  // An escaped quote ends in a backslash, which none of these has.
-  const bool ours = line.compare(host + 1 - kHost.size(), kHost.size(), kHost) == 0 &&
-                    fields.host.find('\\') == kNone && take(fields.seq, kTime) &&
-                    take(fields.time, kId) && take(fields.id, "\"");
-  return ours ? fields : scan_line(line);
+namespace {
+
+// The string that begins at `at`, which `next` stands behind; `at` becomes where that ends. No
+// event ends so early that `next` would reach beyond it.
+template <std::size_t N>
+bool take(std::string_view line, std::size_t& at, const char (&next)[N], std::string_view& value) {
+  const std::size_t end = line.find('"', at);
+  if (end == kNone || line.size() - end < size_of(next) || !stands(line.data() + end, next))
+    return false;
+  value = line.substr(at, end - at);
+  at = end + size_of(next);
+  return true;
 }
 
-const LineFields& HeadScanner::scan(std::string_view line) {
-  same_ = false;
-  if (!head_.empty() && line.starts_with(head_)) {
-    const std::size_t seq = head_.size();
-    const std::size_t seq_end = line.find('"', seq);
-    if (seq_end != kNone && line.substr(seq_end).starts_with(kTime)) {
-      const std::size_t time = seq_end + kTime.size();
-      const std::size_t time_end = line.find('"', time);
-      if (time_end != kNone && line.substr(time_end).starts_with(kId)) {
-        const std::size_t id = time_end + kId.size();
-        const std::size_t id_end = line.find('"', id);
-        LineFields tail;
-        if (id_end != kNone && scan_tail(line, tail)) {
-          fields_.seq = line.substr(seq, seq_end - seq);
-          fields_.time = line.substr(time, time_end - time);
-          fields_.id = line.substr(id, id_end - id);
-          fields_.action = tail.action;
-          fields_.category = tail.category;
-          same_ = true;
-          return fields_;
-        }
-      }
-    }
-  }
-  fields_ = shipper::scan(line, "id");
-  head_.clear();
-  if (fields_.seq.empty()) return fields_;
-  head_ = line.substr(0, static_cast<std::size_t>(fields_.seq.data() - line.data()));
-  for (std::string_view* const one : {&fields_.event, &fields_.host, &fields_.pid}) {
-    if (one->empty()) continue;
-    const auto at = static_cast<std::size_t>(one->data() - line.data());
-    // Behind seq (another layout): nothing to hold on to.
-    if (at >= head_.size()) {
-      head_.clear();
-      return fields_;
-    }
-    *one = std::string_view(head_).substr(at, one->size());
-  }
-  return fields_;
+// host, seq, time and id as our layout has them around the digits of seq at `at`; false where they
+// do not stand so.
+bool around_seq(std::string_view line, std::size_t at, LineFields& fields) {
+  if (at <= kSeq.size()) return false;
+  std::size_t host_end = at - kSeq.size();
+  // An escaped quote ends in a backslash, which none of these has.
+  return take_back(line, host_end, R"(,"host":")", fields.host) &&
+         fields.host.find('\\') == kNone && take(line, at, R"(","time":")", fields.seq) &&
+         take(line, at, R"(","id":")", fields.time) && take(line, at, "\"", fields.id);
+}
+
+// Event and pid, before `end`: in front of the process there are only words of our own.
+bool before_host(std::string_view line, std::size_t end, LineFields& fields) {
+  constexpr char kEvent[] = R"({"lilith":{"schema":1,"event":")",
+                 kProcess[] = R"(,"process":{"key":")", kPid[] = R"(","pid":)";
+  constexpr std::size_t kBraceAt = 11;
+  static_assert(kProcess[kBraceAt] == '{');
+  const std::string_view head = line.substr(0, end);
+  if (head.size() < size_of(kEvent) || !stands(head.data(), kEvent)) return false;
+  const std::size_t event_end = head.find('"', size_of(kEvent));
+  const std::size_t brace = head.find('{', size_of(kEvent));
+  if (brace == kNone || brace < event_end) return false;
+  const std::size_t process = brace - kBraceAt;
+  if (head.size() - process < size_of(kProcess) || !stands(head.data() + process, kProcess))
+    return false;
+  const std::size_t key_end = head.find('"', process + size_of(kProcess));
+  if (key_end == kNone || head[key_end - 1] == '\\') return false;
+  fields.event = head.substr(size_of(kEvent), event_end - size_of(kEvent));
+  if (head.size() - key_end < size_of(kPid) || !stands(head.data() + key_end, kPid)) return true;
+  const std::size_t pid = key_end + size_of(kPid);
+  const std::size_t pid_end = head.find_first_of(",}", pid);
+  fields.pid = head.substr(pid, std::min(pid_end, head.size()) - pid);
+  return true;
+}
+
+}  // namespace
+
+LineFields scan_around_seq(std::string_view line, LineMarks marks) {
+  LineFields fields;
+  return around_seq(line, marks.seq_at, fields) ? fields : scan_line(line);
+}
+
+LineFields scan_marked(std::string_view line, LineMarks marks) {
+  LineFields fields;
+  const bool ours = marks.seq_at > 0 && around_seq(line, marks.seq_at, fields) &&
+                    before_host(line, marks.seq_at, fields) &&
+                    scan_tail(line, marks.chain_at, fields);
+  return ours ? fields : scan_line(line);
 }
 
 }  // namespace lilith::shipper

@@ -9,6 +9,7 @@
 
 #include "audit/base/result.hpp"
 #include "shipper/config.hpp"
+#include "shipper/line.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -23,7 +24,7 @@ namespace lilith::shipper {
 struct Line {
   std::string_view event;  // the line of the log, without LF: for headers, keys and ids
   std::string_view body;   // what is sent; the same bytes unless the sink has another output form
-  std::size_t seq_at = 0;  // as LineKind::seq_at of `event`
+  LineMarks marks;         // of `event`
 };
 
 enum class Outcome {

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <functional>
 
 namespace lilith::shipper {
@@ -14,6 +16,24 @@ constexpr std::size_t kHostnameBytesMax = 255, kAppNameBytesMax = 48, kProcIdByt
                       kMsgIdBytesMax = 32;
 constexpr std::size_t kTimeBytesMax = 32;
 
+bool is_print(char c) { return c > 32 && c < 127; }
+
+// Eight bytes at a time, the last ones once more: the highest bit of each says whether it is out of
+// the range. None carries into the next, since all are ASCII.
+bool is_printable(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U, kHigh = kOnes * 0x80U;
+  constexpr std::size_t kStep = sizeof(std::uint64_t);
+  if (text.size() < kStep) return std::all_of(text.begin(), text.end(), is_print);
+  std::uint64_t bad = 0;
+  for (std::size_t i = 0; i < text.size(); i += kStep) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + std::min(i, text.size() - kStep), kStep);
+    const std::uint64_t ascii = bytes & ~kHigh;
+    bad |= (bytes | ~(ascii + kOnes * (0x80U - '!')) | (ascii + kOnes * (0x80U - 127U))) & kHigh;
+  }
+  return bad == 0;
+}
+
 // PRINTUSASCII of at most `bytes_max` bytes, the nil value "-" when empty.
 void append_field(std::string& out, std::string_view text, std::size_t bytes_max) {
   if (text.empty()) {
@@ -23,8 +43,7 @@ void append_field(std::string& out, std::string_view text, std::size_t bytes_max
   text = text.substr(0, bytes_max);
   const std::size_t from = out.size();
   out += text;
-  const auto is_print = [](char c) { return c > 32 && c < 127; };
-  if (!std::all_of(text.begin(), text.end(), is_print))
+  if (!is_printable(text))
     std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
                     std::not_fn(is_print), '_');
 }
@@ -57,6 +76,9 @@ int severity_of(const LineFields& fields) {
 }
 
 void MessageWriter::make_rest(const LineFields& fields) {
+  event_ = fields.event;
+  host_ = fields.host;
+  pid_ = fields.pid;
   rest_ = " ";
   append_field(rest_, fields.host, kHostnameBytesMax);
   rest_.push_back(' ');
@@ -78,9 +100,11 @@ void MessageWriter::make_rest(const LineFields& fields) {
   }
 }
 
+// What stands before rest_.
 void MessageWriter::make_header(const Line& line) {
-  const LineFields& fields = scanner_.scan(line.event);
-  if (!scanner_.same_head() || rest_.empty()) make_rest(fields);
+  const LineFields fields = scan_marked(line.event, line.marks);
+  if (rest_.empty() || fields.host != host_ || fields.pid != pid_ || fields.event != event_)
+    make_rest(fields);
   std::array<char, 8> number{};
   const auto end = std::to_chars(number.data(), number.data() + number.size(),
                                  config_.facility * 8 + severity_of(fields))
@@ -94,12 +118,12 @@ void MessageWriter::make_header(const Line& line) {
     header_.push_back('>');
     append_rfc3164_time(header_, fields.time);
   }
-  header_ += rest_;
 }
 
 void MessageWriter::append(std::string& out, const Line& line) {
   make_header(line);
   out += header_;
+  out += rest_;
   out += line.body;
 }
 
@@ -108,12 +132,13 @@ void MessageWriter::append_frame(std::string& out, const Line& line) {
   if (config_.framing == Framing::kOctetCounting) {
     std::array<char, 24> number{};
     char* const end = std::to_chars(number.data(), number.data() + number.size(),
-                                    header_.size() + line.body.size())
+                                    header_.size() + rest_.size() + line.body.size())
                           .ptr;
     *end = ' ';
     out.append(number.data(), end + 1);
   }
   out += header_;
+  out += rest_;
   out += line.body;
   if (config_.framing == Framing::kNewline) out.push_back('\n');
 }

@@ -27,9 +27,9 @@ class MessageWriter {
   void make_rest(const LineFields& fields);
 
   SinkConfig config_;
-  HeadScanner scanner_;
   std::string header_;
-  std::string rest_;  // what stands behind the time
+  std::string rest_;                // what stands behind the time
+  std::string event_, host_, pid_;  // which it was made of: consecutive lines mostly share them
 };
 
 }  // namespace lilith::shipper

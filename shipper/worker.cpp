@@ -23,6 +23,8 @@ constexpr milliseconds kCheckpointInterval{
     50};  // at most this much delivery is repeated after kill -9
 constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
 constexpr std::size_t kBatchLines = 4096;
+// To ask a source that has nothing costs a look at its directory.
+constexpr std::size_t kQuietBatches = 8;
 // Read but not yet done. Above it nothing is read: the log is the buffer.
 constexpr std::size_t kWindowBytesMax = std::size_t{8} * 1024 * 1024;
 // Kept for the next lines: a whole window, and at rest a few.
@@ -56,6 +58,7 @@ Worker::Worker(Shared& shared, SinkConfig config, std::unique_ptr<Sink> sink)
                                                    "; events will come twice after a restart");
                                              })),
       forms_(config_.form),
+      takes_all_(config_.route.takes_all()),
       withheld_(shared.state_dir, config_.name, shared.options.host, shared.clock,
                 [this](const Error& error) {
                   shared_.say("sink " + config_.name +
@@ -219,7 +222,7 @@ void Worker::dead_letter(const Batch& from, std::string_view line, const std::st
 }
 
 bool Worker::withholds(const Source& source, std::string_view line) {
-  if (source.names_withheld || config_.route.takes_all()) return false;
+  if (takes_all_ || source.names_withheld) return false;
   const LineFields fields = scan_line(line);
   if (sends(config_.route, fields)) return false;
   withheld_.add(source.path, fields);
@@ -253,7 +256,7 @@ void Worker::sort_lines(Batch& batch) {
       }
       batch.body_ends.push_back(batch.bodies.size());
     }
-    batch.good.push_back({line, line, kind.seq_at});
+    batch.good.push_back({line, line, kind.marks});
     batch.good_index.push_back(i);
   }
   // Only now: they moved while there were more to come.
@@ -298,25 +301,39 @@ Worker::Read Worker::read_source(std::size_t index) {
   return Read::kLines;
 }
 
-// At most one batch, from the sources in turn.
+// At most one batch, from the sources in turn; the quiet ones when no other has any.
 Worker::Read Worker::fill(const std::stop_token& stop) {
   std::size_t bytes = 0;
   for (const auto& batch : window_) bytes += batch->lines.bytes.size();
   if (bytes >= kWindowBytesMax) return Read::kNothing;
+  std::vector<std::size_t> passed_over;
   for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
     const std::size_t index = next_source_;
     next_source_ = (next_source_ + 1) % sources_.size();
-    if (sources_[index].left) continue;
-    const Read read = read_source(index);
-    if (read == Read::kNothing) continue;
-    if (read == Read::kFailed) set_error(last_error_);
-    if (read == Read::kFailed && !stop.stop_requested() && !out_of_time()) {
-      const std::string error = std::exchange(last_error_, {});
-      back_off(error, milliseconds(0), stop);
+    if (sources_[index].quiet > 0) {
+      passed_over.push_back(index);
+    } else if (const Read read = ask_source(index, stop); read != Read::kNothing) {
+      for (const std::size_t quiet : passed_over) --sources_[quiet].quiet;
+      return read;
     }
-    return read;
+  }
+  for (const std::size_t index : passed_over) {
+    if (const Read read = ask_source(index, stop); read != Read::kNothing) return read;
   }
   return Read::kNothing;
+}
+
+Worker::Read Worker::ask_source(std::size_t index, const std::stop_token& stop) {
+  Source& source = sources_[index];
+  if (source.left) return Read::kNothing;
+  const Read read = read_source(index);
+  source.quiet = read == Read::kNothing ? kQuietBatches : 0;
+  if (read == Read::kFailed) set_error(last_error_);
+  if (read == Read::kFailed && !stop.stop_requested() && !out_of_time()) {
+    const std::string error = std::exchange(last_error_, {});
+    back_off(error, milliseconds(0), stop);
+  }
+  return read;
 }
 
 void Worker::back_off(const std::string& error, milliseconds pause_min,

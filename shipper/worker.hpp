@@ -69,6 +69,7 @@ class Worker {
     std::unique_ptr<audit::Follower> follower;
     bool left = false;            // no longer read; what was read of it is still delivered
     bool names_withheld = false;  // the sink's own log of that: no route applies
+    std::size_t quiet = 0;        // it had nothing: is passed over so often while others have lines
   };
   // Lines of one read() on their way to being done. The window's batches stand in the order in
   // which they were read; only the first one may be done in part.
@@ -98,6 +99,7 @@ class Worker {
   void publish(const Cursors& cursors);
   enum class Read { kLines, kNothing, kFailed };
   Read fill(const std::stop_token& stop);
+  Read ask_source(std::size_t index, const std::stop_token& stop);
   Read read_source(std::size_t index);
   void sort_lines(Batch& batch);
   [[nodiscard]] bool withholds(const Source& source, std::string_view line);
@@ -121,6 +123,7 @@ class Worker {
   UniqueFd wake_;               // eventfd(2): a source changed, or the worker is to stop
   const std::unique_ptr<Checkpoints> checkpoint_;
   FormWriter forms_;
+  const bool takes_all_;  // no route
   WithheldLog withheld_;
   std::mt19937_64 random_;
   std::size_t resend_bytes_max_;

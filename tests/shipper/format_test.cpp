@@ -135,16 +135,34 @@ TEST(LineFields, AreTheSameFoundFromTheSeq) {
     event.host = host;
     lines.push_back(audit::encode(event));
   }
+  event.host = "ws-42";
+  for (const char* const key : {"", "k\"", "k\\", R"(","pid":7)", R"(","process":{"key":")", "{"}) {
+    event.process_key = key;
+    for (const std::int64_t pid : {0, 4711}) {
+      event.process_pid = pid;
+      event.process_exe = pid == 0 ? "" : R"(/x","pid":8)";
+      lines.push_back(audit::encode(event));
+    }
+  }
   for (const std::string& line : lines) {
-    const std::size_t seq_at = line_kind(line, true).seq_at;
-    EXPECT_NE(seq_at, 0U) << line;
+    const LineMarks marks = line_kind(line, true).marks;
+    EXPECT_NE(marks.seq_at, 0U) << line;
     const LineFields whole = scan_line(line);
-    for (const std::size_t at : {seq_at, std::size_t{0}}) {
-      const LineFields found = scan_around_seq(line, at);
-      EXPECT_EQ(found.host, whole.host) << line;
-      EXPECT_EQ(found.seq, whole.seq) << line;
-      EXPECT_EQ(found.time, whole.time) << line;
-      EXPECT_EQ(found.id, whole.id) << line;
+    const Line with{line, line, marks}, without{line, line, {}};
+    std::string fast, slow;
+    MessageWriter(SinkConfig()).append(fast, with);
+    MessageWriter(SinkConfig()).append(slow, without);
+    EXPECT_EQ(fast, slow);
+    for (const LineMarks known : {marks, LineMarks()}) {
+      const LineFields found = scan_around_seq(line, known), marked = scan_marked(line, known);
+      for (const auto member :
+           {&LineFields::host, &LineFields::seq, &LineFields::time, &LineFields::id}) {
+        EXPECT_EQ(found.*member, whole.*member) << line;
+        EXPECT_EQ(marked.*member, whole.*member) << line;
+      }
+      for (const auto member :
+           {&LineFields::event, &LineFields::pid, &LineFields::action, &LineFields::category})
+        EXPECT_EQ(marked.*member, whole.*member) << line;
     }
   }
 }

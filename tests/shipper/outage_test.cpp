@@ -190,8 +190,8 @@ TEST_F(ShipOutage, T29_MemoryIsFlatWhileEverySinkIsDownAndIsGivenBack) {
 
   std::uint64_t most = full;
   const auto end = SteadyClock::now() + std::chrono::minutes(is_long() ? 10 : 0);
-  for (std::uint64_t i = 0; i < 2 * kEvents || SteadyClock::now() < end; i += 200) {
-    append(200);
+  while (events < 3 * kEvents || SteadyClock::now() < end) {
+    append(is_long() ? 20 : 200);
     most = std::max(most, resident_kib());
     if (is_long()) std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a busy day
   }
@@ -215,8 +215,11 @@ TEST_F(ShipOutage, T29_MemoryIsFlatWhileEverySinkIsDownAndIsGivenBack) {
     EXPECT_LT(after, before + kKeptKib);
   }
 
-  const auto written = all_lines(log());
-  (void)expect_at_least_once_in_order(lines_in(dir_.file("accepted")), written);
+  auto accepted = lines_in(dir_.file("accepted"));
+  std::erase_if(accepted, [](const std::string& line) {  // heartbeats and losses of its own log
+    return line.find(R"("host":"ws-42")") == std::string::npos;
+  });
+  (void)expect_at_least_once_in_order(accepted, all_lines(log()));
   shipper_->signal(SIGTERM);
   EXPECT_EQ(shipper_->wait().exit_code, 0);
 }
