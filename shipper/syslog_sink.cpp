@@ -17,7 +17,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kWindowBytesMax = std::size_t{4} * 1024 * 1024;
-constexpr std::chrono::microseconds kConfirmPause{50};
+// Between two looks, longer each time: a peer that does not read must not cost a processor.
+constexpr std::chrono::microseconds kConfirmPauseFirst{50}, kConfirmPauseMax{2'000};
 constexpr std::chrono::milliseconds kSettleTime{100};
 
 // Done means: the peer's kernel has acknowledged every byte (SIOCOUTQ, tcp(7)). What its process
@@ -57,14 +58,14 @@ class TcpSink final : public Sink {
     if (!stream_) return {};
     if (window_.empty()) return look_at_idle_peer();
     const auto until = SteadyClock::now() + kSettleTime;
-    for (;;) {
+    for (auto pause = kConfirmPauseFirst;; pause = std::min(pause * 2, kConfirmPauseMax)) {
       Delivery delivery = look();
       if (delivery.done > 0 || delivery.outcome != Outcome::kGood) return delivery;
       const auto now = SteadyClock::now();
       if (now - progress_at_ >= config_.send_timeout)
         return broken(describe(peer_) + " did not acknowledge in time");
       if (now >= until) return delivery;
-      const timespec nap{0, std::chrono::nanoseconds(kConfirmPause).count()};
+      const timespec nap{0, std::chrono::nanoseconds(pause).count()};
       ::nanosleep(&nap, nullptr);
     }
   }
