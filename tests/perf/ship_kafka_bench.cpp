@@ -27,6 +27,8 @@ constexpr std::size_t kCalls = 200'000;
 constexpr int kRuns = 3;
 constexpr const char* kTopic = "audit";
 constexpr int kFlushMs = 60'000;
+constexpr int kHangSeconds = 5;
+constexpr int kHangLines = 30'000;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "ship_kafka_bench: %s\n", why.c_str());
@@ -142,6 +144,54 @@ void bench(const std::string& self, const std::string& log, const std::string& c
   line("lilith-ship", ship);
 }
 
+double cpu_of(int pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string field;
+  double ticks = 0;
+  for (int number = 1; number <= 15 && in >> field; ++number) {
+    if (number >= 14) ticks += std::stod(field);  // utime and stime (proc(5))
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+// What the shipper takes of a processor while a broker hangs with a request under way and more
+// events wait.
+void hang(const std::string& log) {
+  const test::TempDir dir;
+  const std::string source = dir.file("audit.log"), address = dir.file("broker");
+  std::ifstream in(log);
+  std::string line, lines;
+  std::getline(in, line);
+  test::write_text(source, line + "\n");
+  for (int i = 0; i < kHangLines && std::getline(in, line); ++i) lines += line + "\n";
+  test::Process broker({std::string(LILITH_BIN_DIR) + "/kafka_mock", address, kTopic});
+  if (!test::eventually([&] { return ::access(address.c_str(), R_OK) == 0; })) {
+    give_up("the mock broker did not start");
+  }
+  test::write_text(dir.file("ship.yaml"),
+                   "version: \"1\"\nsources: [\"" + source + "\"]\nstate_dir: \"" +
+                       dir.file("state") + "\"\nsinks:\n  - {name: soc, type: kafka, brokers: \"" +
+                       test::read_text(address) + "\", topic: " + kTopic + "}\n");
+  test::Process ship(
+      {std::string(LILITH_BIN_DIR) + "/lilith-ship", "--config", dir.file("ship.yaml")});
+  const std::string checkpoint = dir.file("state/soc.checkpoint.json");
+  if (!test::eventually([&] { return ::access(checkpoint.c_str(), R_OK) == 0; })) {
+    give_up("the first event was not delivered");
+  }
+  broker.signal(SIGSTOP);
+  test::append_text(source, lines);
+  ::sleep(1);  // until the window is full
+  const double before = cpu_of(ship.pid());
+  ::sleep(kHangSeconds);
+  std::printf("lilith-ship, %d events behind a broker that hangs: %.3f of a processor\n",
+              kHangLines, (cpu_of(ship.pid()) - before) / kHangSeconds);
+  broker.signal(SIGCONT);
+  ship.signal(SIGTERM);
+  (void)ship.wait();
+  broker.signal(SIGTERM);
+  (void)broker.wait();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -154,4 +204,5 @@ int main(int argc, char** argv) {
   std::printf("%zu events of %zu bytes; medians of %d runs\n", kCalls + 1,
               test::read_text(log).size() / (kCalls + 1), kRuns);
   for (const char* compression : {"none", "lz4"}) bench(argv[0], log, compression);
+  hang(log);
 }
