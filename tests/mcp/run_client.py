@@ -157,7 +157,8 @@ def stream(command, environment):
 def check_streaming(answer, folder, decisions):
     expect(answer["bytes"] == 100_000_000 and answer["code"] == 0, answer)
     print(f"peak memory of the proxy: {answer['peak_kib']} KiB for a result of 100 MB")
-    expect(answer["peak_kib"] < PEAK_KIB_MAX, answer)
+    if not os.environ.get("LILITH_SANITIZE"):  # whose shadow memory is none of the program's
+        expect(answer["peak_kib"] < PEAK_KIB_MAX, answer)
 
 
 def check_closing(answer, folder, decisions):
