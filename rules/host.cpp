@@ -1,5 +1,6 @@
 #include "rules/host.hpp"
 
+#include "audit/base/byte_set.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/redact.hpp"
@@ -137,15 +138,8 @@ bool is_plain_name(std::string_view text) {
 
 // What no state of the URL parser behind the host escapes or drops, or reads as another part's
 // beginning (URL Standard 1.3 and 4.4): '%', '#', '\\', quotes and brackets are not among them.
-constexpr std::array<bool, 256> kPlainUrlBytes = [] {
-  std::array<bool, 256> out{};
-  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789-._~/?=&+,;:@!$()*")) {
-    out[static_cast<unsigned char>(c)] = true;
-  }
-  return out;
-}();
-bool is_plain_url_byte(char c) { return kPlainUrlBytes[static_cast<unsigned char>(c)]; }
+constexpr ByteSet kPlainUrlBytes(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/?=&+,;:@!$()*");
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -234,7 +228,7 @@ std::optional<PlainUrl> plain_url(std::string_view url) {
     const std::string_view host = url.substr(from, name.size);
     for (bool slash = false; at < url.size(); ++at) {
       const char c = url[at];
-      if (!is_plain_url_byte(c) || (slash && c == '.')) return std::nullopt;
+      if (!kPlainUrlBytes.has(c) || (slash && c == '.')) return std::nullopt;
       slash = c == '/';
     }
     return PlainUrl{url.substr(0, row.name.size()), host, row.port};

@@ -1,7 +1,7 @@
 #pragma once
 // A canonical host made ready for the lists of a policy, once for all of them.
 
-#include "rules/eight_bytes.hpp"
+#include "audit/base/eight_bytes.hpp"
 #include "rules/host.hpp"
 #include "rules/text_arena.hpp"
 

@@ -1,9 +1,9 @@
 #include "rules/judge.hpp"
 
+#include "audit/base/eight_bytes.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "rules/advice.hpp"
-#include "rules/eight_bytes.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -17,7 +17,7 @@ namespace {
 class Shown {
  public:
   explicit Shown(std::string_view text) : view_(text) {
-    if (!is_printable_ascii(text)) {
+    if (!all_between(text, ' ', '~')) {
       made_ = printable(text);
       view_ = made_;
     }

@@ -2,7 +2,6 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
-#include "rules/eight_bytes.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -171,27 +170,6 @@ std::string_view refused(std::string_view given, std::string_view cwd) {
                                                                : std::string_view();
 }
 
-// Surely what fold_path() would make of it: an absolute path without NUL that is ASCII, with
-// nothing to fold, and no place for a magic link. refused() has nothing against it, either.
-bool is_folded(std::string_view path) {
-  if (path.size() < 2 || path.size() > limits::kPathBytesMax) return false;
-  if (path[0] != '/' || path.back() == '/') return false;
-  if (path.starts_with("/proc/") || path.starts_with("/dev/")) return false;
-  // A slash or a dot behind a slash may be one to fold.
-  std::uint64_t may_fold = 0, slash_before = 0, zeros = 0, all = 0;
-  for (std::size_t at = 0; at < path.size(); at += sizeof(std::uint64_t)) {
-    std::uint64_t eight = eight_bytes(path, at);
-    const std::size_t left = path.size() - at;
-    if (left < sizeof eight) eight |= kLowBits << (8 * left);  // no NULs behind the end
-    const std::uint64_t slashes = bytes_equal(eight, '/');
-    may_fold |= (slashes << 8U | slash_before) & (slashes | bytes_equal(eight, '.'));
-    slash_before = slashes >> 56U;
-    zeros |= bytes_equal(eight, '\0');
-    all |= eight;
-  }
-  return (may_fold | zeros | (all & kHighBits)) == 0;
-}
-
 }  // namespace
 
 const FileSystem& real_file_system() {
@@ -216,10 +194,6 @@ std::string_view join_path(std::string_view given, std::string_view cwd, TextAre
 
 FoldedView fold_path(std::string_view given, std::string_view cwd, TextArena& texts) {
   FoldedView out;
-  if (is_folded(given)) {
-    out.lexical = given;
-    return out;
-  }
   out.reason = refused(given, cwd);
   if (!out.reason.empty()) return out;
   const std::string_view base = given.starts_with('/') ? std::string_view() : cwd;

@@ -1,7 +1,7 @@
 #pragma once
 // A path's components, found once for all the lists that are asked about it.
 
-#include "rules/eight_bytes.hpp"
+#include "audit/base/eight_bytes.hpp"
 #include "rules/text_arena.hpp"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class Components {
     };
     for (std::size_t at = 0; at < path.size(); at += sizeof(std::uint64_t)) {
       const std::uint64_t eight = eight_bytes(path, at);
-      upper |= upper_bytes(eight);
+      upper |= bytes_between(eight, 'A', 'Z');
       all |= eight;
       const std::size_t left = path.size() - at;  // behind the end stand no NULs of the path
       zeros |= bytes_equal(left < sizeof eight ? eight | kLowBits << (8 * left) : eight, '\0');

@@ -1,5 +1,7 @@
 #include "shipper/forms.hpp"
 
+#include "audit/json/writer.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
@@ -40,26 +42,11 @@ class Members {
     copy(json.data(), json.size());
     return *this;
   }
-  // As the value of a JSON string.
+  // As a JSON string, for the few that need one made.
   Members& quoted(std::string_view bytes) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    for (std::size_t from = 0; !full_ && from < bytes.size();) {
-      std::size_t to = from;
-      const auto plain = [](char c) {
-        return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20;
-      };
-      while (to < bytes.size() && plain(bytes[to])) ++to;
-      put(bytes.substr(from, to - from));
-      if (to == bytes.size()) break;
-      const auto code = static_cast<unsigned char>(bytes[to]);
-      if (code >= 0x20) {
-        put("\\").put(bytes.substr(to, 1));
-      } else {
-        put("\\u00").put(kHex.substr(code >> 4U, 1)).put(kHex.substr(code & 15U, 1));
-      }
-      from = to + 1;
-    }
-    return *this;
+    std::string json;
+    json::append_string(json, bytes);
+    return put(json);
   }
   Members& number(std::int64_t value) { return digits(value); }
   Members& number(std::uint64_t value) { return digits(value); }
@@ -212,7 +199,7 @@ void ecs_event(Members& out, const LineView& event, std::string_view line) {
   out.text_if("\"reason\":\"", event.reason).text_if("\"code\":\"", event.reason_code);
   if (event.decide_us > 0) out.number("\"duration\":", event.decide_us * 1000);
   out.text_if("\"hash\":\"", event.chain_hash);
-  if (carries_original(event)) out.put("\"original\":\"").quoted(line).put("\",");
+  if (carries_original(event)) out.put("\"original\":").quoted(line).put(",");
   out.close();
 }
 
@@ -483,7 +470,7 @@ void write_ocsf(Members& out, const LineView& event, std::string_view line) {
     fingerprint(out, event.chain_prev);
     out.put("}}],");
   }
-  if (carries_original(event)) out.put("\"raw_data\":\"").quoted(line).put("\",");
+  if (carries_original(event)) out.put("\"raw_data\":").quoted(line).put(",");
   out.put("\"unmapped\":{\"mode\":\"").put(audit::name(event.mode));
   out.put("\",\"category\":\"").put(audit::name(event.category));
   out.put("\",\"enforcement\":\"").put(audit::name(event.enforcement)).put("\",");

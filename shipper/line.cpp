@@ -1,5 +1,6 @@
 #include "shipper/line.hpp"
 
+#include "audit/base/eight_bytes.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/codec.hpp"
 
@@ -151,23 +152,15 @@ bool scan_tail(std::string_view line, LineFields& fields) {
   return scan_tail(line, tail.chain_at, fields);
 }
 
-// 64 lower-case hexadecimal characters, eight at a time: in each byte of `digit` and `letter` the
-// highest bit says whether it is in the range. No byte carries into the next, since all are ASCII.
+// 64 lower-case hexadecimal characters. Without a branch for each eight of them.
 bool is_hash(const char* text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U, kHigh = kOnes * 0x80U;
-  const auto from = [](std::uint64_t bytes, char first) {
-    return bytes + kOnes * (0x80U - static_cast<unsigned char>(first));
-  };
-  std::uint64_t bad = 0;
-  for (std::size_t i = 0; i < kHex; i += sizeof(std::uint64_t)) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text + i, sizeof bytes);
-    const std::uint64_t ascii = bytes & ~kHigh;
-    const std::uint64_t digit = from(ascii, '0') & ~from(ascii, ':');
-    const std::uint64_t letter = from(ascii, 'a') & ~from(ascii, 'g');
-    bad |= (bytes | ~(digit | letter)) & kHigh;
+  const std::string_view hash(text, kHex);
+  std::uint64_t good = kHighBits;
+  for (std::size_t at = 0; at < kHex; at += sizeof good) {
+    const std::uint64_t eight = eight_bytes(hash, at);
+    good &= bytes_between(eight, '0', '9') | bytes_between(eight, 'a', 'f');
   }
-  return bad == 0;
+  return good == kHighBits;
 }
 
 // Offset of the digits of lilith.seq; 0 where there is none near the beginning. By the letter that

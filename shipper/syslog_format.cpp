@@ -1,12 +1,11 @@
 #include "shipper/syslog_format.hpp"
 
+#include "audit/base/eight_bytes.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <functional>
 
 namespace lilith::shipper {
 namespace {
@@ -15,24 +14,6 @@ namespace {
 constexpr std::size_t kHostnameBytesMax = 255, kAppNameBytesMax = 48, kProcIdBytesMax = 128,
                       kMsgIdBytesMax = 32;
 constexpr std::size_t kTimeBytesMax = 32;
-
-bool is_print(char c) { return c > 32 && c < 127; }
-
-// Eight bytes at a time, the last ones once more: the highest bit of each says whether it is out of
-// the range. None carries into the next, since all are ASCII.
-bool is_printable(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U, kHigh = kOnes * 0x80U;
-  constexpr std::size_t kStep = sizeof(std::uint64_t);
-  if (text.size() < kStep) return std::all_of(text.begin(), text.end(), is_print);
-  std::uint64_t bad = 0;
-  for (std::size_t i = 0; i < text.size(); i += kStep) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text.data() + std::min(i, text.size() - kStep), kStep);
-    const std::uint64_t ascii = bytes & ~kHigh;
-    bad |= (bytes | ~(ascii + kOnes * (0x80U - '!')) | (ascii + kOnes * (0x80U - 127U))) & kHigh;
-  }
-  return bad == 0;
-}
 
 // PRINTUSASCII of at most `bytes_max` bytes, the nil value "-" when empty.
 void append_field(std::string& out, std::string_view text, std::size_t bytes_max) {
@@ -43,9 +24,10 @@ void append_field(std::string& out, std::string_view text, std::size_t bytes_max
   text = text.substr(0, bytes_max);
   const std::size_t from = out.size();
   out += text;
-  if (!is_printable(text))
-    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
-                    std::not_fn(is_print), '_');
+  if (!all_between(text, '!', '~'))
+    std::replace_if(
+        out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
+        [](char c) { return c < '!' || c > '~'; }, '_');
 }
 
 // "Nov 24 00:20:42", RFC 3164 section 4.1.2, in UTC; the day is padded with a blank.

@@ -15,10 +15,10 @@ constexpr std::string_view kReserved =
 // Builtins whose words may be assignments.
 constexpr std::string_view kDeclarations = "declare local export readonly typeset";
 // What reserved words begin with: most words are told from them by their first byte.
-constexpr std::array<bool, 256> kReservedFirst = [] {
-  std::array<bool, 256> out{};
+constexpr ByteSet kReservedFirst = [] {
+  ByteSet out("");
   for (std::size_t at = 0; at < kReserved.size(); ++at) {
-    if (at == 0 || kReserved[at - 1] == ' ') out[static_cast<unsigned char>(kReserved[at])] = true;
+    if (at == 0 || kReserved[at - 1] == ' ') out.add(kReserved[at]);
   }
   return out;
 }();
@@ -27,7 +27,7 @@ constexpr std::array<bool, 256> kReservedFirst = [] {
 
 // The reserved word at the current place, as the source spells it; empty when there is none.
 std::string_view Reader::reserved_word() const {
-  if (end() || !kReservedFirst[static_cast<unsigned char>(s_[at_])]) return {};
+  if (end() || !kReservedFirst.has(s_[at_])) return {};
   std::size_t to = at_;
   constexpr std::size_t kLongest = std::string_view("function").size();
   while (to < s_.size() && to - at_ <= kLongest && !is_blank(s_[to]) && s_[to] != '\n' &&

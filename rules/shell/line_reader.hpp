@@ -3,6 +3,7 @@
 // here_documents.cpp say what a word is, grammar.cpp how words make commands, commands.cpp what a
 // command means, word_paths.cpp which files its words name.
 
+#include "audit/base/byte_set.hpp"
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "rules/command.hpp"
@@ -10,7 +11,6 @@
 #include "rules/shell/values.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -244,7 +244,7 @@ class Reader {
   // ---- words ----
   bool word(Word& out);
   void word_part(Word& out);
-  void take_plain(Word& out, const std::array<bool, 256>& plain);
+  void take_plain(Word& out, const ByteSet& plain);
   void single_quotes(Word& out);
   void double_quotes(Word& out);
   void ansi_c(Word& out);

@@ -1,5 +1,6 @@
 #include "rules/shell/programs.hpp"
 
+#include "audit/base/byte_set.hpp"
 #include "rules/shell/clients.hpp"
 #include "rules/shell/option_forms.hpp"
 #include "rules/shell/tables.hpp"
@@ -36,16 +37,15 @@ constexpr std::array kInterpreters{
 constexpr auto kInterpreterPlaces = by_program(kInterpreters);
 
 // What their names begin with.
-constexpr std::array<bool, 256> kInterpreterFirst = [] {
-  std::array<bool, 256> out{};
-  for (const Interpreter& row : kInterpreters)
-    out[static_cast<unsigned char>(row.program[0])] = true;
+constexpr ByteSet kInterpreterFirst = [] {
+  ByteSet out("");
+  for (const Interpreter& row : kInterpreters) out.add(row.program[0]);
   return out;
 }();
 
 const Interpreter* interpreter(std::string_view name) {
   name = base_name(name);
-  if (name.empty() || !kInterpreterFirst[static_cast<unsigned char>(name[0])]) return nullptr;
+  if (name.empty() || !kInterpreterFirst.has(name[0])) return nullptr;
   while (!name.empty() && ((name.back() >= '0' && name.back() <= '9') || name.back() == '.')) {
     name.remove_suffix(1);
   }

@@ -1,35 +1,23 @@
 #include "rules/shell/line_reader.hpp"
 
-#include <array>
 #include <cstdint>
 
 namespace lilith::rules::shell {
 namespace {
 
 // Bytes that stand for themselves in a word outside of quotes, and end nothing.
-constexpr std::array<bool, 256> kPlainInWord = [] {
-  std::array<bool, 256> out{};
-  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789-_./:=,@%+")) {
-    out[static_cast<unsigned char>(c)] = true;
-  }
-  return out;
-}();
+constexpr ByteSet kPlainInWord(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+");
 // The same between double quotes (bash manual 3.1.2.3).
-constexpr std::array<bool, 256> kPlainInDoubleQuotes = [] {
-  std::array<bool, 256> out{};
-  out.fill(true);
-  for (const char c : std::string_view("\"\\$`")) out[static_cast<unsigned char>(c)] = false;
-  return out;
-}();
+constexpr ByteSet kPlainInDoubleQuotes = ByteSet("\"\\$`").others();
 
 }  // namespace
 
 // Such bytes at the current place, each of them a step; none of them when that many steps are not
 // left, so that the limit is met where it is.
-void Reader::take_plain(Word& out, const std::array<bool, 256>& plain) {
+void Reader::take_plain(Word& out, const ByteSet& plain) {
   std::size_t to = at_;
-  while (to < s_.size() && plain[static_cast<unsigned char>(s_[to])]) ++to;
+  while (to < s_.size() && plain.has(s_[to])) ++to;
   const std::size_t bytes = to - at_;
   if (steps_ + bytes > limits::kShellStepsMax) return;
   out.text.append(s_.data() + at_, bytes);

@@ -1,5 +1,5 @@
 #pragma once
-// Texts of some dozens of bytes, eight bytes at once: what is asked about a path before any list
+// Texts of some dozens of bytes, eight bytes at once: what is asked of them before anything slower
 // is. A mask has the highest bit of each byte that was asked for, that of the first byte lowest.
 
 #include <bit>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace lilith::rules {
+namespace lilith {
 
 static_assert(std::endian::native == std::endian::little, "the first byte is the lowest");
 
@@ -35,32 +35,25 @@ inline constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080U;
   const std::uint64_t different = eight ^ (kLowBits * static_cast<unsigned char>(c));
   return ~(((different & ~kHighBits) + ~kHighBits) | different) & kHighBits;
 }
-// Bytes from A to Z.
-[[nodiscard]] constexpr std::uint64_t upper_bytes(std::uint64_t eight) {
+// Bytes from `first` to `last`, both ASCII. No byte carries into the next.
+[[nodiscard]] constexpr std::uint64_t bytes_between(std::uint64_t eight, char first, char last) {
   const std::uint64_t low = eight & ~kHighBits;
-  const std::uint64_t from_a = low + kLowBits * (0x80 - 'A'),
-                      above_z = low + kLowBits * (0x7F - 'Z');
-  return from_a & ~above_z & ~eight & kHighBits;
+  const std::uint64_t from_first = low + kLowBits * (0x80U - static_cast<unsigned char>(first)),
+                      above_last = low + kLowBits * (0x7FU - static_cast<unsigned char>(last));
+  return from_first & ~above_last & ~eight & kHighBits;
 }
-// Whether any byte is below 0x20, above 0x7E, or 0x7F: what a sentence for people does not hold.
-[[nodiscard]] constexpr bool has_unprintable(std::uint64_t eight) {
-  const std::uint64_t below = (eight - kLowBits * 0x20) & ~eight;
-  return (((below | eight) & kHighBits) | bytes_equal(eight, 0x7F)) != 0;
-}
-[[nodiscard]] inline bool is_printable_ascii(std::string_view text) {
-  std::size_t at = 0;
-  for (; text.size() - at >= sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
-    if (has_unprintable(eight_bytes(text, at))) return false;
+[[nodiscard]] inline bool all_between(std::string_view text, char first, char last) {
+  for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t outside = ~bytes_between(eight_bytes(text, at), first, last) & kHighBits;
+    const std::size_t left = text.size() - at;
+    if (left < sizeof outside) outside &= (std::uint64_t{1} << (8 * left)) - 1;
+    if (outside != 0) return false;
   }
-  // Behind the end stand spaces.
-  const std::size_t left = text.size() - at;
-  if (left == 0) return true;
-  const std::uint64_t end = eight_bytes(text, at) | (kLowBits * 0x20) << (8 * left);
-  return !has_unprintable(end);
+  return true;
 }
 // Which byte the first of a mask is.
 [[nodiscard]] constexpr std::size_t first_byte(std::uint64_t mask) {
   return static_cast<std::size_t>(std::countr_zero(mask)) / 8;
 }
 
-}  // namespace lilith::rules
+}  // namespace lilith
