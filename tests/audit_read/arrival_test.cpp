@@ -8,6 +8,7 @@
 #include "audit/json/writer.hpp"
 #include "audit/read/arrival_check.hpp"
 #include "audit/read/withheld.hpp"
+#include "tests/audit_read/arrivals.hpp"
 #include "tests/audit_read/log_fixture.hpp"
 #include "tests/support/support.hpp"
 
@@ -23,7 +24,9 @@
 namespace lilith::audit {
 namespace {
 
+using test::brief;
 using test::ChainWriter;
+using test::check_lines;
 using test::joined;
 using test::ManualClock;
 using test::TempDir;
@@ -34,30 +37,6 @@ using testing::IsEmpty;
 using testing::Not;
 
 using Lines = std::vector<std::string>;
-
-const WallTime kNow = *parse_time("2026-11-24T02:20:42Z");
-
-ArrivalReport check_lines(const Lines& lines, const ArrivalOptions& options = {}) {
-  ArrivalCheck check(options);
-  check.begin("in");
-  std::uint64_t number = 0;
-  for (const std::string& line : lines) check.line(++number, line, kNow);
-  return check.report(kNow);
-}
-
-// "fault chain first-last" for each finding, "; " between.
-std::string brief(const ArrivalReport& report) {
-  std::string out;
-  for (const ArrivalFinding& finding : report.findings) {
-    if (!out.empty()) out += "; ";
-    out += std::string(name(finding.fault));
-    if (finding.first_seq > 0)
-      out += " " + finding.chain_id + " " + std::to_string(finding.first_seq) + "-" +
-             std::to_string(finding.last_seq);
-    if (finding.fault == ArrivalFault::kSilent) out += " " + finding.host;
-  }
-  return out;
-}
 
 std::string quoted(const std::string& text) {
   std::string out;

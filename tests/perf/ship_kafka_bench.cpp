@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
@@ -103,6 +104,23 @@ void timed(const std::vector<std::string>& argv, Figures& out) {
   out.cpu_s.push_back(children_cpu() - cpu);
 }
 
+std::unique_ptr<test::Process> start_broker(const std::string& address) {
+  auto broker = std::make_unique<test::Process>(
+      std::vector<std::string>{std::string(LILITH_BIN_DIR) + "/kafka_mock", address, kTopic});
+  if (!test::eventually([&] { return ::access(address.c_str(), R_OK) == 0; })) {
+    give_up("the mock broker did not start");
+  }
+  return broker;
+}
+
+// `more`: settings of the sink, each behind a comma.
+void write_config(const std::string& file, const std::string& log, const std::string& state,
+                  const std::string& brokers, const std::string& more = "") {
+  test::write_text(file, "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" + state +
+                             "\"\nsinks:\n  - {name: soc, type: kafka, brokers: \"" + brokers +
+                             "\", topic: " + kTopic + more + "}\n");
+}
+
 void bench(const std::string& self, const std::string& log, const std::string& compression) {
   const test::TempDir dir;
   Figures bare, ship;
@@ -111,26 +129,19 @@ void bench(const std::string& self, const std::string& log, const std::string& c
     for (const bool ours : {false, true}) {
       const std::string name = std::to_string(run) + (ours ? "-ship" : "-bare");
       const std::string address = dir.file("broker" + name);
-      test::Process broker({std::string(LILITH_BIN_DIR) + "/kafka_mock", address, kTopic});
-      if (!test::eventually([&] { return ::access(address.c_str(), R_OK) == 0; })) {
-        give_up("the mock broker did not start");
-      }
+      const auto broker = start_broker(address);
       const std::string brokers = test::read_text(address);
       if (!ours) {
         timed({self, "--bare", log, brokers, compression}, bare);
       } else {
-        test::write_text(
-            dir.file("ship.yaml"),
-            "version: \"1\"\nsources: [\"" + log + "\"]\nstate_dir: \"" + dir.file("state" + name) +
-                "\"\nsinks:\n  - {name: soc, type: kafka, "
-                "brokers: \"" +
-                brokers + "\", topic: " + kTopic + ", compression: " + compression + "}\n");
+        write_config(dir.file("ship.yaml"), log, dir.file("state" + name), brokers,
+                     ", compression: " + compression);
         timed({std::string(LILITH_BIN_DIR) + "/lilith-ship", "--once", "--config",
                dir.file("ship.yaml")},
               ship);
       }
-      broker.signal(SIGTERM);
-      (void)broker.wait();
+      broker->signal(SIGTERM);
+      (void)broker->wait();
     }
   }
   const auto line = [&](const char* name, const Figures& figures) {
@@ -164,32 +175,26 @@ void hang(const std::string& log) {
   std::getline(in, line);
   test::write_text(source, line + "\n");
   for (int i = 0; i < kHangLines && std::getline(in, line); ++i) lines += line + "\n";
-  test::Process broker({std::string(LILITH_BIN_DIR) + "/kafka_mock", address, kTopic});
-  if (!test::eventually([&] { return ::access(address.c_str(), R_OK) == 0; })) {
-    give_up("the mock broker did not start");
-  }
-  test::write_text(dir.file("ship.yaml"),
-                   "version: \"1\"\nsources: [\"" + source + "\"]\nstate_dir: \"" +
-                       dir.file("state") + "\"\nsinks:\n  - {name: soc, type: kafka, brokers: \"" +
-                       test::read_text(address) + "\", topic: " + kTopic + "}\n");
+  const auto broker = start_broker(address);
+  write_config(dir.file("ship.yaml"), source, dir.file("state"), test::read_text(address));
   test::Process ship(
       {std::string(LILITH_BIN_DIR) + "/lilith-ship", "--config", dir.file("ship.yaml")});
   const std::string checkpoint = dir.file("state/soc.checkpoint.json");
   if (!test::eventually([&] { return ::access(checkpoint.c_str(), R_OK) == 0; })) {
     give_up("the first event was not delivered");
   }
-  broker.signal(SIGSTOP);
+  broker->signal(SIGSTOP);
   test::append_text(source, lines);
   ::sleep(1);  // until the window is full
   const double before = cpu_of(ship.pid());
   ::sleep(kHangSeconds);
   std::printf("lilith-ship, %d events behind a broker that hangs: %.3f of a processor\n",
               kHangLines, (cpu_of(ship.pid()) - before) / kHangSeconds);
-  broker.signal(SIGCONT);
+  broker->signal(SIGCONT);
   ship.signal(SIGTERM);
   (void)ship.wait();
-  broker.signal(SIGTERM);
-  (void)broker.wait();
+  broker->signal(SIGTERM);
+  (void)broker->wait();
 }
 
 }  // namespace

@@ -19,18 +19,6 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-bool is_long() { return std::getenv("LILITH_LONG") != nullptr; }
-
-// The number behind `key` in a file of /proc.
-std::uint64_t number_in(const fs::path& file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string word; in >> word;) {
-    std::uint64_t value = 0;
-    if (word == key && in >> value) return value;
-  }
-  return 0;
-}
-
 std::uint64_t wakeups(int pid) {
   std::uint64_t sum = 0;
   for (const auto& thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task"))

@@ -20,19 +20,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-bool is_long() { return std::getenv("LILITH_LONG") != nullptr; }
 // Pauses between two tries grow to a minute.
 constexpr std::chrono::milliseconds kPatience{180'000};
-
-// The number behind `key` in a file of /proc.
-std::uint64_t number_in(const std::string& file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string word; in >> word;) {
-    std::uint64_t value = 0;
-    if (word == key && in >> value) return value;
-  }
-  return 0;
-}
 
 // A port where connections are made, and nobody reads.
 class Deaf {

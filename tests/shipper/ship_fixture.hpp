@@ -7,11 +7,26 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
 namespace lilith::test {
+
+inline bool is_long() { return std::getenv("LILITH_LONG") != nullptr; }
+
+// The number behind `key` in a file of /proc.
+inline std::uint64_t number_in(const std::string& file, const std::string& key) {
+  std::ifstream in(file);
+  for (std::string word; in >> word;) {
+    std::uint64_t value = 0;
+    if (word == key && in >> value) return value;
+  }
+  return 0;
+}
 
 class ShipProcess : public testing::Test {
  protected:
