@@ -52,7 +52,7 @@ add_library(sha256 INTERFACE)
 target_link_libraries(sha256 INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:LILITH_STATIC_LIBCRYPTO>>,thirdparty::crypto_archive,thirdparty::openssl>)
 add_library(thirdparty::sha256 ALIAS sha256)
-# The shipper's sinks; linked into lilith-ship alone.
+# The shipper's sinks. lilith-ship loads libcurl when a sink needs it, and is linked with the others.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 add_library(thirdparty::curl ALIAS PkgConfig::CURL)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)

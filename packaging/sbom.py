@@ -26,6 +26,8 @@ VENDORED = [("simdjson", "third_party/simdjson/simdjson.h", r"define SIMDJSON_VE
              "https://github.com/simdjson/simdjson"),
             ("ada", "third_party/ada/ada.h", r'define ADA_VERSION "([0-9.]+)"', "Apache-2.0 OR MIT",
              "https://github.com/ada-url/ada")]
+# What a program loads while it runs, when its configuration asks for it.
+LOADED = {"lilith-ship": ["libcurl.so.4"]}
 # What the compiler links by itself for these options.
 RUNTIMES = {"-static-pie": ["libc.a", "libm.a", "libstdc++.a", "libgcc.a", "libgcc_eh.a"],
             "-static-libstdc++": ["libstdc++.a"], "-static-libgcc": ["libgcc.a", "libgcc_eh.a"]}
@@ -66,9 +68,15 @@ def owners(files):
 
 
 def shared_libraries(program):
-    """Files that the loader maps; none of a static program."""
+    """Files that the loader maps, at the start or when they are asked for; none of a static program."""
+    out = set()
+    for name in LOADED.get(program.name, []):
+        path = re.search(rf"^\s*{re.escape(name)} \(.*x86-64.*\) => (\S+)$", run("/sbin/ldconfig", "-p"), re.M)
+        if path is None:
+            raise SystemExit(f"sbom: {name}, which {program.name} loads, is not installed")
+        out |= {path[1]} | shared_libraries(pathlib.Path(path[1]))
     done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
-    return set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", done.stdout, re.M))
+    return out | set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", done.stdout, re.M))
 
 
 def linked_archives(build):

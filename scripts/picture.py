@@ -27,8 +27,9 @@ def graph(build):
 
 
 def third_party(names):
-    """As people call them: fmt::fmt is fmt, PkgConfig::PSL is psl."""
-    return sorted(one.split("::")[-1].lower() for one in names - {"lilith_flags", "Threads::Threads"})
+    """As people call them: fmt::fmt and fmt::fmt-header-only are fmt, PkgConfig::PSL is psl."""
+    return sorted(one.split("::")[-1].removesuffix("-header-only").lower()
+                  for one in names - {"lilith_flags", "Threads::Threads"})
 
 
 def floor(folder, is_program):

@@ -1,5 +1,6 @@
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
+#include "shipper/http_client.hpp"
 #include "shipper/sink.hpp"
 
 #include <algorithm>
@@ -39,6 +40,8 @@ class FileSink final : public Sink {
     delivery.taken = delivery.done = lines.size();
     return delivery;
   }
+
+  void give_back_memory() override { give_back(buffer_); }
 
  private:
   static Delivery retry(std::string error) {
@@ -115,6 +118,8 @@ class StdoutSink final : public Sink {
     return delivery;
   }
 
+  void give_back_memory() override { give_back(buffer_); }
+
  private:
   std::string buffer_;
 };
@@ -127,6 +132,9 @@ std::unique_ptr<Sink> make_file_sink(const SinkConfig& config) {
 std::unique_ptr<Sink> make_stdout_sink() { return std::make_unique<StdoutSink>(); }
 
 Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config) {
+  if (config.type == SinkType::kHttp || (config.type == SinkType::kWazuh && !config.url.empty())) {
+    if (auto ready = HttpClient::ready(); !ready) return pass_error(ready);
+  }
   switch (config.type) {
     case SinkType::kFile:
       return make_file_sink(config);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <curl/curl.h>
-#include <mutex>
+#include <dlfcn.h>
 #include <tuple>
 
 namespace lilith::shipper {
@@ -14,11 +14,65 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kReasonBytesMax = 300;
 constexpr std::size_t kSearchedBytesMax = std::size_t{64} * 1024;
 
+// libcurl as it is loaded while the program runs: a shipper without a sink that speaks HTTP holds
+// none of its pages, nor those of what it brings (Kerberos, LDAP, SSH and more: 1.4 MB). It comes
+// from where the loader finds the libraries that a program names itself.
+struct Curl {
+  decltype(&::curl_global_init) curl_global_init;
+  decltype(&::curl_easy_init) curl_easy_init;
+  decltype(&::curl_easy_cleanup) curl_easy_cleanup;
+  decltype(&::curl_easy_setopt) curl_easy_setopt;
+  decltype(&::curl_easy_perform) curl_easy_perform;
+  decltype(&::curl_easy_getinfo) curl_easy_getinfo;
+  decltype(&::curl_easy_strerror) curl_easy_strerror;
+  decltype(&::curl_slist_append) curl_slist_append;
+  decltype(&::curl_slist_free_all) curl_slist_free_all;
+};
+
+Result<Curl> load_curl() {
+  const auto failed = [] {
+    const char* const why = ::dlerror();
+    return fail(ErrorCode::kIo,
+                std::string("libcurl cannot be loaded: ") +
+                    (why != nullptr ? why : "no reason is given") +
+                    "; sinks that speak HTTP and status need it (Debian: libcurl4)");
+  };
+  void* const library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return failed();
+  bool whole = true;
+  const auto find = [&]<class Function>(const char* name, Function*& into) {
+    into = reinterpret_cast<Function*>(::dlsym(library, name));
+    whole = whole && into != nullptr;
+  };
+  Curl curl{};
+  find("curl_global_init", curl.curl_global_init);
+  find("curl_easy_init", curl.curl_easy_init);
+  find("curl_easy_cleanup", curl.curl_easy_cleanup);
+  find("curl_easy_setopt", curl.curl_easy_setopt);
+  find("curl_easy_perform", curl.curl_easy_perform);
+  find("curl_easy_getinfo", curl.curl_easy_getinfo);
+  find("curl_easy_strerror", curl.curl_easy_strerror);
+  find("curl_slist_append", curl.curl_slist_append);
+  find("curl_slist_free_all", curl.curl_slist_free_all);
+  if (!whole) return failed();
+  if (curl.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    return fail(ErrorCode::kIo, "libcurl cannot start");
+  return curl;
+}
+
+const Result<Curl>& loaded() {
+  static const Result<Curl> once = load_curl();
+  return once;
+}
+
+// After HttpClient::ready() was good.
+const Curl& curl() { return *loaded(); }
+
 struct FreeEasy {
-  void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { curl().curl_easy_cleanup(easy); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().curl_slist_free_all(list); }
 };
 
 std::size_t take_answer(char* bytes, std::size_t one, std::size_t count, void* into) {
@@ -50,6 +104,24 @@ bool is_passing(long status) {
          status == 425 || status == 429 || status >= 500 || (status >= 300 && status < 400);
 }
 
+std::optional<std::string> get_from_socket(const std::string& socket, const std::string& path,
+                                           std::chrono::milliseconds timeout) {
+  const std::unique_ptr<CURL, FreeEasy> easy(curl().curl_easy_init());
+  if (!easy) return std::nullopt;
+  const auto set = curl().curl_easy_setopt;
+  std::string answer;
+  set(easy.get(), CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+  set(easy.get(), CURLOPT_URL, ("http://lilith" + path).c_str());
+  set(easy.get(), CURLOPT_PROXY, "");
+  set(easy.get(), CURLOPT_NOSIGNAL, 1L);
+  set(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  set(easy.get(), CURLOPT_FAILONERROR, 1L);
+  set(easy.get(), CURLOPT_WRITEFUNCTION, take_answer);
+  set(easy.get(), CURLOPT_WRITEDATA, &answer);
+  if (curl().curl_easy_perform(easy.get()) != CURLE_OK) return std::nullopt;
+  return answer;
+}
+
 struct HttpClient::Impl {
   void set_options(CURL* easy);
   HttpReply post(std::string_view body);
@@ -62,35 +134,36 @@ struct HttpClient::Impl {
 };
 
 void HttpClient::Impl::set_options(CURL* easy) {
-  ::curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
-  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "lilith-ship");
-  ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
-  ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     static_cast<long>(config_.connect_timeout.count()));
-  ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                     static_cast<long>((config_.connect_timeout + config_.send_timeout).count()));
+  curl().curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+  curl().curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl().curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl().curl_easy_setopt(easy, CURLOPT_USERAGENT, "lilith-ship");
+  curl().curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+  curl().curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                          static_cast<long>(config_.connect_timeout.count()));
+  curl().curl_easy_setopt(
+      easy, CURLOPT_TIMEOUT_MS,
+      static_cast<long>((config_.connect_timeout + config_.send_timeout).count()));
   if (with_password_ && !config_.username.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    ::curl_easy_setopt(easy, CURLOPT_USERNAME, config_.username.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.value.c_str());
+    curl().curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl().curl_easy_setopt(easy, CURLOPT_USERNAME, config_.username.c_str());
+    curl().curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.value.c_str());
   }
   const TlsConfig& tls = config_.tls;
-  if (!tls.ca.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
+  if (!tls.ca.empty()) curl().curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
   if (!tls.certificate.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
+    curl().curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate.c_str());
+    curl().curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
   }
-  ::curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
-  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
+  curl().curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  curl().curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
+  curl().curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
 }
 
 HttpReply HttpClient::Impl::post(std::string_view body) {
   HttpReply reply;
   if (!easy_) {
-    easy_.reset(::curl_easy_init());
+    easy_.reset(curl().curl_easy_init());
     if (!easy_) {
       reply.error = "libcurl cannot start";
       return reply;
@@ -99,21 +172,21 @@ HttpReply HttpClient::Impl::post(std::string_view body) {
   }
   CURL* easy = easy_.get();
   char why[CURL_ERROR_SIZE] = "";
-  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
-  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
-  ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reply.body);
-  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
-  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  const CURLcode code = ::curl_easy_perform(easy);
-  ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
+  curl().curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+  curl().curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+  curl().curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reply.body);
+  curl().curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  curl().curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  const CURLcode code = curl().curl_easy_perform(easy);
+  curl().curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
   if (code != CURLE_OK) {
-    reply.error = url_ + ": " + (why[0] != '\0' ? why : ::curl_easy_strerror(code));
+    reply.error = url_ + ": " + (why[0] != '\0' ? why : curl().curl_easy_strerror(code));
     easy_.reset();  // certificates may have been renewed: read them again
     return reply;
   }
-  ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply.status);
+  curl().curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply.status);
   curl_off_t after = 0;
-  ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
+  curl().curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
   reply.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(after, 0, 3600));
   if (!reply.good()) {
     reply.error =
@@ -122,10 +195,13 @@ HttpReply HttpClient::Impl::post(std::string_view body) {
   return reply;
 }
 
+Result<void> HttpClient::ready() {
+  if (!loaded()) return std::unexpected(loaded().error());
+  return {};
+}
+
 HttpClient::HttpClient(std::string url, const SinkConfig& config, bool with_password)
     : impl_(std::make_unique<Impl>()) {
-  static std::once_flag once;
-  std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
   impl_->url_ = std::move(url);
   impl_->config_ = config;
   impl_->with_password_ = with_password;
@@ -136,7 +212,7 @@ HttpClient::~HttpClient() = default;
 void HttpClient::set_headers(const std::vector<std::string>& headers) {
   std::unique_ptr<curl_slist, FreeList> list;
   for (const std::string& header : headers) {
-    curl_slist* longer = ::curl_slist_append(list.get(), header.c_str());
+    curl_slist* longer = curl().curl_slist_append(list.get(), header.c_str());
     if (longer == nullptr) break;
     (void)list.release();
     list.reset(longer);

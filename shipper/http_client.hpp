@@ -1,10 +1,13 @@
 #pragma once
-// POST to one address by libcurl, for the sinks that speak HTTP. One thread at a time.
+// HTTP by libcurl: POST to one address, for the sinks that speak it, one thread at a time; and GET
+// through a socket of this machine.
 
+#include "audit/base/result.hpp"
 #include "shipper/config.hpp"
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +30,16 @@ struct HttpReply {
 // Whether the same request may succeed later.
 [[nodiscard]] bool is_passing(long status);
 
+// The answer's body to GET http://lilith`path` through the unix socket `socket`; nothing when
+// nobody answers with 2xx in time. HttpClient::ready() comes before.
+[[nodiscard]] std::optional<std::string> get_from_socket(const std::string& socket,
+                                                         const std::string& path,
+                                                         std::chrono::milliseconds timeout);
+
 class HttpClient {
  public:
+  // Loads libcurl, once; an error says that it is not there. To be asked before a client is made.
+  [[nodiscard]] static Result<void> ready();
   // Takes time limits and TLS from `config`, and where `with_password` its username and password
   // (Basic).
   HttpClient(std::string url, const SinkConfig& config, bool with_password);

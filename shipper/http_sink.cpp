@@ -48,6 +48,8 @@ class HttpSink final : public Sink {
     return delivery;
   }
 
+  void give_back_memory() override { give_back(body_); }
+
  private:
   void request(std::span<const Line> lines, Delivery& delivery);
   std::size_t make_body(std::span<const Line> lines);

@@ -1,5 +1,6 @@
 #include "shipper/machine.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <poll.h>
@@ -32,10 +33,11 @@ class ThisMachine final : public Machine {
   void tell(int event_fd) override { watcher_.tell(event_fd); }
   void forget(int event_fd) override { watcher_.forget(event_fd); }
 
-  void rest(int event_fd, int watched_fd) override {
-    const milliseconds at_most = watcher_.complete() ? kSafetyInterval : kPollInterval;
+  bool rest(int event_fd, int watched_fd, milliseconds at_most) override {
+    const milliseconds look = watcher_.complete() ? kSafetyInterval : kPollInterval;
     pollfd wait[] = {{event_fd, POLLIN, 0}, {watched_fd, POLLRDHUP, 0}};
-    (void)::poll(wait, 2, static_cast<int>(at_most.count()));
+    return ::poll(wait, 2, static_cast<int>(std::min(look, at_most).count())) == 0 &&
+           at_most < look;
   }
 
   void pause(milliseconds time, const std::stop_token& stop) override {

@@ -29,8 +29,8 @@ class Machine {
   virtual void tell(int event_fd) = 0;
   virtual void forget(int event_fd) = 0;
   // Until `event_fd` is written to, the peer behind `watched_fd` (-1: none) ends the connection, or
-  // it is time to look at the sources again.
-  virtual void rest(int event_fd, int watched_fd) = 0;
+  // it is time to look at the sources again: false. True: nothing of this happened in `at_most`.
+  virtual bool rest(int event_fd, int watched_fd, std::chrono::milliseconds at_most) = 0;
   // Until the time is over or a stop is asked for.
   virtual void pause(std::chrono::milliseconds time, const std::stop_token& stop) = 0;
   [[nodiscard]] virtual std::uint64_t random_seed() = 0;

@@ -78,6 +78,7 @@ class RelpSink final : public Sink {
 
   [[nodiscard]] std::string_view proof() const override { return "accepted by the receiver"; }
   [[nodiscard]] int watched_fd() const override { return stream_ ? stream_->fd() : -1; }
+  void give_back_memory() override { give_back(buffer_); }
 
   Delivery deliver(std::span<const Line> lines) override {
     if (!stream_) {

@@ -61,6 +61,8 @@ class Sink {
   // Waits for lines of the window to become done, a moment only: kGood with done == 0 says "ask
   // again". With an empty window, which it has when the worker is about to rest, it does not wait.
   [[nodiscard]] virtual Delivery settle() { return {}; }
+  // Nothing has come for a while and the window is empty: memory that only saves allocations goes.
+  virtual void give_back_memory() {}
   // A connection whose end should be noticed while there is nothing to deliver; -1 for none.
   [[nodiscard]] virtual int watched_fd() const { return -1; }
   // The most that Delivery::resend_bytes can be.
@@ -78,6 +80,9 @@ class Sink {
 [[nodiscard]] std::unique_ptr<Sink> make_kafka_sink(const SinkConfig& config);
 [[nodiscard]] std::unique_ptr<Sink> make_wazuh_sink(const SinkConfig& config);
 [[nodiscard]] std::unique_ptr<Sink> make_wazuh_api_sink(const SinkConfig& config);
+
+// Empties it, and leaves it no memory (clear() and assignment keep what there is).
+inline void give_back(std::string& buffer) { std::string().swap(buffer); }
 
 // A Delivery that says so.
 [[nodiscard]] inline Delivery retry_later(std::string error) {

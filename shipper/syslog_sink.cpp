@@ -70,6 +70,8 @@ class TcpSink final : public Sink {
     }
   }
 
+  void give_back_memory() override { give_back(buffer_); }
+
  private:
   struct Mark {
     std::uint64_t end;  // of the stream, in bytes

@@ -63,6 +63,8 @@ class WazuhApiSink final : public Sink {
     return {};
   }
 
+  void give_back_memory() override { give_back(body_); }
+
  private:
   [[nodiscard]] milliseconds time_to_wait();
   bool log_in(Delivery& delivery);

@@ -29,10 +29,14 @@ constexpr std::size_t kQuietBatches = 8;
 constexpr std::size_t kWindowBytesMax = std::size_t{8} * 1024 * 1024;
 // Kept for the next lines: a whole window, and at rest a few.
 constexpr std::size_t kSpareBatchesMax = kWindowBytesMax / kBatchBytes, kSpareBatchesAtRest = 4;
+// After so much work and so much quiet nothing is kept. Little work needs little memory, and a
+// wake-up for it would be one too many.
+constexpr std::size_t kGiveBackBytes = std::size_t{64} * 1024;
+constexpr milliseconds kQuietTime{500};
 // Beyond the sink's own timeouts: what a step may take on a machine that is very busy.
 constexpr milliseconds kStepAllowance{60'000};
 
-void give_back_memory() {
+void trim_heap() {
 #ifdef __GLIBC__
   (void)::malloc_trim(0);
 #endif
@@ -295,6 +299,7 @@ Worker::Read Worker::read_source(std::size_t index) {
     spare_.push_back(std::move(batch));
     return read ? Read::kNothing : Read::kFailed;
   }
+  bytes_since_given_back_ += batch->lines.bytes.size();
   batch->source = index;
   sort_lines(*batch);
   window_.push_back(std::move(batch));
@@ -523,11 +528,26 @@ void Worker::wait_for_work() {
   // it map large blocks one by one instead makes librdkafka half as fast.
   if (spare_.size() > kSpareBatchesAtRest) {
     spare_.resize(kSpareBatchesAtRest);
-    give_back_memory();
+    trim_heap();
   }
   rests(true);
-  shared_.machine.rest(wake_.get(), sink_->watched_fd());
+  const auto rest = [this](milliseconds at_most) {
+    return shared_.machine.rest(wake_.get(), sink_->watched_fd(), at_most);
+  };
+  if (bytes_since_given_back_ < kGiveBackBytes) {
+    (void)rest(milliseconds::max());
+  } else if (rest(kQuietTime)) {
+    give_back_memory();
+    (void)rest(milliseconds::max());
+  }
   rests(false);
+}
+
+void Worker::give_back_memory() {
+  spare_.clear();
+  sink_->give_back_memory();
+  trim_heap();
+  bytes_since_given_back_ = 0;
 }
 
 // One look at the sources and the sink; false to end the worker.

@@ -113,12 +113,14 @@ class Worker {
                 const std::stop_token& stop);
   [[nodiscard]] std::size_t window_lines() const;
   void wait_for_work();
+  void give_back_memory();
   void save(bool now);
 
   Shared& shared_;
   const SinkConfig config_;
   std::deque<std::unique_ptr<Batch>> window_;
   std::vector<std::unique_ptr<Batch>> spare_;  // their memory is used again
+  std::size_t bytes_since_given_back_ = 0;     // read of the sources
   std::unique_ptr<Sink> sink_;  // ends before the window, whose lines it may still look at
   UniqueFd wake_;               // eventfd(2): a source changed, or the worker is to stop
   const std::unique_ptr<Checkpoints> checkpoint_;

@@ -45,7 +45,7 @@ THIRD_PARTY = [
     (r"xxhash\.h", r"replay/hash\.cpp"),
     (r"curses\.h", r"replay/review_screen\.cpp"),
     (r"fmt/", r".*"),
-    (r"curl/", r"shipper/|enforcer/mcp/http_client\.cpp"),
+    (r"curl/", r"shipper/http_client\.cpp|enforcer/mcp/http_client\.cpp"),
     (r"librdkafka/", r"shipper/|audit/kafka/"),
     (r"openssl/(?!sha\.h)", r"shipper/"),
     (r"systemd/", r"shipper/main\.cpp"),
@@ -55,7 +55,7 @@ SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library
     r"|(sys|netinet|arpa|linux|net|asm)/[a-z_0-9]+\.h"
     r"|(unistd|fcntl|poll|pwd|grp|dirent|signal|time|errno|netdb|fnmatch|glob|spawn|syslog|sched"
-    r"|ifaddrs|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv"
+    r"|dlfcn|ifaddrs|limits|stdlib|string|termios|pthread|getopt|elf|link|malloc|locale|langinfo|iconv"
     r"|emmintrin)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 

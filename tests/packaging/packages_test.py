@@ -36,6 +36,8 @@ class PackagesTest(unittest.TestCase):
         self.assertIn("libc6", needed)
         self.assertNotRegex(needed, "rdkafka|ssl|curl|pcre|fmt")
         self.assertRegex(packages.run("dpkg-deb", "-f", self.made["lilith-shipper"], "Depends"), "rdkafka")
+        # `lilith ship` loads it, lilith-mcp-http in the same package is linked with it.
+        self.assertRegex(packages.run("dpkg-deb", "-f", self.made["lilith-shipper"], "Depends"), r"libcurl4\b")
 
     def test_an_upgrade_keeps_what_the_owner_wrote_into_the_policy(self):
         files = packages.run("dpkg-deb", "-I", self.made["lilith"], "conffiles").split()

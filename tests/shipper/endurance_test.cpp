@@ -2,6 +2,7 @@
 // docs/shipping-failures.md.
 
 #include "tests/shipper/ship_fixture.hpp"
+#include "tests/support/sanitized.hpp"
 
 #include <gmock/gmock.h>
 
@@ -202,6 +203,32 @@ TEST_F(ShipEndurance, T36_NothingIsLostBehindABalancerThatEndsIdleConnections) {
   (void)balancer.wait();
 }
 
+TEST_F(ShipEndurance, WithoutLibcurlASinkThatSpeaksHttpIsRefusedAndOthersWork) {
+  if (!has_namespaces()) GTEST_SKIP() << "no user namespaces here";
+  const std::string without =
+      "mount --bind /dev/null $(readlink -f " + std::string(LILITH_LIBCURL) + ")";
+  append_events(log_options(log()), 10);
+  const std::string file = "  - {name: copy, type: file, path: \"" + dir_.file("copy") + "\"}\n";
+  configure_sinks(file);
+  {
+    Process shipper(command_after(without));
+    EXPECT_TRUE(eventually([&] { return lines_in(dir_.file("copy")) == all_lines(log()); }));
+    shipper.signal(SIGTERM);
+    EXPECT_EQ(shipper.wait().exit_code, 0);
+  }
+  for (const char* const sink :
+       {"  - {name: siem, type: http, api: ndjson, url: \"http://127.0.0.1:1/\"}\n",
+        "  - {name: siem, type: wazuh, url: \"https://127.0.0.1:1\", username: a, password: {env: "
+        "HOME}}\n"}) {
+    configure_sinks(file + sink);
+    const auto refused = run(command_after(without));
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_THAT(refused.err, HasSubstr("libcurl cannot be loaded: "));
+    EXPECT_THAT(refused.err,
+                HasSubstr("; sinks that speak HTTP and status need it (Debian: libcurl4)"));
+  }
+}
+
 TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
   append_events(log_options(log()), 10);
   const Receiver receiver(Receiver::Kind::kTcp);
@@ -223,6 +250,36 @@ TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
     })) << after - before
         << " wake-ups in a second";
   }
+}
+
+TEST_F(ShipEndurance, T34b_GivesBackWhatABacklogNeededAndHoldsLittle) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers have memory of their own";
+  append_events(log_options(log()), 10);
+  const Receiver receiver(Receiver::Kind::kTcp);
+  configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") +
+                  "\"}\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
+                  std::to_string(receiver.port()) + "\"}\n");
+  Process shipper(command());
+  const auto all_there = [&] {
+    const auto written = all_lines(log());
+    return lines_in(dir_.file("copy")).size() >= written.size() &&
+           receiver.received().find(written.back()) != std::string::npos;
+  };
+  const auto kib = [&](const char* of) {
+    return number_in("/proc/" + std::to_string(shipper.pid()) + "/smaps_rollup", of);
+  };
+  ASSERT_TRUE(eventually(all_there));
+  const std::uint64_t before = kib("Anonymous:");
+  append_events(log_options(log()), 4'000);  // a few MB: batches and buffers at their largest
+  ASSERT_TRUE(eventually(all_there));
+  EXPECT_TRUE(eventually([&] { return kib("Anonymous:") < before + 768; }))
+      << kib("Anonymous:") << " KiB, " << before << " before";
+  std::cout << kib("Rss:") << " KiB resident, of which " << kib("Anonymous:")
+            << " of its own; before the backlog " << before << "\n";
+#ifdef NDEBUG
+  constexpr std::uint64_t kGoalKib = 12 * 1024;  // what is built without optimisation is larger
+  EXPECT_LT(kib("Rss:"), kGoalKib);
+#endif
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ constexpr std::size_t kTurnsOfAStep = 4;  // those that it takes between saying 
 constexpr std::size_t kTurnsMax = 150, kTurnsToDrain = 200'000;
 constexpr milliseconds kCheckpointInterval{50};  // docs/shipping.md, "What is promised"
 constexpr std::size_t kKernelBytes = 20'000;
+constexpr milliseconds kRestMax{15'000};
 
 class SimulatedSink final : public Sink {
  public:
@@ -210,7 +211,11 @@ class SimulatedMachine final : public Machine {
   }
   void tell(int) override {}
   void forget(int) override {}
-  void rest(int, int) override { world_.resting(); }
+  bool rest(int, int, milliseconds at_most) override {
+    if (at_most < kRestMax) return true;  // short: nothing happens in it
+    world_.resting();
+    return false;
+  }
   void pause(milliseconds time, const std::stop_token&) override { world_.paused(time); }
   std::uint64_t random_seed() override { return world_.pick(1'000'000); }
 
@@ -478,7 +483,7 @@ void World::paused(milliseconds time) {
 
 void World::resting() {
   EXPECT_FALSE(owed_since_.has_value()) << "idle, and the checkpoint is not written";
-  turn(milliseconds(15'000));
+  turn(kRestMax);
   if (draining_ && unread_.empty()) stop_.request_stop();
   read_by_process(unread_.size());
 }
