@@ -5,6 +5,7 @@
 #include "audit/base/file.hpp"
 #include "audit/base/unique_fd.hpp"
 #include "tests/perf/bench_log.hpp"
+#include "tests/perf/peers.hpp"
 #include "tests/support/support.hpp"
 
 #include <arpa/inet.h>
@@ -19,7 +20,6 @@
 #include <functional>
 #include <optional>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -131,22 +131,13 @@ struct Figures {
   double wall_s = 0, cpu_s = 0;
 };
 
-double children_cpu() {
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 // Runs it beside the receiver; nothing when it did not deliver everything. A program that goes on
 // is told to end.
 std::optional<Figures> program(Sink& sink, const std::vector<std::string>& argv,
                                const std::map<std::string, std::string>& environment = {}) {
   std::optional<SteadyClock::time_point> last;
   std::atomic<bool> gone{false}, done{false};
-  const double cpu = children_cpu();
+  const double cpu = test::children_cpu();
   const auto began = SteadyClock::now();
   test::ProcessOptions options;
   options.environment = environment;
@@ -163,7 +154,7 @@ std::optional<Figures> program(Sink& sink, const std::vector<std::string>& argv,
   process.signal(SIGTERM);
   (void)process.wait();
   if (!last) return std::nullopt;
-  return Figures{std::chrono::duration<double>(*last - began).count(), children_cpu() - cpu};
+  return Figures{std::chrono::duration<double>(*last - began).count(), test::children_cpu() - cpu};
 }
 
 struct Subject {
@@ -173,66 +164,46 @@ struct Subject {
   std::vector<double> wall{}, cpu{};
 };
 
-// Settings of facts on peers: each tuned as its manual says, state fresh in every run.
-std::optional<Subject> rsyslog(const std::string& log, const test::TempDir& dir, bool parses) {
-  if (::access("/usr/sbin/rsyslogd", X_OK) != 0) return std::nullopt;
+std::optional<Subject> rsyslog_subject(const std::string& log, const test::TempDir& dir,
+                                       bool parses) {
+  std::vector<std::string> modules;
+  if (parses) modules.emplace_back("mmjsonparse");
+  if (!test::has_rsyslog(modules)) return std::nullopt;
   return Subject{
       parses ? "rsyslog (the same, mmjsonparse)" : "rsyslog (tuned, octet-counted)",
       [log, parses, &dir](Sink& sink, int run) {
         const std::string work = dir.file("rsyslog" + std::to_string(run) + (parses ? "p" : ""));
-        const std::string parse = parses ? "action(type=\"mmjsonparse\" cookie=\"\") " : "";
-        test::write_text(work + "/conf",
-                         "global(workDirectory=\"" + work + "\" maxMessageSize=\"64k\")\n" +
-                             "module(load=\"imfile\")\n" +
-                             (parses ? "module(load=\"mmjsonparse\")\n" : "") +
-                             "template(name=\"t5424\" type=\"string\" string=\"<134>1 "
-                             "%timegenerated:::date-rfc3339% %hostname% lilith - audit - " +
-                             (parses ? "%$!all-json%" : "%msg%") +
-                             "\")\n"
-                             "input(type=\"imfile\" file=\"" +
-                             log +
-                             "\" tag=\"lilith\" ruleset=\"fwd\" freshStartTail=\"off\" "
-                             "persistStateInterval=\"1000\")\n"
-                             "ruleset(name=\"fwd\" queue.type=\"LinkedList\" queue.size=\"100000\" "
-                             "queue.dequeueBatchSize=\"2048\") { " +
-                             parse + "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"" +
-                             std::to_string(sink.port()) +
-                             "\" protocol=\"tcp\" template=\"t5424\" TCP_Framing=\"octet-counted\" "
-                             "action.resumeRetryCount=\"-1\") }\n");
-        return program(sink,
-                       {"/usr/sbin/rsyslogd", "-n", "-i", work + "/pid", "-f", work + "/conf"});
+        const auto peer = test::rsyslog(
+            work, log,
+            std::string(parses ? "module(load=\"mmjsonparse\")\n" : "") +
+                "template(name=\"t5424\" type=\"string\" string=\"<134>1 "
+                "%timegenerated:::date-rfc3339% %hostname% lilith - audit - " +
+                (parses ? "%$!all-json%" : "%msg%") + "\")\n",
+            std::string(parses ? "action(type=\"mmjsonparse\" cookie=\"\") " : "") +
+                "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"" + std::to_string(sink.port()) +
+                "\" protocol=\"tcp\" template=\"t5424\" TCP_Framing=\"octet-counted\" "
+                "action.resumeRetryCount=\"-1\")");
+        return program(sink, peer.argv);
       },
       1};
 }
 
-std::optional<Subject> syslog_ng(const std::string& log, const test::TempDir& dir, bool parses) {
-  const std::string root = std::string(LILITH_SOURCE_DIR) + "/build/syslog-ng";
-  const std::string modules = root + "/usr/lib/syslog-ng/3.38";
-  const std::string libraries = root + "/usr/lib/syslog-ng:" + root +
-                                "/usr/lib/x86_64-linux-gnu:" + root + "/lib/x86_64-linux-gnu";
-  if (::access((root + "/usr/sbin/syslog-ng").c_str(), X_OK) != 0) return std::nullopt;
+std::optional<Subject> syslog_ng_subject(const std::string& log, const test::TempDir& dir,
+                                         bool parses) {
+  if (!test::has_syslog_ng(parses ? "json-plugin" : "afsocket")) return std::nullopt;
   return Subject{
       parses ? "syslog-ng (the same, json-parser)" : "syslog-ng (tuned, newline)",
       [=, &dir](Sink& sink, int run) {
         const std::string work = dir.file("syslog-ng" + std::to_string(run) + (parses ? "p" : ""));
-        test::write_text(
-            work + "/conf",
-            "@version: 3.38\noptions{use-dns(no); keep-hostname(yes); stats-freq(0); "
-            "log-msg-size(65536);};\nsource s{file(\"" +
-                log +
-                "\" flags(no-parse) read-old-records(yes) log-fetch-limit(1000) "
-                "log-iw-size(20000));};\ndestination d{network(\"127.0.0.1\" port(" +
-                std::to_string(sink.port()) +
+        const auto peer = test::syslog_ng(
+            work, log,
+            "destination d{network(\"127.0.0.1\" port(" + std::to_string(sink.port()) +
                 ") flush-lines(1000) log-fifo-size(40000) template(\"<134>1 ${S_ISODATE} ${HOST} "
                 "lilith - audit - " +
                 (parses ? "$(format-json --key .j.* --shift-levels 2)" : "${MSG}") +
                 "\\n\"));};\nparser p{json-parser(prefix(\".j.\"));};\nlog{source(s); " +
                 (parses ? "parser(p); " : "") + "destination(d); flags(flow-control);};\n");
-        return program(sink,
-                       {root + "/usr/sbin/syslog-ng", "-F", "--no-caps", "-f", work + "/conf", "-R",
-                        work + "/persist", "-p", work + "/pid", "-c", work + "/control",
-                        "--module-path=" + modules},
-                       {{"LD_LIBRARY_PATH", libraries}});
+        return program(sink, peer.argv, peer.environment);
       },
       1};
 }
@@ -268,8 +239,8 @@ int main(int argc, char** argv) {
   std::vector<Subject> subjects;
   for (const auto& [name, how] : {std::pair{"raw: read, send", "--raw"},
                                   {"raw OC: header and count per line", "--raw-counted"}}) {
-    subjects.push_back({name, [self = std::string(argv[0]), log, how = how](Sink& sink, int) {
-                          return program(sink, {self, how, log, std::to_string(sink.port())});
+    subjects.push_back({name, [self = std::string(argv[0]), log, flag = how](Sink& sink, int) {
+                          return program(sink, {self, flag, log, std::to_string(sink.port())});
                         }});
   }
   for (const std::string form : {"native", "ecs", "ocsf"}) {
@@ -288,8 +259,8 @@ int main(int argc, char** argv) {
          }});
   }
   for (const bool parses : {false, true}) {
-    if (auto peer = rsyslog(log, dir, parses)) subjects.push_back(std::move(*peer));
-    if (auto peer = syslog_ng(log, dir, parses)) subjects.push_back(std::move(*peer));
+    if (auto peer = rsyslog_subject(log, dir, parses)) subjects.push_back(std::move(*peer));
+    if (auto peer = syslog_ng_subject(log, dir, parses)) subjects.push_back(std::move(*peer));
   }
   for (int run = -1; run < kRuns; ++run) {  // the first one warms up
     for (Subject& one : subjects) {

@@ -1,22 +1,27 @@
-// lilith-ship to Kafka against a bare librdkafka loop with the same settings: the same log, the
-// same broker (librdkafka's own mock cluster in a process of its own: nothing on disk, so that the
-// sender is what is measured), one after the other in one run.
+// lilith-ship to Kafka against a bare librdkafka loop and against rsyslog and syslog-ng, all with
+// the same settings of librdkafka: the same log, the same kind of broker (librdkafka's own mock
+// cluster in a process of its own: nothing on disk, so that the sender is what is measured), one
+// after the other in one run. A peer is done when the broker has everything.
 
 #include "tests/perf/bench_log.hpp"
+#include "tests/perf/peers.hpp"
 #include "tests/support/support.hpp"
 
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <sys/resource.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -27,6 +32,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kCalls = 200'000;
 constexpr int kRuns = 3;
 constexpr const char* kTopic = "audit";
+constexpr const char* kKey = "ws-42";
+constexpr std::chrono::minutes kPatience{5};
+constexpr std::chrono::milliseconds kLookEvery{20};
 constexpr int kFlushMs = 60'000;
 constexpr int kHangSeconds = 5;
 constexpr int kHangLines = 30'000;
@@ -48,13 +56,14 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
 }
 
 // Each line of the file is a message; the settings are those of shipper/kafka_sink.cpp.
-void send_bare(const std::string& log, const std::string& brokers, const std::string& compression) {
+void send_bare(const std::string& log, const std::string& brokers, const std::string& compression,
+               const std::string& linger_ms) {
   rd_kafka_conf_t* const conf = ::rd_kafka_conf_new();
   set(conf, "bootstrap.servers", brokers);
   set(conf, "enable.idempotence", "true");
   set(conf, "acks", "all");
   set(conf, "compression.codec", compression);
-  set(conf, "linger.ms", "5");
+  set(conf, "linger.ms", linger_ms);
   set(conf, "queue.buffering.max.messages", "100000");
   set(conf, "queue.buffering.max.kbytes", "65536");
   set(conf, "partitioner", "murmur2");
@@ -64,11 +73,11 @@ void send_bare(const std::string& log, const std::string& brokers, const std::st
   if (producer == nullptr) give_up(why);
   rd_kafka_topic_t* const topic = ::rd_kafka_topic_new(producer, kTopic, nullptr);
   if (topic == nullptr) give_up("no topic");
-  constexpr std::string_view kKey = "ws-42";
+  constexpr std::string_view kHost = kKey;
   std::ifstream in(log);
   for (std::string line; std::getline(in, line);) {
     while (::rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, line.data(),
-                              line.size(), kKey.data(), kKey.size(), nullptr) != 0) {
+                              line.size(), kHost.data(), kHost.size(), nullptr) != 0) {
       if (::rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         give_up(::rd_kafka_err2str(::rd_kafka_last_error()));
       }
@@ -79,29 +88,6 @@ void send_bare(const std::string& log, const std::string& brokers, const std::st
   if (::rd_kafka_flush(producer, kFlushMs) != RD_KAFKA_RESP_ERR_NO_ERROR) give_up("not flushed");
   ::rd_kafka_topic_destroy(topic);
   ::rd_kafka_destroy(producer);
-}
-
-struct Figures {
-  std::vector<double> wall_s{}, cpu_s{};
-};
-
-double children_cpu() {
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-void timed(const std::vector<std::string>& argv, Figures& out) {
-  const double cpu = children_cpu();
-  const auto began = SteadyClock::now();
-  test::Process process(argv);
-  const auto ended = process.wait(std::chrono::minutes(5));
-  if (ended.exit_code != 0) give_up(argv[0] + ": " + ended.err);
-  out.wall_s.push_back(std::chrono::duration<double>(SteadyClock::now() - began).count());
-  out.cpu_s.push_back(children_cpu() - cpu);
 }
 
 std::unique_ptr<test::Process> start_broker(const std::string& address) {
@@ -121,38 +107,179 @@ void write_config(const std::string& file, const std::string& log, const std::st
                              "\", topic: " + kTopic + more + "}\n");
 }
 
-void bench(const std::string& self, const std::string& log, const std::string& compression) {
+struct Figures {
+  double wall_s = 0, cpu_s = 0;
+};
+
+double seconds_since(SteadyClock::time_point began) {
+  return std::chrono::duration<double>(SteadyClock::now() - began).count();
+}
+
+// A program that ends when everything is acknowledged.
+std::optional<Figures> until_its_end(const std::vector<std::string>& argv) {
+  const double cpu = test::children_cpu();
+  const auto began = SteadyClock::now();
+  test::Process process(argv);
+  const auto ended = process.wait(kPatience);
+  if (ended.exit_code != 0) give_up(argv[0] + ": " + ended.err);
+  return Figures{seconds_since(began), test::children_cpu() - cpu};
+}
+
+// The messages that the broker has, asked by a client of its own.
+class Watermark {
+ public:
+  explicit Watermark(const std::string& brokers) {
+    rd_kafka_conf_t* const conf = ::rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", brokers);
+    char why[256] = "";
+    client_ = ::rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    if (client_ == nullptr) give_up(why);
+  }
+  ~Watermark() { ::rd_kafka_destroy(client_); }
+  Watermark(const Watermark&) = delete;
+  Watermark& operator=(const Watermark&) = delete;
+
+  [[nodiscard]] std::size_t messages() const {
+    std::int64_t low = 0, high = 0;
+    const auto error =
+        ::rd_kafka_query_watermark_offsets(client_, kTopic, 0, &low, &high, kFlushMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) give_up(::rd_kafka_err2str(error));
+    return static_cast<std::size_t>(high);
+  }
+
+ private:
+  rd_kafka_t* client_ = nullptr;
+};
+
+// A program that goes on; nothing when the broker does not come to have everything.
+std::optional<Figures> until_all_is_there(const test::PeerProgram& peer,
+                                          const std::string& brokers) {
+  const Watermark watermark(brokers);
+  const double cpu = test::children_cpu();
+  const auto began = SteadyClock::now();
+  test::ProcessOptions options;
+  options.environment = peer.environment;
+  test::Process process(peer.argv, options);
+  double wall_s = 0;
+  while (wall_s == 0 && process.running() && SteadyClock::now() - began < kPatience) {
+    std::this_thread::sleep_for(kLookEvery);
+    if (watermark.messages() >= kCalls + 1) wall_s = seconds_since(began);
+  }
+  process.signal(SIGTERM);
+  const auto ended = process.wait();
+  if (wall_s == 0) {
+    std::printf("%s did not deliver everything: %s\n", peer.argv[0].c_str(), ended.err.c_str());
+    return std::nullopt;
+  }
+  return Figures{wall_s, test::children_cpu() - cpu};
+}
+
+struct Run {
+  std::string log, work, brokers;  // `work`: an empty directory
+  std::string compression, linger_ms;
+};
+
+struct Subject {
+  std::string name;
+  std::function<std::optional<Figures>(const Run&)> once;
+  std::vector<double> wall_s{}, cpu_s{};
+};
+
+// The settings of shipper/kafka_sink.cpp, as each peer writes them.
+std::string confparam(const Run& run) {
+  return "[\"enable.idempotence=true\", \"acks=all\", \"compression.codec=" + run.compression +
+         "\", \"linger.ms=" + run.linger_ms +
+         "\", \"queue.buffering.max.messages=100000\", "
+         "\"queue.buffering.max.kbytes=65536\", \"partitioner=murmur2\"]";
+}
+
+std::optional<Figures> run_rsyslog(const Run& run) {
+  return until_all_is_there(
+      test::rsyslog(run.work, run.log,
+                    "module(load=\"omkafka\")\n"
+                    "template(name=\"line\" type=\"string\" string=\"%msg%\")\n",
+                    "action(type=\"omkafka\" broker=[\"" + run.brokers + "\"] topic=\"" + kTopic +
+                        "\" key=\"" + kKey + "\" template=\"line\" confParam=" + confparam(run) +
+                        " action.resumeRetryCount=\"-1\")"),
+      run.brokers);
+}
+
+std::optional<Figures> run_syslog_ng(const Run& run) {
+  return until_all_is_there(
+      test::syslog_ng(run.work, run.log,
+                      "destination d{kafka-c(bootstrap-servers(\"" + run.brokers + "\") topic(\"" +
+                          kTopic + "\") key(\"" + kKey +
+                          "\") message(\"$MSG\") workers(1) log-fifo-size(40000) "
+                          "config(enable.idempotence(\"true\") acks(\"all\") compression.codec(\"" +
+                          run.compression + "\") linger.ms(\"" + run.linger_ms +
+                          "\") queue.buffering.max.messages(\"100000\") "
+                          "queue.buffering.max.kbytes(\"65536\") partitioner(\"murmur2\")));};\n"
+                          "log{source(s); destination(d); flags(flow-control);};\n"),
+      run.brokers);
+}
+
+std::vector<Subject> subjects(const std::string& self) {
+  std::vector<Subject> out;
+  out.push_back({"bare loop", [self](const Run& run) {
+                   return until_its_end(
+                       {self, "--bare", run.log, run.brokers, run.compression, run.linger_ms});
+                 }});
+  out.push_back({"lilith-ship", [](const Run& run) {
+                   const std::string config = run.work + "/ship.yaml";
+                   write_config(
+                       config, run.log, run.work + "/state", run.brokers,
+                       ", compression: " + run.compression + ", linger_ms: " + run.linger_ms);
+                   return until_its_end({std::string(LILITH_BIN_DIR) + "/lilith-ship", "--once",
+                                         "--config", config});
+                 }});
+  if (test::has_rsyslog({"omkafka"})) {
+    out.push_back({"rsyslog", run_rsyslog});
+  } else {
+    std::printf("rsyslog with omkafka is not installed (rsyslog-kafka): skipped\n");
+  }
+  if (test::has_syslog_ng("kafka")) {
+    out.push_back({"syslog-ng", run_syslog_ng});
+  } else {
+    std::printf("syslog-ng with kafka-c is not in build/syslog-ng (scripts/setup test): skipped\n");
+  }
+  return out;
+}
+
+// Rates and CPU time of each, the bare loop's over its own, and its own over ours.
+void print(const std::vector<Subject>& all, const std::string& settings) {
+  const Subject& bare = all[0];
+  const Subject& ours = all[1];
+  for (const Subject& one : all) {
+    if (one.wall_s.empty()) continue;
+    const double wall = test::median(one.wall_s), cpu = test::median(one.cpu_s);
+    std::printf(
+        "%-12s %-14s %10.0f events/s %7.2f CPU us/ev | of the loop: wall %.3f, CPU %.3f | "
+        "lilith-ship: %.2f x the events/s, 1/%.2f of the CPU\n",
+        one.name.c_str(), settings.c_str(), static_cast<double>(kCalls + 1) / wall,
+        cpu * 1e6 / static_cast<double>(kCalls + 1), test::median(bare.wall_s) / wall,
+        test::median(bare.cpu_s) / cpu, wall / test::median(ours.wall_s),
+        cpu / test::median(ours.cpu_s));
+  }
+}
+
+void bench(const std::string& self, const std::string& log, const std::string& compression,
+           const std::string& linger_ms) {
   const test::TempDir dir;
-  Figures bare, ship;
+  std::vector<Subject> all = subjects(self);
   for (int run = -1; run < kRuns; ++run) {  // the first one warms up
-    if (run == 0) bare = ship = {};
-    for (const bool ours : {false, true}) {
-      const std::string name = std::to_string(run) + (ours ? "-ship" : "-bare");
-      const std::string address = dir.file("broker" + name);
+    for (Subject& one : all) {
+      const std::string work = dir.file(one.name + std::to_string(run));
+      const std::string address = work + "-broker";
       const auto broker = start_broker(address);
-      const std::string brokers = test::read_text(address);
-      if (!ours) {
-        timed({self, "--bare", log, brokers, compression}, bare);
-      } else {
-        write_config(dir.file("ship.yaml"), log, dir.file("state" + name), brokers,
-                     ", compression: " + compression);
-        timed({std::string(LILITH_BIN_DIR) + "/lilith-ship", "--once", "--config",
-               dir.file("ship.yaml")},
-              ship);
-      }
+      const auto figures = one.once({log, work, test::read_text(address), compression, linger_ms});
       broker->signal(SIGTERM);
       (void)broker->wait();
+      if (run < 0 || !figures) continue;
+      one.wall_s.push_back(figures->wall_s);
+      one.cpu_s.push_back(figures->cpu_s);
     }
   }
-  const auto line = [&](const char* name, const Figures& figures) {
-    const double wall = test::median(figures.wall_s), cpu = test::median(figures.cpu_s);
-    std::printf("%-12s %-6s %10.0f events/s %7.2f CPU us/ev | of the loop: wall %.3f, CPU %.3f\n",
-                name, compression.c_str(), static_cast<double>(kCalls + 1) / wall,
-                cpu * 1e6 / static_cast<double>(kCalls + 1), test::median(bare.wall_s) / wall,
-                test::median(bare.cpu_s) / cpu);
-  };
-  line("bare loop", bare);
-  line("lilith-ship", ship);
+  print(all, compression + ", " + linger_ms + " ms");
 }
 
 double cpu_of(int pid) {
@@ -200,14 +327,17 @@ void hang(const std::string& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 5 && argv[1] == std::string_view("--bare")) {
-    send_bare(argv[2], argv[3], argv[4]);
+  if (argc == 6 && argv[1] == std::string_view("--bare")) {
+    send_bare(argv[2], argv[3], argv[4], argv[5]);
     return 0;
   }
   const test::TempDir dir;
   const std::string log = test::make_log(dir.path(), kCalls);
   std::printf("%zu events of %zu bytes; medians of %d runs\n", kCalls + 1,
               test::read_text(log).size() / (kCalls + 1), kRuns);
-  for (const char* compression : {"none", "lz4"}) bench(argv[0], log, compression);
+  // linger.ms: the shipper's default, and what serves the peers best.
+  for (const char* const linger_ms : {"5", "50"})
+    for (const char* const compression : {"none", "lz4"})
+      bench(argv[0], log, compression, linger_ms);
   hang(log);
 }
