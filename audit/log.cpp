@@ -12,6 +12,7 @@
 #include "audit/seal_key.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
@@ -65,6 +66,8 @@ class DirectLog final : public Appender {
     int fd_;
   };
 
+  Result<void> open_lock_file();
+  [[nodiscard]] bool lock_is_in_place() const;
   Result<void> take_lock();
   Result<void> open_log_file(bool& fresh);
   Result<void> bring_up_to_date();
@@ -108,6 +111,12 @@ class DirectLog final : public Appender {
   Result<void> set_group(int fd) const;
   [[nodiscard]] bool still_current() const;
 
+  // Of a file: device, inode, size, time of change. Zeros: none.
+  using Stamp = std::array<std::uint64_t, 4>;
+  static Stamp stamp_of(const struct stat& info);
+  static Stamp stamp_at(const std::string& path);
+  void note_log();
+
   LogOptions options_;
   const Clock& clock_;
   UniqueFd lock_fd_;
@@ -115,7 +124,9 @@ class DirectLog final : public Appender {
   std::uint64_t size_ = 0;  // bytes of the log file after the last look or write
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  Stamp lock_seen_{}, log_seen_{}, key_seen_{};  // of the log: after the last append
   LogState state_;
+  std::string state_text_;       // as the lock file has it
   std::uint64_t first_seq_ = 0;  // of the file's first line, 0: not known yet
   WallTime opened_at_{};         // when the file began, known with first_seq_
   std::optional<SealKey> key_;   // as it was when the log was last looked at
@@ -145,18 +156,37 @@ Result<void> DirectLog::open() {
       if (auto group = set_group(fd.get()); !group) return group;
     }
   }
+  return open_lock_file();
+}
+
+Result<void> DirectLog::open_lock_file() {
   const std::string lock_path = options_.path + ".lock";
+  lock_fd_.reset();  // before open(2): closing may set errno
   lock_fd_.reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
                         options_.file_mode));
-  if (!lock_fd_.valid()) return fail_errno("cannot open " + lock_path);
+  struct stat info{};
+  if (!lock_fd_.valid() || ::fstat(lock_fd_.get(), &info) != 0) {
+    return fail_errno("cannot open " + lock_path);
+  }
+  lock_seen_ = stamp_of(info);
   return {};
+}
+
+// A lock on a file that others don't find any more keeps nobody out.
+bool DirectLog::lock_is_in_place() const {
+  const Stamp there = stamp_at(options_.path + ".lock");
+  return there[0] == lock_seen_[0] && there[1] == lock_seen_[1];
 }
 
 Result<void> DirectLog::take_lock() {
   const MonotonicTime deadline = clock_.monotonic() + options_.lock_timeout;
   // flock(2) has no timeout; short naps between tries are the portable way.
-  while (::flock(lock_fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
+  while (true) {
+    if (::flock(lock_fd_.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (lock_is_in_place()) return {};
+      log_fd_.reset();
+      if (auto opened = open(); !opened) return opened;
+    } else if (errno != EWOULDBLOCK && errno != EINTR) {
       return fail_errno("cannot lock " + options_.path + ".lock");
     }
     if (clock_.monotonic() >= deadline) {
@@ -168,14 +198,30 @@ Result<void> DirectLog::take_lock() {
     const timespec nap{0, std::chrono::nanoseconds(kLockPause).count()};
     ::nanosleep(&nap, nullptr);
   }
-  return {};
 }
 
+DirectLog::Stamp DirectLog::stamp_of(const struct stat& info) {
+  const auto changed =
+      std::chrono::seconds(info.st_ctim.tv_sec) + std::chrono::nanoseconds(info.st_ctim.tv_nsec);
+  return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino),
+          static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(changed.count())};
+}
+
+DirectLog::Stamp DirectLog::stamp_at(const std::string& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0 ? stamp_of(info) : Stamp{};
+}
+
+void DirectLog::note_log() {
+  struct stat info{};
+  log_seen_ = ::fstat(log_fd_.get(), &info) == 0 ? stamp_of(info) : Stamp{};
+}
+
+// Whether nobody has touched log or key since the last append here. Whoever changes the state in
+// the lock file and still wants to be remembered has written to the log as well.
 bool DirectLog::still_current() const {
-  if (!log_fd_.valid()) return false;
-  struct stat at_path{};
-  return ::lstat(options_.path.c_str(), &at_path) == 0 && at_path.st_dev == device_ &&
-         at_path.st_ino == inode_ && static_cast<std::uint64_t>(at_path.st_size) == size_;
+  const bool same = log_fd_.valid() && log_seen_ != Stamp{} && stamp_at(options_.path) == log_seen_;
+  return same && (options_.seal.key.empty() || stamp_at(options_.seal.key) == key_seen_);
 }
 
 Result<void> DirectLog::open_log_file(bool& fresh) {
@@ -401,6 +447,7 @@ Result<void> DirectLog::look_at_key() {
   key_.reset();
   key_trouble_.clear();
   if (options_.seal.key.empty()) return {};
+  key_seen_ = stamp_at(options_.seal.key);
   auto key = read_seal_key(options_.seal.key, options_.host, options_.path);
   if (key) {
     key_ = std::move(*key);
@@ -712,7 +759,11 @@ Result<Appended> DirectLog::append(Event& event, const PolicyInForce& policy) {
   const Lock lock(lock_fd_.get());
   auto appended = append_locked(event, policy);
   // After an error nothing that is remembered here can be relied on: look again.
-  if (!appended) log_fd_.reset();
+  if (!appended) {
+    log_fd_.reset();
+  } else {
+    note_log();
+  }
   return appended;
 }
 

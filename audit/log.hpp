@@ -28,6 +28,8 @@ struct SealOptions {
   std::uint64_t events_max = limits::kSealEventsDefault;   // between two checkpoints; 0: any number
   std::chrono::seconds age_max = limits::kSealAgeDefault;  // of unsealed events; 0: any
   bool required = true;
+
+  friend bool operator==(const SealOptions&, const SealOptions&) = default;
 };
 
 struct LogOptions {
@@ -50,6 +52,8 @@ struct LogOptions {
   unsigned directory_mode = 0750;
   std::string group;  // owner group of file and directory; empty: leave as it is
   SealOptions seal;
+
+  friend bool operator==(const LogOptions&, const LogOptions&) = default;
 };
 
 struct Appended {
@@ -85,7 +89,8 @@ class Appender {
 // when the log is full by the options (one log_full event has said so), kIo with os_errno ENOSPC,
 // EACCES,
 // ... otherwise. The lock file also keeps chain id, seq and hash of the last line, so that a log
-// that was removed or cut goes on in the same chain and says so by a `tamper` event.
+// that was removed or cut goes on in the same chain and says so by a `tamper` event. One that is kept
+// for several events reads log, state and key again where anybody else has touched them since.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,
                                                          const Clock& clock = system_clock());
 

@@ -2,7 +2,6 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
-#include "enforcer/recording.hpp"
 
 #include <chrono>
 #include <iterator>
@@ -36,8 +35,9 @@ Gate::Gate(GateOptions options, const Clock& clock, const rules::FileSystem& fil
 
 Gate::Stamps Gate::stamps() const {
   const std::string& named = options_.policy.empty() ? places_.environment_policy : options_.policy;
-  const std::array<const std::string*, 3> paths{&places_.system_policy, &named,
-                                                &places_.user_policy};
+  // As find_policy() looks: what is named stands before the user's.
+  const std::array<const std::string*, 2> paths{&places_.system_policy,
+                                                named.empty() ? &places_.user_policy : &named};
   Stamps all{};
   for (std::size_t i = 0; i < paths.size(); ++i) {
     struct stat info{};
@@ -160,13 +160,21 @@ Result<void> Gate::write(audit::Event& event) const {
   }
   const bool enforcing = now == nullptr || now->enforces();
   const MonotonicTime until = clock_.monotonic() + limits::kLogLockTimeout;
-  auto written =
-      record({places_, options_.recorder, now.get(), enforcing, until, clock_, announces}, event);
+  std::unique_lock<std::mutex> log_lock(log_mutex_, std::defer_lock);
+  KeptLog* const kept = options_.keeps_log && log_lock.try_lock() ? &log_ : nullptr;
+  auto written = record(
+      {places_, options_.recorder, now.get(), enforcing, until, clock_, announces, nullptr, kept},
+      event);
   if (written && announces) {
     const std::lock_guard lock(mutex_);
     if (policy_ == now) announced_ = true;
   }
   return written;
+}
+
+void Gate::let_go_of_log() const {
+  const std::lock_guard lock(log_mutex_);
+  log_.log.reset();
 }
 
 audit::Event Gate::event_about(GateCall& call) const {

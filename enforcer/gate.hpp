@@ -6,6 +6,7 @@
 #include "audit/event.hpp"
 #include "enforcer/agent_process.hpp"
 #include "enforcer/policy_place.hpp"
+#include "enforcer/recording.hpp"
 #include "rules/decide.hpp"
 #include "rules/path.hpp"
 
@@ -29,6 +30,9 @@ struct GateOptions {
   audit::Enforcement enforcement = audit::Enforcement::kAdvisory;
   // A changed policy that is unusable is reported, and the one before stays in force.
   bool keeps_policy = false;
+  // The log stays open from one event to the next, until let_go_of_log(): for who has many in a row
+  // and knows when there are no more.
+  bool keeps_log = false;
 };
 
 // One call on its way to a decision. Views nothing: it is copied into the event.
@@ -71,12 +75,14 @@ class Gate {
   // An event with the gate's names filled in, and the way to write it.
   [[nodiscard]] audit::Event blank_event(audit::EventType type) const;
   [[nodiscard]] Result<void> write(audit::Event& event) const;
+  // Closes the log that `keeps_log` left open.
+  void let_go_of_log() const;
   [[nodiscard]] std::shared_ptr<const rules::Policy> policy() const;
 
  private:
   // Device, inode, size and time of change of one file; zeros when it is not there.
   using Stamp = std::array<std::uint64_t, 4>;
-  using Stamps = std::array<Stamp, 3>;
+  using Stamps = std::array<Stamp, 2>;
   [[nodiscard]] Stamps stamps() const;
   void settle(FoundPolicy found);
   void announce() const;
@@ -99,6 +105,9 @@ class Gate {
   std::string unusable_code_, unusable_why_;
   std::string compiled_ignored_;  // why a compiled form of the policy that is there is not used
   Stamps stamps_{};
+
+  mutable std::mutex log_mutex_;  // of the log that is kept; whoever finds it taken opens it anew
+  mutable KeptLog log_;
 };
 
 }  // namespace lilith::enforcer

@@ -57,6 +57,26 @@ audit::PolicyInForce in_force(const RecordingOptions& options) {
 
 std::string fallback_log(const Places& places) { return places.user_state + "/agent-audit.log"; }
 
+Result<audit::Appended> append_to(const RecordingOptions& options, audit::LogOptions log,
+                                  audit::Event& event) {
+  if (options.kept == nullptr) {
+    auto appender = audit::open_log(log, options.clock);
+    if (!appender) return pass_error(appender);
+    return (*appender)->append(event, in_force(options));
+  }
+  // Of each event, whenever the log was opened.
+  log.lock_timeout = limits::kLogLockTimeout;
+  KeptLog& kept = *options.kept;
+  if (kept.log == nullptr || kept.options != log) {
+    auto appender = audit::open_log(log, options.clock);
+    if (!appender) return pass_error(appender);
+    kept = {std::move(log), std::move(*appender)};
+  }
+  auto appended = kept.log->append(event, in_force(options));
+  if (!appended) kept.log.reset();
+  return appended;
+}
+
 Result<void> append_directly(const RecordingOptions& options, const rules::AuditSettings& audit,
                              const std::string& path, bool is_private, audit::Event& event) {
   audit::LogOptions log =
@@ -73,9 +93,7 @@ Result<void> append_directly(const RecordingOptions& options, const rules::Audit
     log.directory_mode = kPrivateDirectory;
   }
   event.via = audit::Via::kDirect;
-  auto appender = audit::open_log(log, options.clock);
-  if (!appender) return pass_error(appender);
-  auto appended = (*appender)->append(event, in_force(options));
+  auto appended = append_to(options, log, event);
   if (!appended) return pass_error(appended);
   if (appended->seal_soon && options.seal_later != nullptr) *options.seal_later = log;
   return {};

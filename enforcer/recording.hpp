@@ -10,6 +10,7 @@
 #include "rules/decide.hpp"
 #include "rules/policy.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,13 @@ namespace lilith::enforcer {
 // Copies what was decided into the event: verdict, mode, action, rule, reason, operations.
 void put_decision(audit::Event& event, const rules::Decision& decision);
 
+// The log of one event, open for the next one. It keeps a file from being freed that somebody
+// deletes: reset it when no event is in sight.
+struct KeptLog {
+  audit::LogOptions options;
+  std::unique_ptr<audit::Appender> log;
+};
+
 struct RecordingOptions {
   const Places& places;
   std::string recorder;                   // --recorder, or empty
@@ -38,6 +46,9 @@ struct RecordingOptions {
   // Set to the log that soon wants a checkpoint, for whoever can make it when the verdict is out;
   // null: the writer that it is due for makes it.
   std::optional<audit::LogOptions>* seal_later = nullptr;
+  // Where the log is looked for first and left open; null: it is opened and closed. One thread at a
+  // time.
+  KeptLog* kept = nullptr;
 };
 // The socket of the recorder that events go to, `option` being --recorder; empty: none, and events
 // go into the log itself.

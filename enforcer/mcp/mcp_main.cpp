@@ -57,8 +57,11 @@ int mcp_main(const McpArguments& arguments) {
                                    : pins_path(places.user_state, arguments.server));
   if (auto loaded = pins.load(); !loaded) return complain(loaded.error().message);
   const Clock& clock = system_clock();
-  Gate gate({arguments.policy, arguments.recorder, agent, uuid_v7(clock.now()), arguments.engine},
-            clock, rules::real_file_system(), user, places, agent_process_of(::getpid()), cwd);
+  GateOptions gate_options{arguments.policy, arguments.recorder, agent, uuid_v7(clock.now()),
+                           arguments.engine};
+  gate_options.keeps_log = true;
+  Gate gate(std::move(gate_options), clock, rules::real_file_system(), user, places,
+            agent_process_of(::getpid()), cwd);
   const PinMode pin = arguments.pin == "off"    ? PinMode::kOff
                       : arguments.pin == "deny" ? PinMode::kDeny
                                                 : PinMode::kRecord;

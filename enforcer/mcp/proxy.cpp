@@ -27,6 +27,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
+// How long after the client's last word the log stays open for its next one.
+constexpr milliseconds kLogHeld{1000};
 constexpr int kSignalExit = 128;
 constexpr std::array kForwarded{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -143,7 +145,7 @@ class Proxy {
   void signal_group(int number) const { ::kill(-child_.pid, number); }
   // The server shall end now; when it does not, the next signal follows.
   void end_server(int number);
-  void keep_deadline();
+  void keep_deadlines();
 
   Session& session_;
   Child child_;
@@ -157,6 +159,7 @@ class Proxy {
   enum class Ending { kNo, kInputEnded, kTerminated, kKilled };
   Ending ending_ = Ending::kNo;
   MonotonicTime deadline_ = MonotonicTime::max();
+  MonotonicTime log_held_until_ = MonotonicTime::max();
 };
 
 void Proxy::end_server(int number) {
@@ -167,8 +170,13 @@ void Proxy::end_server(int number) {
       number == SIGKILL ? MonotonicTime::max() : system_clock().monotonic() + limits::kMcpExitGrace;
 }
 
-void Proxy::keep_deadline() {
-  if (system_clock().monotonic() < deadline_) return;
+void Proxy::keep_deadlines() {
+  const MonotonicTime now = system_clock().monotonic();
+  if (now >= log_held_until_) {
+    session_.idle();
+    log_held_until_ = MonotonicTime::max();
+  }
+  if (now < deadline_) return;
   end_server(ending_ == Ending::kTerminated ? SIGKILL : SIGTERM);
 }
 
@@ -234,6 +242,7 @@ void Proxy::read_client() {
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (got > 0) {
     session_.from_client(std::string_view(buffer_).substr(0, static_cast<std::size_t>(got)));
+    log_held_until_ = system_clock().monotonic() + kLogHeld;
     return end_broken();
   }
   session_.end_of_client();
@@ -301,9 +310,9 @@ void Proxy::wait_for_something() {
       {child_.in.valid() && !session_.to_server.empty() ? child_.in.get() : -1, POLLOUT, 0},
   }};
   int timeout = -1;
-  if (deadline_ != MonotonicTime::max()) {
-    const auto left =
-        std::chrono::ceil<milliseconds>(deadline_ - system_clock().monotonic()).count();
+  const MonotonicTime next = std::min(deadline_, log_held_until_);
+  if (next != MonotonicTime::max()) {
+    const auto left = std::chrono::ceil<milliseconds>(next - system_clock().monotonic()).count();
     timeout = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, 60'000));
   }
   // Once the server has ended its output is read until it is empty, and not waited for.
@@ -318,7 +327,7 @@ void Proxy::wait_for_something() {
 int Proxy::run() {
   while (true) {
     wait_for_something();
-    keep_deadline();
+    keep_deadlines();
     flush();
     const bool said_all = !child_.out.valid() && (session_.to_client.empty() || !client_reads_);
     if (exited_ && said_all) return status_;

@@ -36,6 +36,8 @@ class Session {
   void from_server(std::string_view bytes);
   // A last line without LF counts: some servers would read it.
   void end_of_client();
+  // The client has said nothing for a while.
+  void idle() const { gate_.let_go_of_log(); }
 
   // To be written by the caller, who removes what is written.
   std::string to_server, to_client;

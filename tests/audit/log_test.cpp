@@ -218,20 +218,29 @@ struct TamperCase {
 void PrintTo(const TamperCase& c, std::ostream* out) { *out << c.name; }
 class LogNotices : public testing::TestWithParam<TamperCase> {};
 TEST_P(LogNotices, AndSaysSoInTheSameChain) {
-  const test::TempDir dir;
-  const LogOptions options = options_for(dir.file("audit.log"));
-  for (int i = 0; i < 3; ++i) append_one(options);
-  const std::uint64_t seq_before = walk(options.path).back().seq;
-  GetParam().act(options.path);
-  append_one(options);
-  const auto lines = test::lines_of(test::read_text(options.path));
-  const Event last = decode(lines.back()).value();
-  const Event tamper = decode(lines[lines.size() - 2]).value();
-  EXPECT_EQ(tamper.type, EventType::kTamper);
-  EXPECT_THAT(tamper.reason, HasSubstr(GetParam().says));
-  EXPECT_GT(tamper.seq, seq_before);
-  EXPECT_EQ(last.seq, tamper.seq + 1);
-  EXPECT_EQ(last.chain_prev, tamper.chain_hash);
+  for (const bool kept_open : {false, true}) {
+    SCOPED_TRACE(kept_open ? "by a writer that was there before" : "by a new writer");
+    const test::TempDir dir;
+    const LogOptions options = options_for(dir.file("audit.log"));
+    for (int i = 0; i < 3; ++i) append_one(options);
+    auto writer = open_log(options).value();
+    Event event = fresh_event();
+    if (kept_open) {
+      ASSERT_TRUE(writer->append(event));
+    }
+    const std::uint64_t seq_before = walk(options.path).back().seq;
+    GetParam().act(options.path);
+    event = fresh_event();
+    ASSERT_TRUE(writer->append(event));
+    const auto lines = test::lines_of(test::read_text(options.path));
+    const Event last = decode(lines.back()).value();
+    const Event tamper = decode(lines[lines.size() - 2]).value();
+    EXPECT_EQ(tamper.type, EventType::kTamper);
+    EXPECT_THAT(tamper.reason, HasSubstr(GetParam().says));
+    EXPECT_GT(tamper.seq, seq_before);
+    EXPECT_EQ(last.seq, tamper.seq + 1);
+    EXPECT_EQ(last.chain_prev, tamper.chain_hash);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(
     Log, LogNotices,
@@ -434,6 +443,68 @@ TEST(Log, SaysWhenTheLockIsHeld) {
   const auto appended = log->append(event);
   ASSERT_FALSE(appended.has_value());
   EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Log, AWriterThatStaysTakesTheLockThatOthersFind) {
+  const test::TempDir dir;
+  LogOptions options = options_for(dir.file("audit.log"));
+  options.lock_timeout = std::chrono::milliseconds(20);
+  auto staying = open_log(options).value();
+  Event event = fresh_event();
+  ASSERT_TRUE(staying->append(event));
+  std::filesystem::remove(options.path + ".lock");
+  append_one(options);  // makes a new one
+  {
+    const UniqueFd holder(::open((options.path + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(::flock(holder.get(), LOCK_EX), 0);
+    event = fresh_event();
+    const auto appended = staying->append(event);
+    ASSERT_FALSE(appended.has_value());
+    EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable);
+  }
+  event = fresh_event();
+  EXPECT_TRUE(staying->append(event));
+  EXPECT_EQ(walk(options.path).size(), 4U);
+}
+
+TEST(Log, WritersThatStayMakeOneChainOverRotations) {
+  const test::TempDir dir;
+  LogOptions options = options_for(dir.file("audit.log"));
+  options.rotate_bytes = 1;
+  options.rotate_interval_min = std::chrono::seconds(0);
+  auto one = open_log(options).value(), other = open_log(options).value();
+  for (const auto& writer : {&one, &one, &other, &other, &one, &other}) {
+    Event event = fresh_event();
+    ASSERT_TRUE((*writer)->append(event));
+  }
+  const auto events = walk(options.path);
+  EXPECT_EQ(count(events, EventType::kDecision), 6U);
+  EXPECT_EQ(count(events, EventType::kTamper), 0U);
+  EXPECT_GT(count(events, EventType::kLogOpened), 2U);
+}
+
+// Events that are refused leave no line, only a count beside the log.
+TEST(Log, WritersThatStayCountTogetherWhatAFullLogRefuses) {
+  const test::TempDir dir;
+  LogOptions options = options_for(dir.file("audit.log"));
+  auto one = open_log(options).value();
+  Event event = fresh_event();
+  ASSERT_TRUE(one->append(event));
+  LogOptions full = options;
+  full.quota_bytes = 1;
+  auto first = open_log(full).value(), second = open_log(full).value();
+  for (const auto& writer : {&first, &second, &first, &second}) {
+    event = fresh_event();
+    EXPECT_FALSE((*writer)->append(event));
+  }
+  event = fresh_event();
+  ASSERT_TRUE(one->append(event));
+  const auto events = walk(options.path);
+  const auto resumed = std::find_if(events.begin(), events.end(), [](const Event& e) {
+    return e.type == EventType::kLogResumed;
+  });
+  ASSERT_NE(resumed, events.end());
+  EXPECT_THAT(resumed->detail, testing::Contains(testing::Pair("refused_events", "4")));
 }
 
 // A file system that takes no more bytes in the middle of a line: RLIMIT_FSIZE gives the same short

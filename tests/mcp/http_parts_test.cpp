@@ -172,7 +172,9 @@ TEST(McpHttpHeaders, NameWhatTheMessageAsksFor) {
   EXPECT_EQ(named(" x"), "Mcp-Name: =?base64?IHg=?=");
   EXPECT_EQ(named("a\\r\\nX: y"), "Mcp-Name: =?base64?YQ0KWDogeQ==?=");
   EXPECT_EQ(named("=?base64?eA==?="), "Mcp-Name: =?base64?PT9iYXNlNjQ/ZUE9PT89?=");
-  EXPECT_EQ(named(""), "Mcp-Name: =?base64?" "?=");
+  EXPECT_EQ(named(""),
+            "Mcp-Name: =?base64?"
+            "?=");
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ McpSession::McpSession(const McpFolder& folder, enforcer::mcp::PinMode pin)
   places.user_state = folder.file("state");
   gate_ = std::make_unique<Gate>(
       enforcer::GateOptions{folder.policy_path(), "", "", "session-1", "test",
-                            audit::Enforcement::kAdvisory},
+                            audit::Enforcement::kAdvisory, false, true},
       system_clock(), rules::real_file_system(), std::move(user), std::move(places),
       enforcer::AgentProcess{4711, "8823912", "/usr/bin/node"}, folder.file("work"));
   EXPECT_TRUE(pins_.load());

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <ostream>
 
 namespace lilith {
@@ -300,6 +301,37 @@ TEST_F(McpSessionTest, AChangedPolicyHoldsFromTheNextCallOn) {
           folder.log() + "\"\n");
   ASSERT_EQ(::rename(folder.file("new.yaml").c_str(), folder.policy_path().c_str()), 0);
   EXPECT_EQ(session.to_server_after(call_of("add")), "");
+}
+
+std::size_t times_open(const std::string& path) {
+  std::size_t times = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    if (std::filesystem::read_symlink(entry.path(), error) == path) ++times;
+  }
+  return times;
+}
+
+TEST_F(McpSessionTest, TheLogIsOpenFromCallToCallAndNotLonger) {
+  McpSession session(folder);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_NE(session.to_server_after(call_of("add")), "");
+    EXPECT_EQ(times_open(folder.log()), 1U);
+  }
+  session->idle();
+  EXPECT_EQ(times_open(folder.log()), 0U);
+  EXPECT_NE(session.to_server_after(call_of("add")), "");
+  EXPECT_EQ(folder.events(EventType::kDecision).size(), 3U);
+}
+
+TEST_F(McpSessionTest, ALogThatIsMovedAwayBetweenTwoCallsIsBegunAnew) {
+  McpSession session(folder);
+  EXPECT_NE(session.to_server_after(call_of("add")), "");
+  const auto directory = std::filesystem::path(folder.log()).parent_path();
+  std::filesystem::rename(directory, directory.string() + ".old");
+  EXPECT_NE(session.to_server_after(call_of("add")), "");
+  EXPECT_EQ(folder.events(EventType::kDecision).size(), 1U);
+  EXPECT_EQ(folder.events(EventType::kLogOpened).size(), 1U);
 }
 
 TEST_F(McpSessionTest, WhatCannotBeRecordedIsNotAllowed) {

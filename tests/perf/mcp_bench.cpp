@@ -1,8 +1,11 @@
 // What `lilith mcp` adds to a tool call: round trips of one allowed tools/call to a server that
-// echoes (cat(1)), straight and through the proxy, one after the other in one run over pipes. Each
-// call through the proxy is decided and appended to the log. Times are printed and never judged.
+// echoes (cat(1)), straight, through a bare relay (the floor: one more process on the way, which
+// moves bytes and looks at none) and through the proxy, one after the other in one run over pipes.
+// Each call through the proxy is decided and appended to the log. Times are printed and never
+// judged.
 //
 //   mcp_bench [--calls 3000] [--bin DIR]
+//   mcp_bench --relay COMMAND...      (what the first starts as its relay)
 
 #include <algorithm>
 #include <array>
@@ -10,8 +13,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string>
@@ -34,34 +39,58 @@ constexpr int kCallsMax = 1'000'000;
   std::exit(1);
 }
 
+struct Started {
+  pid_t pid = -1;
+  int to = -1, from = -1;  // its standard input and output
+};
+
+Started start(const std::vector<std::string>& argv) {
+  std::array<int, 2> in{}, out{};
+  if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0) die("pipe failed");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  std::vector<char*> words;
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  Started started{-1, in[1], out[0]};
+  if (posix_spawnp(&started.pid, words[0], &actions, nullptr, words.data(), environ) != 0) {
+    die("cannot start " + argv[0]);
+  }
+  posix_spawn_file_actions_destroy(&actions);
+  close(in[0]);
+  close(out[1]);
+  return started;
+}
+
+// What any process between the two has to do, and nothing else: wait for either side, read, write.
+int relay(const std::vector<std::string>& argv) {
+  const Started server = start(argv);
+  std::array<char, 64 * 1024> buffer{};
+  std::array<pollfd, 2> waits{{{0, POLLIN, 0}, {server.from, POLLIN, 0}}};
+  const std::array<int, 2> outputs{server.to, 1};
+  while (poll(waits.data(), waits.size(), -1) > 0) {
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+      if (waits[i].revents == 0) continue;
+      const ssize_t got = read(waits[i].fd, buffer.data(), buffer.size());
+      if (got > 0 && write(outputs[i], buffer.data(), static_cast<std::size_t>(got)) == got)
+        continue;
+      close(server.to);
+      waitpid(server.pid, nullptr, 0);
+      return 0;
+    }
+  }
+  return 1;
+}
+
 class Server {
  public:
-  explicit Server(const std::vector<std::string>& argv) {
-    std::array<int, 2> in{}, out{};
-    if (pipe(in.data()) != 0 || pipe(out.data()) != 0) die("pipe failed");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    for (const int fd : {in[0], in[1], out[0], out[1]}) {
-      posix_spawn_file_actions_addclose(&actions, fd);
-    }
-    std::vector<char*> words;
-    for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
-    words.push_back(nullptr);
-    if (posix_spawnp(&pid_, words[0], &actions, nullptr, words.data(), environ) != 0) {
-      die("cannot start " + argv[0]);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    close(in[0]);
-    close(out[1]);
-    to_ = in[1];
-    from_ = out[0];
-  }
+  explicit Server(const std::vector<std::string>& argv) : started_(start(argv)) {}
   ~Server() {
-    close(to_);
-    close(from_);
-    waitpid(pid_, nullptr, 0);
+    close(started_.to);
+    close(started_.from);
+    waitpid(started_.pid, nullptr, 0);
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -69,11 +98,12 @@ class Server {
   // Until the whole line is back.
   double call(std::string_view line) {
     const auto begin = std::chrono::steady_clock::now();
-    if (write(to_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) die("write");
+    if (write(started_.to, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+      die("write");
     std::size_t got = 0;
     std::array<char, 4096> buffer{};
     do {
-      const ssize_t some = read(from_, buffer.data(), buffer.size());
+      const ssize_t some = read(started_.from, buffer.data(), buffer.size());
       if (some <= 0) die("the server is gone");
       got += static_cast<std::size_t>(some);
       if (got > line.size()) die("the call was not allowed");
@@ -82,8 +112,7 @@ class Server {
   }
 
  private:
-  pid_t pid_ = -1;
-  int to_ = -1, from_ = -1;
+  Started started_;
 };
 
 double quantile(std::vector<double> values, double q) {
@@ -101,25 +130,35 @@ int bench(int calls, const std::string& bin, const std::string& folder) {
   const std::string line =
       R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/home/dev/projects/app/src/index.ts","head":100}}})"
       "\n";
-  std::vector<double> straight, proxied;
+  struct Way {
+    const char* name;
+    Server server;
+    std::vector<double> times;
+  };
+  std::array<double, 3> p50{};
   {
-    Server direct({"cat"});
-    Server proxy({bin + "/lilith", "mcp", "--server", "bench", "--policy", policy, "--", "cat"});
+    std::array<Way, 3> ways{
+        {{"straight to cat", Server({"cat"}), {}},
+         {"through a bare relay", Server({"/proc/self/exe", "--relay", "cat"}), {}},
+         {"through lilith mcp",
+          Server({bin + "/lilith", "mcp", "--server", "bench", "--policy", policy, "--", "cat"}),
+          {}}}};
     for (int i = -kWarmUpCalls; i < calls; ++i) {
-      const double one = direct.call(line), other = proxy.call(line);
-      if (i < 0) continue;
-      straight.push_back(one);
-      proxied.push_back(other);
+      for (Way& way : ways) {
+        const double took = way.server.call(line);
+        if (i >= 0) way.times.push_back(took);
+      }
+    }
+    std::printf("mcp_bench: %d interleaved calls each, one event a call\n", calls);
+    std::printf("%-24s %10s %10s %10s\n", "", "p50 us", "p95 us", "p99 us");
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      p50[i] = quantile(ways[i].times, 0.5);
+      std::printf("%-24s %10.1f %10.1f %10.1f\n", ways[i].name, p50[i],
+                  quantile(ways[i].times, 0.95), quantile(ways[i].times, 0.99));
     }
   }
-  std::printf("mcp_bench: %d interleaved calls each, one event a call\n", calls);
-  std::printf("%-24s %10s %10s %10s\n", "", "p50 us", "p95 us", "p99 us");
-  for (const auto& [name, values] :
-       {std::pair{"straight to cat", &straight}, std::pair{"through lilith mcp", &proxied}}) {
-    std::printf("%-24s %10.1f %10.1f %10.1f\n", name, quantile(*values, 0.5),
-                quantile(*values, 0.95), quantile(*values, 0.99));
-  }
-  std::printf("added at p50: %.1f us\n", quantile(proxied, 0.5) - quantile(straight, 0.5));
+  std::printf("added at p50: %.1f us, of which a bare relay adds %.1f\n", p50[2] - p50[0],
+              p50[1] - p50[0]);
   std::ifstream in(log);
   int logged = 0;
   for (std::string one; std::getline(in, one);) {
@@ -132,6 +171,7 @@ int bench(int calls, const std::string& bin, const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 2 && std::string_view(argv[1]) == "--relay") return relay({argv + 2, argv + argc});
   int calls = kCallsDefault;
   std::string bin = LILITH_BIN_DIR;
   for (int i = 1; i + 1 < argc; i += 2) {
