@@ -89,8 +89,8 @@ class Appender {
 // when the log is full by the options (one log_full event has said so), kIo with os_errno ENOSPC,
 // EACCES,
 // ... otherwise. The lock file also keeps chain id, seq and hash of the last line, so that a log
-// that was removed or cut goes on in the same chain and says so by a `tamper` event. One that is kept
-// for several events reads log, state and key again where anybody else has touched them since.
+// that was removed or cut goes on in the same chain and says so by a `tamper` event. A log that is
+// kept open for several events is read again where anybody else has touched it or its key since.
 [[nodiscard]] Result<std::unique_ptr<Appender>> open_log(const LogOptions& options,
                                                          const Clock& clock = system_clock());
 

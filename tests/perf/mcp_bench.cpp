@@ -4,7 +4,10 @@
 // Each call through the proxy is decided and appended to the log. Times are printed and never
 // judged.
 //
-//   mcp_bench [--calls 3000] [--bin DIR]
+//   mcp_bench [--calls 3000] [--bin DIR] [--before DIR]
+//
+// --before: a build to compare with, in turn with the others, in the same run.
+//
 //   mcp_bench --relay COMMAND...      (what the first starts as its relay)
 
 #include <algorithm>
@@ -16,6 +19,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -23,6 +27,7 @@
 #include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -121,51 +126,63 @@ double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(at)];
 }
 
-int bench(int calls, const std::string& bin, const std::string& folder) {
+struct Way {
+  std::string name;
+  std::vector<std::string> command;
+  std::string log;  // of the decisions; empty: it makes none
+  std::vector<double> times;
+};
+
+Way through_lilith(std::string name, const std::string& bin, const std::string& folder) {
+  fs::create_directory(folder);
   const std::string policy = folder + "/policy.yaml", log = folder + "/log/agent-audit.log";
   std::ofstream(policy) << "version: \"1\"\ntool_invocations:\n  default_action: deny\n"
                            "  allowed_tools:\n    - name: mcp_tool\n      servers: [bench]\n"
                            "audit:\n  log_path: \""
                         << log << "\"\n";
-  const std::string line =
-      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/home/dev/projects/app/src/index.ts","head":100}}})"
-      "\n";
-  struct Way {
-    const char* name;
-    Server server;
-    std::vector<double> times;
-  };
-  std::array<double, 3> p50{};
-  {
-    std::array<Way, 3> ways{
-        {{"straight to cat", Server({"cat"}), {}},
-         {"through a bare relay", Server({"/proc/self/exe", "--relay", "cat"}), {}},
-         {"through lilith mcp",
-          Server({bin + "/lilith", "mcp", "--server", "bench", "--policy", policy, "--", "cat"}),
-          {}}}};
-    for (int i = -kWarmUpCalls; i < calls; ++i) {
-      for (Way& way : ways) {
-        const double took = way.server.call(line);
-        if (i >= 0) way.times.push_back(took);
-      }
-    }
-    std::printf("mcp_bench: %d interleaved calls each, one event a call\n", calls);
-    std::printf("%-24s %10s %10s %10s\n", "", "p50 us", "p95 us", "p99 us");
-    for (std::size_t i = 0; i < ways.size(); ++i) {
-      p50[i] = quantile(ways[i].times, 0.5);
-      std::printf("%-24s %10.1f %10.1f %10.1f\n", ways[i].name, p50[i],
-                  quantile(ways[i].times, 0.95), quantile(ways[i].times, 0.99));
-    }
-  }
-  std::printf("added at p50: %.1f us, of which a bare relay adds %.1f\n", p50[2] - p50[0],
-              p50[1] - p50[0]);
+  return {std::move(name),
+          {bin + "/lilith", "mcp", "--server", "bench", "--policy", policy, "--", "cat"},
+          log,
+          {}};
+}
+
+int decisions_in(const std::string& log) {
   std::ifstream in(log);
   int logged = 0;
   for (std::string one; std::getline(in, one);) {
     if (one.find(R"("event":"decision")") != std::string::npos) ++logged;
   }
-  std::printf("%d of %d decisions are in the log\n", logged, calls + kWarmUpCalls);
-  return logged == calls + kWarmUpCalls ? 0 : 1;
+  return logged;
+}
+
+int bench(int calls, std::vector<Way> ways) {
+  const std::string line =
+      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/home/dev/projects/app/src/index.ts","head":100}}})"
+      "\n";
+  {
+    std::vector<std::unique_ptr<Server>> servers;
+    for (const Way& way : ways) servers.push_back(std::make_unique<Server>(way.command));
+    for (int i = -kWarmUpCalls; i < calls; ++i) {
+      for (std::size_t k = 0; k < ways.size(); ++k) {
+        const double took = servers[k]->call(line);
+        if (i >= 0) ways[k].times.push_back(took);
+      }
+    }
+  }
+  std::printf("mcp_bench: %d interleaved calls each, one event a call\n", calls);
+  std::printf("%-26s %10s %10s %10s %10s\n", "", "p50 us", "added", "p95 us", "p99 us");
+  const double floor = quantile(ways.front().times, 0.5);
+  bool all_logged = true;
+  for (const Way& way : ways) {
+    const double p50 = quantile(way.times, 0.5);
+    std::printf("%-26s %10.1f %10.1f %10.1f %10.1f\n", way.name.c_str(), p50, p50 - floor,
+                quantile(way.times, 0.95), quantile(way.times, 0.99));
+    if (way.log.empty()) continue;
+    const int logged = decisions_in(way.log), wanted = calls + kWarmUpCalls;
+    std::printf("%26s %d of %d decisions are in the log\n", "", logged, wanted);
+    all_logged = all_logged && logged == wanted;
+  }
+  return all_logged ? 0 : 1;
 }
 
 }  // namespace
@@ -173,13 +190,15 @@ int bench(int calls, const std::string& bin, const std::string& folder) {
 int main(int argc, char** argv) {
   if (argc > 2 && std::string_view(argv[1]) == "--relay") return relay({argv + 2, argv + argc});
   int calls = kCallsDefault;
-  std::string bin = LILITH_BIN_DIR;
+  std::string bin = LILITH_BIN_DIR, before;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     if (flag == "--calls") {
       calls = std::atoi(argv[i + 1]);
     } else if (flag == "--bin") {
       bin = argv[i + 1];
+    } else if (flag == "--before") {
+      before = argv[i + 1];
     } else {
       die("unknown option " + std::string(flag));
     }
@@ -189,7 +208,13 @@ int main(int argc, char** argv) {
   std::string folder = (fs::temp_directory_path() / "mcp_bench.XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) die("cannot make a temporary directory");
   setenv("XDG_STATE_HOME", folder.c_str(), 1);
-  const int result = bench(calls, bin, folder);
+  std::vector<Way> ways{{"straight to cat", {"cat"}, {}, {}},
+                        {"through a bare relay", {"/proc/self/exe", "--relay", "cat"}, {}, {}},
+                        through_lilith("through lilith mcp", bin, folder + "/now")};
+  if (!before.empty()) {
+    ways.push_back(through_lilith("through lilith mcp before", before, folder + "/before"));
+  }
+  const int result = bench(calls, std::move(ways));
   std::error_code ignored;
   fs::remove_all(folder, ignored);
   return result;
