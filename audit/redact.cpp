@@ -1,5 +1,6 @@
 #include "audit/redact.hpp"
 
+#include "audit/base/byte_set.hpp"
 #include "audit/base/text.hpp"
 
 #include <algorithm>
@@ -10,9 +11,8 @@
 namespace lilith::audit {
 namespace {
 
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+constexpr ByteSet kWord("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+bool is_word(char c) { return kWord.has(c); }
 bool is_token(char c) { return is_word(c) || c == '-'; }
 bool ends_value(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '"' || c == '\'' || c == '&' || c == '|' ||
@@ -39,6 +39,12 @@ constexpr std::array kKeyShapes{
     KeyShape{"npm_", 36, "npm_token"},
 };
 
+constexpr ByteSet kKeyStarts = [] {
+  ByteSet starts("");
+  for (const KeyShape& shape : kKeyShapes) starts.add(shape.prefix.front());
+  return starts;
+}();
+
 // Long options whose value is a secret wherever they stand.
 constexpr std::array<std::string_view, 6> kSecretOptions{
     "--password", "--passwd", "--token", "--api-key", "--secret", "--access-token"};
@@ -61,6 +67,11 @@ class Scanner {
   bool run() {
     while (at_ < text_.size()) {
       const bool starts_word = at_ == 0 || !is_token(text_[at_ - 1]);
+      // Nothing that is looked for begins within a word.
+      if (!starts_word && is_word(text_[at_])) {
+        ++at_;
+        continue;
+      }
       if (pem_block() || userinfo() ||
           (starts_word && (key_shape() || jwt() || option() || header() || assignment())) ||
           url_parameter() || json_member()) {
@@ -134,6 +145,7 @@ class Scanner {
   }
 
   bool key_shape() {
+    if (!kKeyStarts.has(text_[at_])) return false;
     for (const KeyShape& shape : kKeyShapes) {
       if (!rest().starts_with(shape.prefix)) continue;
       std::size_t end = at_ + shape.prefix.size();
@@ -155,6 +167,7 @@ class Scanner {
   }
 
   bool option() {
+    if (text_[at_] != '-') return false;
     for (const std::string_view name : kSecretOptions) {
       if (!rest().starts_with(name)) continue;
       const std::size_t after = at_ + name.size();
@@ -169,6 +182,7 @@ class Scanner {
   // RFC 9110 Authorization header: scheme and credentials.
   bool header() {
     constexpr std::string_view kName = "authorization:";
+    if (text_[at_] != 'a' && text_[at_] != 'A') return false;
     if (ascii_lower(rest().substr(0, kName.size())) != kName) return false;
     std::size_t from = at_ + kName.size();
     while (from < text_.size() && text_[from] == ' ') ++from;

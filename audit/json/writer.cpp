@@ -1,9 +1,12 @@
 #include "audit/json/writer.hpp"
 
+#include "audit/base/eight_bytes.hpp"
 #include "audit/base/text.hpp"
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 namespace lilith::json {
 namespace {
@@ -11,6 +14,17 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 
 bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c == 0x7F; }
+
+// Where ASCII that stands in a JSON string as it is ends. The zeros behind a text are none.
+std::size_t end_of_plain(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
+    const std::uint64_t eight = eight_bytes(text, at);
+    const std::uint64_t other = (bytes_between(eight, ' ', '~') ^ kHighBits) |
+                                bytes_equal(eight, '"') | bytes_equal(eight, '\\');
+    if (other != 0) return at + first_byte(other);
+  }
+  return text.size();
+}
 
 void append_escape(std::string& out, unsigned char c) {
   switch (c) {
@@ -46,14 +60,15 @@ void append_number(std::string& out, Number number) {
 }  // namespace
 
 void append_string(std::string& out, std::string_view text) {
+  const std::size_t plain_end = end_of_plain(text);
   std::string repaired;
-  if (!is_valid_utf8(text)) {
-    repaired = to_valid_utf8(text);
+  if (plain_end != text.size() && !is_valid_utf8(text.substr(plain_end))) {
+    repaired = to_valid_utf8(text);  // with the same plain bytes in front
     text = repaired;
   }
   out.push_back('"');
   std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = plain_end; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (!needs_escape(c)) continue;
     out.append(text, plain, i - plain);

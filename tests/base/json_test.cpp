@@ -1,4 +1,5 @@
 #include "audit/base/limits.hpp"
+#include "audit/base/text.hpp"
 #include "audit/json/reader.hpp"
 #include "audit/json/writer.hpp"
 
@@ -25,6 +26,25 @@ TEST(JsonWriter, EscapesAndRepairsStrings) {
   EXPECT_EQ(out, "\"q\\\"b\\\\n\\nt\\tz\\u0000d\\u007fe\\u0001f\xC3\xA9\xEF\xBF\xBD\"");
   Document document;
   ASSERT_TRUE(document.parse(out).has_value());
+}
+
+// Eight bytes at once are looked at: each kind of byte at each place of texts of each length.
+TEST(JsonWriter, StringsOfAnyLengthReadBackWhereverSomethingOddStands) {
+  for (const std::string_view odd :
+       {"\"", "\\", "\n", "\x1F", "\x7F", " ", "~", "\xC3\xA9", "\xFF"}) {
+    for (std::size_t length = 0; length < 20; ++length) {
+      for (std::size_t at = 0; at <= length; ++at) {
+        std::string text(length, 'a');
+        text.insert(at, odd);
+        std::string out;
+        append_string(out, text);
+        Document document;
+        const auto read = document.parse(out);
+        ASSERT_TRUE(read) << out;
+        EXPECT_EQ(read->string(), to_valid_utf8(text)) << out;
+      }
+    }
+  }
 }
 
 TEST(JsonReader, FindsMembersByNameAndType) {
