@@ -24,22 +24,31 @@ constexpr std::size_t kDetailMembersMax = 32;
 
 bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
-// memcmp for a length known to the compiler: GCC calls the library for more than 16 bytes, and a
-// line has some forty keys.
+// memcmp for a length known to the compiler: GCC calls the library for many lengths, and a line has
+// some forty keys. In words, the last of which may overlap the one before.
+template <class Word, std::size_t Size>
+bool same_words(const char* a, const char* b) {
+  Word x = 0, y = 0;
+  for (std::size_t at = 0; at + sizeof x < Size; at += sizeof x) {
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    if (x != y) return false;
+  }
+  std::memcpy(&x, a + Size - sizeof x, sizeof x);
+  std::memcpy(&y, b + Size - sizeof y, sizeof y);
+  return x == y;
+}
+
 template <std::size_t Size>
 bool same(const char* a, const char* b) {
-  if constexpr (Size < sizeof(std::uint64_t)) {
-    return std::memcmp(a, b, Size) == 0;
+  if constexpr (Size >= sizeof(std::uint64_t)) {
+    return same_words<std::uint64_t, Size>(a, b);
+  } else if constexpr (Size >= sizeof(std::uint32_t)) {
+    return same_words<std::uint32_t, Size>(a, b);
+  } else if constexpr (Size >= sizeof(std::uint16_t)) {
+    return same_words<std::uint16_t, Size>(a, b);
   } else {
-    std::uint64_t x = 0, y = 0;
-    for (std::size_t at = 0; at + sizeof x < Size; at += sizeof x) {
-      std::memcpy(&x, a + at, sizeof x);
-      std::memcpy(&y, b + at, sizeof y);
-      if (x != y) return false;
-    }
-    std::memcpy(&x, a + Size - sizeof x, sizeof x);
-    std::memcpy(&y, b + Size - sizeof y, sizeof y);
-    return x == y;
+    return Size == 0 || *a == *b;
   }
 }
 
@@ -52,7 +61,7 @@ class Walk {
   [[nodiscard]] const char* at() const { return at_; }
   [[nodiscard]] bool at_end() const { return at_ == end_; }
   [[nodiscard]] bool escaped() const { return escaped_; }
-  [[nodiscard]] bool ascii() const { return !high_; }
+  [[nodiscard]] bool ascii() const { return high_ == 0; }
 
   template <std::size_t N>
   bool take(const char (&text)[N]) {
@@ -78,7 +87,9 @@ class Walk {
     return take("}");
   }
   // With the opening quote: the value of a text.
-  bool text(std::string_view& out) { return take("\"") && rest_of_text(out); }
+  bool text(std::string_view& out) {
+    return take("\"") && (rest_of_short_text(out) || rest_of_text(out));
+  }
   // An absent member is no fault; a value of another type is.
   template <std::size_t N>
   bool text_if(const char (&key)[N], std::string_view& out) {
@@ -107,6 +118,7 @@ class Walk {
   [[nodiscard]] bool next_is(const char* from, const char (&text)[N]) const {
     return end_ - from >= static_cast<std::ptrdiff_t>(N - 1) && same<N - 1>(from, text);
   }
+  bool rest_of_short_text(std::string_view& out);
   bool rest_of_text(std::string_view& out);
   bool to_special();
   bool escape();
@@ -116,22 +128,45 @@ class Walk {
   const char* const end_;
   bool first_ = false;
   bool escaped_ = false;
-  bool high_ = false;  // a byte above 0x7F was seen
+  unsigned high_ = 0;  // not 0: a byte above 0x7F was seen
 };
+
+#if defined(__SSE2__)
+// Of the 16 bytes at `at`, a bit for each quote, backslash and control character, the lowest for the
+// first byte; `high` gets one for each byte above 0x7F.
+inline unsigned specials_of_16(const char* at, unsigned& high) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i special =
+      _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
+                   _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes));
+  high |= static_cast<unsigned>(_mm_movemask_epi8(bytes));
+  return static_cast<unsigned>(_mm_movemask_epi8(special));
+}
+#endif
+
+// Most texts of a line end within 16 bytes. False when this one does not, or has an escape in them:
+// then nothing was taken.
+inline bool Walk::rest_of_short_text(std::string_view& out) {
+#if defined(__SSE2__)
+  if (end_ - at_ < 16) return false;
+  const unsigned found = specials_of_16(at_, high_);
+  if (found == 0) return false;
+  const auto size = static_cast<std::size_t>(std::countr_zero(found));
+  if (at_[size] != '"') return false;
+  out = {at_, size};
+  at_ += size + 1;
+  return true;
+#else
+  return false;
+#endif
+}
 
 // To the next quote, backslash or control character; false at the end of the line.
 bool Walk::to_special() {
 #if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-  const __m128i control = _mm_set1_epi8(0x1F);
   while (end_ - at_ >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
-    const __m128i special =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-                     _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
-    high_ = high_ || _mm_movemask_epi8(bytes) != 0;
-    const auto found = static_cast<unsigned>(_mm_movemask_epi8(special));
-    if (found != 0) {
+    if (const unsigned found = specials_of_16(at_, high_); found != 0) {
       at_ += std::countr_zero(found);
       return true;
     }
@@ -141,7 +176,7 @@ bool Walk::to_special() {
   for (; at_ != end_; ++at_) {
     const auto c = static_cast<unsigned char>(*at_);
     if (c == '"' || c == '\\' || c < 0x20) return true;
-    high_ = high_ || c >= 0x80;
+    high_ |= c & 0x80U;
   }
   return false;
 }

@@ -97,7 +97,7 @@ void Examiner::Impl::view_of_line(Batch& out) {
   if (!one.id_text.empty()) one.id = keyed_hash(one.id_text);
   if (!view.call_id.empty()) {
     const std::string_view agent = kept(view.agent, out);
-    one.call_id = call_id_hash(agent, kept(view.call_id, out));
+    one.call_id = call_id_hash(agent, kept(view.call_id, out), key);
   }
   one.was_denied = !one.imported && view.decision == audit::Verdict::kDeny;
   if (one.imported && audit::detail_of(view, "outcome", scratch) == kOutcomeRefused) {
@@ -156,7 +156,7 @@ void Examiner::event(const Event& event, Batch& out) {
   if (event.type != EventType::kDecision && !one.imported) return;
   one.id_text = keep(event.id);
   if (!event.id.empty()) one.id = keyed_hash(event.id);
-  one.call_id = call_id_hash(event.agent, event.call_id);
+  one.call_id = call_id_hash(event.agent, event.call_id, impl_->key);
   one.was_denied = !one.imported && event.decision == audit::Verdict::kDeny;
   if (refused_by_person(event)) {
     one.kind = Observation::Kind::kRefused;

@@ -71,12 +71,21 @@ bool refused_by_person(const audit::Event& event) {
   return false;
 }
 
-Hash128 call_id_hash(std::string_view agent, std::string_view call_id) {
+Hash128 call_id_hash(std::string_view agent, std::string_view call_id, std::string& text) {
   if (call_id.empty()) return {};
-  std::string text;
+  text.clear();
   append_text(text, agent);
   append_text(text, call_id);
   return keyed_hash(text);
+}
+
+void Repeats::prefetch(Hash128 id, Hash128 call_id, bool imported) const {
+  const bool has_call_id = call_id != Hash128{};
+  if (has_call_id) {
+    ids_.prefetch(call_id);
+    ids_.prefetch(of_history(call_id));
+  }
+  if (!imported || !has_call_id) ids_.prefetch(id);
 }
 
 Repeats::Seen Repeats::see(Hash128 id, Hash128 call_id, bool imported) {

@@ -27,8 +27,10 @@ void make_call_key(const audit::Event& event, std::string& key);
 [[nodiscard]] bool refused_by_person(const audit::Event& event);
 inline constexpr std::string_view kOutcomeRefused = "rejected";
 
-// An agent's own id of a call, as a hash; {} when there is none.
-[[nodiscard]] Hash128 call_id_hash(std::string_view agent, std::string_view call_id);
+// An agent's own id of a call, as a hash; {} when there is none. What is hashed is put together in
+// `scratch`.
+[[nodiscard]] Hash128 call_id_hash(std::string_view agent, std::string_view call_id,
+                                   std::string& scratch);
 
 // Events that were counted, so that each counts once.
 class Repeats {
@@ -41,6 +43,8 @@ class Repeats {
   // `id` of the event and `call_id` of its call, {} when it has none. Two decisions on one call id
   // are two events: a server may number its calls anew.
   Seen see(Hash128 id, Hash128 call_id, bool imported);
+  // Before a see() of the same some events later (HashTable::prefetch).
+  void prefetch(Hash128 id, Hash128 call_id, bool imported) const;
 
  private:
   HashSet ids_;

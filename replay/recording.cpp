@@ -233,7 +233,8 @@ void Recording::add(const Event& event) {
     ++quality_.other_events;
     return;
   }
-  const Hash128 call_id = call_id_hash(event.agent, event.call_id);
+  std::string scratch;
+  const Hash128 call_id = call_id_hash(event.agent, event.call_id, scratch);
   if (!is_new(event, call_id)) return;
   if (refused_by_person(event)) {
     ++quality_.refused;

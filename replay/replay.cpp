@@ -11,6 +11,8 @@ using audit::Event;
 using audit::EventType;
 
 constexpr std::size_t kFidelityExamplesMax = 20;
+// Events between asking the memory for a place of a table and looking at it: some 100 ns.
+constexpr std::size_t kPrefetchAhead = 4;
 // In place of a class: there is nothing to decide, and the events are unknown.
 constexpr std::uint32_t kNoCallClass = HashTable::kNone - 1;
 
@@ -128,7 +130,13 @@ void Replayer::counted_before(const ChainSeqs* earlier) { impl_->earlier = earli
 
 void Replayer::add(const Batch& batch) {
   for (const DecidedCall& call : batch.decided) impl_->learn(call);
-  for (const Observation& one : batch.events) impl_->count(one);
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    if (i + kPrefetchAhead < batch.events.size()) {
+      const Observation& later = batch.events[i + kPrefetchAhead];
+      impl_->repeats.prefetch(later.id, later.call_id, later.imported);
+    }
+    impl_->count(batch.events[i]);
+  }
 }
 
 const HashTable& Replayer::known() const { return impl_->classes; }

@@ -22,6 +22,10 @@ std::size_t place_in(const std::vector<Hash128>& keys, Hash128 key) {
   return at;
 }
 
+void prefetch_in(const std::vector<Hash128>& keys, Hash128 key) {
+  if (!keys.empty()) __builtin_prefetch(&keys[key.low & (keys.size() - 1)]);
+}
+
 }  // namespace
 
 std::size_t HashTable::place_of(Hash128 key) const { return place_in(keys_, key); }
@@ -54,6 +58,8 @@ void HashTable::grow() {
   }
 }
 
+void HashTable::prefetch(Hash128 key) const { prefetch_in(keys_, key); }
+
 void HashTable::clear() { *this = {}; }
 
 std::size_t HashSet::place_of(Hash128 key) const { return place_in(keys_, key); }
@@ -76,6 +82,8 @@ bool HashSet::insert(Hash128 key) {
 bool HashSet::contains(Hash128 key) const {
   return !keys_.empty() && !is_empty(keys_[place_of(key)]);
 }
+
+void HashSet::prefetch(Hash128 key) const { prefetch_in(keys_, key); }
 
 void HashSet::clear() { *this = {}; }
 

@@ -20,6 +20,9 @@ class HashTable {
   [[nodiscard]] std::uint32_t find(Hash128 key) const;
   // False when `key` is there already.
   bool insert(Hash128 key, std::uint32_t number);
+  // Has the memory of `key` under way for a find() or insert() soon: a table that has outgrown the
+  // caches answers from memory, some 100 ns away.
+  void prefetch(Hash128 key) const;
   [[nodiscard]] std::size_t size() const { return size_; }
   void clear();
 
@@ -35,6 +38,7 @@ class HashTable {
 class HashSet {
  public:
   bool insert(Hash128 key);
+  void prefetch(Hash128 key) const;  // as above
   [[nodiscard]] bool contains(Hash128 key) const;
   [[nodiscard]] std::size_t size() const { return size_; }
   void clear();
