@@ -67,7 +67,7 @@ class DirectLog final : public Appender {
   };
 
   Result<void> open_lock_file();
-  [[nodiscard]] bool lock_is_in_place() const;
+  [[nodiscard]] bool lock_is_in_place();
   Result<void> take_lock();
   Result<void> open_log_file(bool& fresh);
   Result<void> bring_up_to_date();
@@ -124,7 +124,9 @@ class DirectLog final : public Appender {
   std::uint64_t size_ = 0;  // bytes of the log file after the last look or write
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  Stamp lock_seen_{}, log_seen_{}, key_seen_{};  // of the log: after the last append
+  // Only who appends a second time needs to know what others did since the first: most never do.
+  bool has_appended_ = false;
+  Stamp lock_seen_{}, log_seen_{}, key_seen_{};  // of the log: after the last append but the first
   LogState state_;
   std::string state_text_;       // as the lock file has it
   std::uint64_t first_seq_ = 0;  // of the file's first line, 0: not known yet
@@ -161,29 +163,31 @@ Result<void> DirectLog::open() {
 
 Result<void> DirectLog::open_lock_file() {
   const std::string lock_path = options_.path + ".lock";
+  lock_seen_ = {};
   lock_fd_.reset();  // before open(2): closing may set errno
   lock_fd_.reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
                         options_.file_mode));
-  struct stat info{};
-  if (!lock_fd_.valid() || ::fstat(lock_fd_.get(), &info) != 0) {
-    return fail_errno("cannot open " + lock_path);
-  }
-  lock_seen_ = stamp_of(info);
+  if (!lock_fd_.valid()) return fail_errno("cannot open " + lock_path);
   return {};
 }
 
 // A lock on a file that others don't find any more keeps nobody out.
-bool DirectLog::lock_is_in_place() const {
+bool DirectLog::lock_is_in_place() {
+  struct stat held{};
+  if (lock_seen_ == Stamp{} && ::fstat(lock_fd_.get(), &held) == 0) lock_seen_ = stamp_of(held);
   const Stamp there = stamp_at(options_.path + ".lock");
-  return there[0] == lock_seen_[0] && there[1] == lock_seen_[1];
+  return there[0] == lock_seen_[0] && there[1] == lock_seen_[1] && there != Stamp{};
 }
 
 Result<void> DirectLog::take_lock() {
   const MonotonicTime deadline = clock_.monotonic() + options_.lock_timeout;
+  if (!lock_fd_.valid()) {
+    if (auto opened = open(); !opened) return opened;
+  }
   // flock(2) has no timeout; short naps between tries are the portable way.
   while (true) {
     if (::flock(lock_fd_.get(), LOCK_EX | LOCK_NB) == 0) {
-      if (lock_is_in_place()) return {};
+      if (!has_appended_ || lock_is_in_place()) return {};
       log_fd_.reset();
       if (auto opened = open(); !opened) return opened;
     } else if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -761,7 +765,7 @@ Result<Appended> DirectLog::append(Event& event, const PolicyInForce& policy) {
   // After an error nothing that is remembered here can be relied on: look again.
   if (!appended) {
     log_fd_.reset();
-  } else {
+  } else if (std::exchange(has_appended_, true)) {
     note_log();
   }
   return appended;
