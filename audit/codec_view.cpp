@@ -132,8 +132,8 @@ class Walk {
 };
 
 #if defined(__SSE2__)
-// Of the 16 bytes at `at`, a bit for each quote, backslash and control character, the lowest for the
-// first byte; `high` gets one for each byte above 0x7F.
+// Of the 16 bytes at `at`, a bit for each quote, backslash and control character, the lowest for
+// the first byte; `high` gets one for each byte above 0x7F.
 inline unsigned specials_of_16(const char* at, unsigned& high) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
   const __m128i special =
