@@ -123,9 +123,9 @@ class Scanner {
             std::string_view::npos) {
       return false;
     }
+    // Without an end, or with half of one, to the end of the text.
     const std::size_t tail = text_.find("-----END ", head_end);
-    const std::size_t end =
-        tail == std::string::npos ? text_.size() : text_.find("-----", tail + 9);
+    const std::size_t end = tail == std::string::npos ? tail : text_.find("-----", tail + 9);
     return replace(at_, end == std::string::npos ? text_.size() : end + 5, "private_key");
   }
 
