@@ -1,4 +1,4 @@
-"""The same source built again, in another folder and without a compiler's cache: the same program byte for byte."""
+"""The same source built again, in another folder and without a compiler's cache: the same programs byte for byte."""
 
 import hashlib
 import os
@@ -12,7 +12,9 @@ import unittest
 
 import packages
 
-PROGRAM = "lilith-hook"
+# All that the packages carry.
+PROGRAMS = ["lilith", "lilith-hook", "lilith-policy", "lilith-mcp-http", "lilith-ship", "lilith-verify",
+            "lilith-replay", "lilith-wazuh"]
 
 
 def stripped(program, folder):
@@ -28,7 +30,7 @@ def cached(name):
 
 
 class ReproducibleBuild(unittest.TestCase):
-    def test_another_folder_gives_the_same_program(self):
+    def test_another_folder_gives_the_same_programs(self):
         with tempfile.TemporaryDirectory() as folder:
             source = pathlib.Path(folder, "elsewhere/source")
             for name in subprocess.run(["git", "-c", "safe.directory=*", "-C", packages.SOURCE, "ls-files", "-z"],
@@ -42,9 +44,11 @@ class ReproducibleBuild(unittest.TestCase):
                          "-DLILITH_BENCHMARKS=OFF",
                          *[f"-D{name}={cached(name)}" for name in ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "LILITH_PCH",
                                                                    "CMAKE_INSTALL_PREFIX")], env=without_cache)
-            packages.run("cmake", "--build", build, "--target", PROGRAM, env=without_cache)
-            self.assertEqual(stripped(build / "bin" / PROGRAM, folder),
-                             stripped(packages.BUILD / "bin" / PROGRAM, folder))
+            packages.run("cmake", "--build", build, "--target", *PROGRAMS, env=without_cache)
+            for program in PROGRAMS:
+                with self.subTest(program):
+                    self.assertEqual(stripped(build / "bin" / program, folder),
+                                     stripped(packages.BUILD / "bin" / program, folder))
 
 
 if __name__ == "__main__":
