@@ -2,30 +2,16 @@
 
 #include "audit/event.hpp"
 
-#include "audit/base/eight_bytes.hpp"
-
 #include <array>
 #include <cstddef>
 
 namespace lilith::audit {
 namespace {
 
-// The first eight bytes, by which a reader of many lines finds a spelling before comparing texts.
-constexpr std::uint64_t head_of(std::string_view text) {
-  std::uint64_t head = 0;
-  for (std::size_t i = 0; i < text.size() && i < sizeof head; ++i) {
-    head |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
-  }
-  return head;
-}
-
 template <class Enum>
 struct Spelling {
-  constexpr Spelling(Enum of, std::string_view spelled)
-      : value(of), text(spelled), head(head_of(spelled)) {}
   Enum value;
   std::string_view text;
-  std::uint64_t head;
 };
 
 constexpr std::array kEventTypes{
@@ -84,9 +70,8 @@ std::string_view text_of(const std::array<Spelling<Enum>, N>& table, Enum value)
 
 template <class Enum, std::size_t N>
 std::optional<Enum> value_of(const std::array<Spelling<Enum>, N>& table, std::string_view text) {
-  const std::uint64_t head = text.empty() ? 0 : eight_bytes(text, 0);
   for (const auto& row : table) {
-    if (row.head == head && row.text == text) return row.value;
+    if (row.text == text) return row.value;
   }
   return std::nullopt;
 }

@@ -23,8 +23,8 @@ endif()
 target_compile_options(lilith_flags INTERFACE
   -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
   -fno-delete-null-pointer-checks -fno-strict-overflow -fcf-protection=full)
-# For any x86-64 GCC zeroes more than some words by `rep stos`, whose start takes some 30 cycles: with
-# -ftrivial-auto-var-init=zero that was a third of a decision's time. These instructions are as old, and it uses stores.
+# Which instructions are preferred, not which are needed: every x86-64 still runs it. Without it GCC 12 zeroes more than
+# some words by `rep stos`, slow to start, and -ftrivial-auto-var-init=zero has it do so often (docs/benchmarks.md).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(lilith_flags INTERFACE -mtune=skylake)
 endif()

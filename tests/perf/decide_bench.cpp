@@ -1,7 +1,6 @@
 // Decisions a second on one core, on traffic of the recorded shape: decide() alone, on calls that
-// were read a moment ago, as a hook and a replay do it, and on calls that have to come from memory
-// (20,000 of them with what was read of them are some 80 MB); and decide() with reading the shell
-// line.
+// were read a moment ago, as a hook and a replay do it, and on 20,000 calls in turn, which have to
+// come from memory; and decide() with reading the shell line.
 
 #include "rules/decide.hpp"
 #include "tests/perf/bench_log.hpp"

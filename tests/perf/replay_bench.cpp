@@ -5,9 +5,9 @@
 // (agent, tool, server, user, cwd, call, facts), to id and time, in the order in which they stand,
 // and takes their raw bytes. It keeps nothing, and of the members between it checks none. The
 // second counts the events of each call besides: a std::unordered_map from the raw bytes of the
-// call to a count, hashed with XXH3. The third, parse and key as issue and facts have it, decides
-// each call once besides. None of them finds repeats by id, checks a log's sequence, knows a cut
-// or redacted call, or says anything of rule, target, host and day.
+// call to a count, hashed with XXH3. The third, the parse-and-key loop that the goal is about,
+// decides each call once besides. None of them finds repeats by id, checks a log's sequence, knows
+// a cut or redacted call, or says anything of rule, target, host and day.
 
 #include "audit/codec.hpp"
 #include "audit/read/reader.hpp"

@@ -34,6 +34,12 @@ class ShipEndurance : public ShipProcess {
                                            "\"]\nstate_dir: \"" + dir_.file("state") +
                                            "\"\nsinks:\n" + sinks);
   }
+  // A file sink to `copy`, and syslog to `receiver`.
+  void configure_copy_and_syslog(const Receiver& receiver) {
+    configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") +
+                    "\"}\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
+                    std::to_string(receiver.port()) + "\"}\n");
+  }
   // The shipper in namespaces of its own, after these shell commands. Its files are seen through
   // /proc/PID/root.
   std::vector<std::string> command_after(const std::string& shell) const {
@@ -232,9 +238,7 @@ TEST_F(ShipEndurance, WithoutLibcurlASinkThatSpeaksHttpIsRefusedAndOthersWork) {
 TEST_F(ShipEndurance, T34_HasNothingToDoWhereThereIsNothingToDo) {
   append_events(log_options(log()), 10);
   const Receiver receiver(Receiver::Kind::kTcp);
-  configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") +
-                  "\"}\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
-                  std::to_string(receiver.port()) + "\"}\n");
+  configure_copy_and_syslog(receiver);
   Process shipper(command());
   ASSERT_TRUE(eventually([&] { return lines_in(dir_.file("copy")) == all_lines(log()); }));
   // A log that goes away is no reason to spin, either.
@@ -256,9 +260,7 @@ TEST_F(ShipEndurance, T34b_GivesBackWhatABacklogNeededAndHoldsLittle) {
   if (kSanitized) GTEST_SKIP() << "sanitizers have memory of their own";
   append_events(log_options(log()), 10);
   const Receiver receiver(Receiver::Kind::kTcp);
-  configure_sinks("  - {name: copy, type: file, path: \"" + dir_.file("copy") +
-                  "\"}\n  - {name: soc, type: syslog, address: \"127.0.0.1:" +
-                  std::to_string(receiver.port()) + "\"}\n");
+  configure_copy_and_syslog(receiver);
   Process shipper(command());
   const auto all_there = [&] {
     const auto written = all_lines(log());
