@@ -83,7 +83,8 @@ inline constexpr std::chrono::milliseconds kMcpExitGrace{5000};
 inline constexpr std::size_t kMcpHttpHeldBytesMax = std::size_t{256} * 1024;
 inline constexpr std::size_t kMcpSseValueBytesMax = 1024;  // of an event's id, type, retry
 inline constexpr std::size_t kMcpHttpSessionIdBytesMax = 1024;
-inline constexpr std::size_t kMcpHttpHeadersMax = 64;  // of --header
+inline constexpr std::size_t kMcpSseEndpointBytesMax = 8192;  // of the URL that messages go to
+inline constexpr std::size_t kMcpHttpHeadersMax = 64;         // of --header
 inline constexpr std::size_t kMcpHttpHeaderBytesMax = std::size_t{64} * 1024;
 // Requests that wait for their answers; one more is answered with an error.
 inline constexpr std::size_t kMcpHttpRequestsMax = 64;
@@ -91,6 +92,8 @@ inline constexpr std::chrono::milliseconds kMcpHttpConnectDeadline{15'000};
 // A notification or an answer is only acknowledged; a request may take as long as the client waits.
 inline constexpr std::chrono::milliseconds kMcpHttpNoticeDeadline{30'000};
 inline constexpr std::chrono::milliseconds kMcpHttpGoodbyeDeadline{2000};
+// Until the stream of an HTTP+SSE server says where messages go.
+inline constexpr std::chrono::milliseconds kMcpSseEndpointDeadline{15'000};
 // Between two tries to take up a stream again: what the server asks for, within these.
 inline constexpr std::chrono::milliseconds kMcpHttpRetryMin{50};
 inline constexpr std::chrono::milliseconds kMcpHttpRetryDefault{1000};

@@ -93,9 +93,13 @@ class HttpBridge::Exchange final : public HttpExchange, private SseReader::Handl
 
  private:
   enum class Body { kIgnored, kMessage, kEvents, kError };
+  // The answer to a handshake of our own, and where messages go, are read and not passed on.
+  [[nodiscard]] bool is_private() const {
+    return said.purpose == Purpose::kRenew ||
+           (said.purpose == Purpose::kSse && bridge_.transport_ == Transport::kSseAsked);
+  }
   void append(std::string_view bytes) {
-    // The answer to a handshake of our own is read and not passed on.
-    if (said.purpose != Purpose::kRenew) return message_.append(bytes);
+    if (!is_private()) return message_.append(bytes);
     if (private_.size() <= limits::kMcpHttpHeldBytesMax) private_ += bytes;
   }
   void whole() {
@@ -107,6 +111,11 @@ class HttpBridge::Exchange final : public HttpExchange, private SseReader::Handl
   }
   void on_data(std::string_view bytes) override { append(bytes); }
   void on_event(std::string_view type) override {
+    if (said.purpose == Purpose::kSse && is_private()) {
+      const std::string reference = std::exchange(private_, {});
+      if (type == "endpoint") bridge_.take_endpoint(reference);
+      return;
+    }
     if (type == "message") return whole();
     private_.clear();
     if (!message_.discard()) bridge_.give_up("an event of the server changed its type");
@@ -167,12 +176,20 @@ void HttpBridge::end_of_client() {
 // Streams on which no answer is awaited any more.
 void HttpBridge::end_idle_streams() {
   std::erase_if(exchanges_, [this](const auto& one) {
-    const bool listens = one->said.purpose == Purpose::kListen;
     if (one->is_out_in_part()) return false;  // its message is heard to the end
-    if (!listens && (!one->is_stream() || !one->said.ids.empty())) return false;
+    const Purpose purpose = one->said.purpose;
+    const bool idle = purpose == Purpose::kSse      ? awaits_nothing()
+                      : purpose == Purpose::kListen ? true
+                                                    : one->is_stream() && one->said.ids.empty();
+    if (!idle) return false;
     client_.cancel(*one);
     return true;
   });
+}
+
+// Of an HTTP+SSE server: all is said, and answered.
+bool HttpBridge::awaits_nothing() const {
+  return queue_.empty() && sse_awaits_.empty() && exchanges_.size() == 1;
 }
 
 void HttpBridge::end_now() {
@@ -220,11 +237,12 @@ void HttpBridge::line(std::string_view text) {
 
 std::size_t HttpBridge::requests_open() const {
   const auto of = [](const auto& one) { return !one.ids.empty(); };
-  return static_cast<std::size_t>(
-      std::count_if(queue_.begin(), queue_.end(), of) +
-      std::count_if(resumptions_.begin(), resumptions_.end(), of) +
-      std::count_if(exchanges_.begin(), exchanges_.end(),
-                    [](const auto& one) { return !one->said.ids.empty(); }));
+  return sse_awaits_.size() +
+         static_cast<std::size_t>(
+             std::count_if(queue_.begin(), queue_.end(), of) +
+             std::count_if(resumptions_.begin(), resumptions_.end(), of) +
+             std::count_if(exchanges_.begin(), exchanges_.end(),
+                           [](const auto& one) { return !one->said.ids.empty(); }));
 }
 
 bool HttpBridge::congested() const {
@@ -251,6 +269,7 @@ void HttpBridge::begin(std::unique_ptr<Exchange> exchange, HttpRequest request) 
 // The order in which the client spoke is kept where the server can't mistake it: behind a handshake
 // and behind what is only acknowledged, the next message waits.
 bool HttpBridge::may_send() const {
+  if (transport_ == Transport::kSseAsked) return false;
   return !queue_.empty() && std::none_of(exchanges_.begin(), exchanges_.end(), [](const auto& one) {
     const Purpose purpose = one->said.purpose;
     if (purpose == Purpose::kNotice) return one->head().status == 0;
@@ -264,6 +283,11 @@ void HttpBridge::send(Outgoing message) {
   request.headers.emplace_back("Content-Type: application/json");
   request.headers.emplace_back("Accept: application/json, text/event-stream");
   for (std::string& header : message.headers) request.headers.push_back(std::move(header));
+  if (transport_ == Transport::kSse) {
+    request.url = endpoint_;
+    request.deadline = limits::kMcpHttpNoticeDeadline;  // answers come by the stream
+    sse_awaits_.insert(sse_awaits_.end(), message.ids.begin(), message.ids.end());
+  }
   if (message.purpose == Purpose::kNotice) request.deadline = limits::kMcpHttpNoticeDeadline;
   // Kept where it may have to be sent again.
   if (!session_id_.empty() && !message.again) {
@@ -308,11 +332,20 @@ bool HttpBridge::is_busy() const {
 }
 
 void HttpBridge::pump() {
+  const MonotonicTime now = clock_.monotonic();
+  if (transport_ == Transport::kSseAsked && endpoint_due_ <= now) {
+    std::erase_if(exchanges_, [this](const auto& one) {
+      if (one->said.purpose != Purpose::kSse) return false;
+      client_.cancel(*one);
+      return true;
+    });
+    has_no_endpoint("its stream does not say where messages go");
+  }
   while (may_send()) {
     Outgoing message = std::move(queue_.front());
     queue_.pop_front();
     queue_bytes_ -= message.line.size();
-    if (message.purpose == Purpose::kInitialize) {
+    if (message.purpose == Purpose::kInitialize && transport_ == Transport::kStreamable) {
       session_id_.clear();
       version_.clear();
       const bool keeps = message.line.size() <= limits::kMcpHttpHeldBytesMax;
@@ -320,7 +353,6 @@ void HttpBridge::pump() {
     }
     send(std::move(message));
   }
-  const MonotonicTime now = clock_.monotonic();
   std::vector<Resumption> due;
   std::erase_if(resumptions_, [&](Resumption& one) {
     if (one.due > now) return false;
@@ -336,7 +368,7 @@ void HttpBridge::pump() {
 }
 
 MonotonicTime HttpBridge::next_due() const {
-  MonotonicTime next = MonotonicTime::max();
+  MonotonicTime next = transport_ == Transport::kSseAsked ? endpoint_due_ : MonotonicTime::max();
   for (const Resumption& one : resumptions_) next = std::min(next, one.due);
   return next;
 }
@@ -347,6 +379,11 @@ bool HttpBridge::done() const { return closing_ && goodbye_said_ && !is_busy(); 
 
 void HttpBridge::heard(Exchange& exchange, const IncomingMessage::Whole& message) {
   if (message.is_array) exchange.said.ids.clear();
+  if (transport_ == Transport::kSse) {
+    if (message.is_array) sse_awaits_.clear();
+    if (message.is_answer && message.id) std::erase(sse_awaits_, plain_id(*message.id));
+    return;
+  }
   if (!message.is_answer) return;
   if (message.id) exchange.forget(plain_id(*message.id));
   const Purpose purpose = exchange.said.purpose;
@@ -381,7 +418,9 @@ void HttpBridge::ended(Exchange& exchange, const std::string& error) {
   if (!exchange.discard()) return give_up("the server broke off within a message: " + error);
   if (broken_) return;
   const Purpose purpose = exchange.said.purpose;
-  if (purpose == Purpose::kListen || purpose == Purpose::kResume || exchange.is_stream()) {
+  if (purpose == Purpose::kSse) return sse_ended(exchange, error);
+  if (purpose == Purpose::kListen || purpose == Purpose::kResume ||
+      (exchange.is_stream() && transport_ != Transport::kSse)) {
     return stream_ended(exchange, error);
   }
   message_ended(exchange, error);
@@ -392,6 +431,7 @@ void HttpBridge::message_ended(Exchange& exchange, const std::string& error) {
   const std::vector<std::string>& ids = exchange.said.ids;
   const bool good = head.status >= 200 && head.status < 300;
   const bool renews = exchange.said.purpose == Purpose::kRenew;
+  if (good && error.empty() && transport_ == Transport::kSse) return;
   if (good && error.empty() && !(renews && !ids.empty())) {
     no_answer(ids, "the server took the request and gave no answer");
     if (exchange.said.opens_stream && version_ < kStatelessVersion && !closing_) {
@@ -423,7 +463,15 @@ void HttpBridge::message_ended(Exchange& exchange, const std::string& error) {
     } else if (!exchange.error_body().empty()) {
       why += ": " + std::string(utf8_prefix(exchange.error_body(), kWhyBytesMax));
     }
+    // How a client finds out (2025-03-26 and later, "Backwards Compatibility").
+    const bool may_be_older = head.status == 400 || head.status == 404 || head.status == 405;
+    if (may_be_older && exchange.said.purpose == Purpose::kInitialize &&
+        transport_ == Transport::kStreamable && !initialize_line_.empty() &&
+        !(root && root->find("error"))) {
+      return ask_for_endpoint(std::move(why));
+    }
   }
+  if (transport_ == Transport::kSse) return sse_message_failed(exchange, why);
   if (renews) {
     return give_up("the session has ended and can't be begun again: " + why);
   }
@@ -464,6 +512,63 @@ void HttpBridge::stream_ended(Exchange& exchange, const std::string& error) {
   resumptions_.push_back({clock_.monotonic() + delay_after(waits, exchange.events().retry()),
                           listens ? Purpose::kListen : Purpose::kResume, ids, std::move(last),
                           idle ? waits : failures});
+}
+
+// ---- HTTP+SSE (2024-11-05, "HTTP with SSE")
+
+void HttpBridge::ask_for_endpoint(std::string why) {
+  transport_ = Transport::kSseAsked;
+  refusal_ = std::move(why);
+  endpoint_due_ = clock_.monotonic() + limits::kMcpSseEndpointDeadline;
+  Outgoing initialize = outgoing(initialize_line_);
+  queue_bytes_ += initialize.line.size();
+  queue_.push_front(std::move(initialize));
+  open_stream(Purpose::kSse, {}, {}, 0);
+}
+
+void HttpBridge::take_endpoint(const std::string& reference) {
+  auto url = reference.size() > limits::kMcpSseEndpointBytesMax
+                 ? fail(ErrorCode::kInvalidInput, "it is too long")
+                 : client_.sibling(reference);
+  if (!url) {
+    complain("where the server's stream says that messages go is refused: " + url.error().message);
+    endpoint_due_ = MonotonicTime::min();
+    return;
+  }
+  endpoint_ = std::move(*url);
+  transport_ = Transport::kSse;
+}
+
+// What the server said to the handshake stands.
+void HttpBridge::has_no_endpoint(std::string_view why) {
+  transport_ = Transport::kStreamable;
+  if (queue_.empty()) return;
+  const Outgoing initialize = std::move(queue_.front());
+  queue_.pop_front();
+  queue_bytes_ -= initialize.line.size();
+  no_answer(initialize.ids, refusal_ + "; HTTP+SSE: " + std::string(why));
+}
+
+void HttpBridge::sse_ended(const Exchange& exchange, const std::string& error) {
+  if (transport_ == Transport::kSseAsked) {
+    if (exchange.is_stream()) return has_no_endpoint("its stream ended at once");
+    const int status = exchange.head().status;
+    return has_no_endpoint(status == 0 ? error : "HTTP status " + std::to_string(status));
+  }
+  if (closing_ && queue_.empty() && sse_awaits_.empty()) return;
+  no_answer(std::exchange(sse_awaits_, {}), "the server's stream ended before the answer");
+  // A new stream is a new session, of which neither side knows anything.
+  give_up("the server's stream ended, and the session with it" +
+          (error.empty() ? std::string() : ": " + error));
+}
+
+void HttpBridge::sse_message_failed(const Exchange& exchange, std::string_view why) {
+  std::vector<std::string> unanswered;
+  for (const std::string& id : exchange.said.ids) {
+    if (std::erase(sse_awaits_, id) > 0) unanswered.push_back(id);
+  }
+  if (exchange.said.ids.empty()) return complain(why);
+  no_answer(unanswered, why);
 }
 
 // HTTP 404 with a session id: a client must begin a new session (2025-03-26, Session Management).

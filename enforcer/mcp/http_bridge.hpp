@@ -1,7 +1,8 @@
 #pragma once
-// MCP's Streamable HTTP transport (versions 2025-03-26 to 2026-07-28) spoken to a server, and lines
-// of JSON-RPC with whoever holds the other end: it decides nothing. Sessions, resumption and the
-// stream of the server's own messages are here; connections are http_client.hpp's.
+// MCP's Streamable HTTP transport (versions 2025-03-26 to 2026-07-28), and HTTP+SSE (2024-11-05)
+// where the server has no other, spoken to a server, and lines of JSON-RPC with whoever holds the
+// other end: it decides nothing. Sessions, resumption and the stream of the server's own messages
+// are here; connections are http_client.hpp's.
 
 #include "audit/base/clock.hpp"
 #include "enforcer/mcp/http_client.hpp"
@@ -50,7 +51,9 @@ class HttpBridge {
  private:
   class Exchange;
   friend class Exchange;
-  enum class Purpose { kRequest, kNotice, kInitialize, kRenew, kListen, kResume, kGoodbye };
+  enum class Purpose { kRequest, kNotice, kInitialize, kRenew, kListen, kResume, kSse, kGoodbye };
+  // HTTP+SSE has one stream for all that the server says; its first event says where messages go.
+  enum class Transport { kStreamable, kSseAsked, kSse };
   // A line of the client (or of ours) on its way.
   struct Outgoing {
     Purpose purpose = Purpose::kRequest;
@@ -81,6 +84,14 @@ class HttpBridge {
   [[nodiscard]] std::size_t requests_open() const;
   [[nodiscard]] bool is_busy() const;
   void end_idle_streams();
+  [[nodiscard]] bool awaits_nothing() const;
+
+  // HTTP+SSE.
+  void ask_for_endpoint(std::string why);
+  void take_endpoint(const std::string& reference);
+  void has_no_endpoint(std::string_view why);
+  void sse_ended(const Exchange& exchange, const std::string& error);
+  void sse_message_failed(const Exchange& exchange, std::string_view why);
   void say_goodbye();
 
   // What an exchange tells.
@@ -104,6 +115,11 @@ class HttpBridge {
   std::vector<Resumption> resumptions_;
   std::string initialize_line_;  // kept to begin a session again
   std::string session_id_, version_;
+  Transport transport_ = Transport::kStreamable;
+  std::string refusal_;                  // of the handshake, while it is asked for HTTP+SSE
+  MonotonicTime endpoint_due_;           // kSseAsked: until then
+  std::string endpoint_;                 // kSse: where messages go
+  std::vector<std::string> sse_awaits_;  // kSse: ids of requests whose answers are to come
   bool closing_ = false, goodbye_said_ = false, broken_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <curl/curl.h>
 #include <mutex>
+#include <optional>
 
 namespace lilith::enforcer::mcp {
 namespace {
@@ -17,6 +18,10 @@ struct FreeEasy {
 struct FreeMulti {
   void operator()(CURLM* multi) const { ::curl_multi_cleanup(multi); }
 };
+struct FreeUrl {
+  void operator()(CURLU* url) const { ::curl_url_cleanup(url); }
+};
+using Url = std::unique_ptr<CURLU, FreeUrl>;
 struct FreeList {
   void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
 };
@@ -27,6 +32,15 @@ void append(List& list, const std::string& text) {
   if (longer == nullptr) return;
   std::ignore = list.release();
   list.reset(longer);
+}
+
+// A part of a URL; nullopt: it has none.
+std::optional<std::string> part_of(const Url& url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  if (::curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return std::nullopt;
+  std::string part(text);
+  ::curl_free(text);
+  return part;
 }
 
 constexpr std::string_view kBlanks = " \t\r\n";
@@ -97,6 +111,7 @@ class CurlClient final : public HttpClient {
   }
 
   [[nodiscard]] Result<void> try_options();
+  [[nodiscard]] Result<std::string> sibling(const std::string& reference) const override;
   void start(HttpRequest request, HttpExchange& exchange) override;
   void cancel(HttpExchange& exchange) override;
   void resume() override;
@@ -155,6 +170,31 @@ Result<void> CurlClient::try_options() {
   return fail(ErrorCode::kInvalidInput, server_.url + ": " + ::curl_easy_strerror(code));
 }
 
+Result<std::string> CurlClient::sibling(const std::string& reference) const {
+  const Url base(::curl_url()), url(::curl_url());
+  const auto set = [](const Url& into, const std::string& text) {
+    return into != nullptr &&
+           ::curl_url_set(into.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
+  };
+  // Of a handle that has a URL the second is taken as relative to it (curl_url_set(3)).
+  if (!set(base, server_.url) || !set(url, server_.url) || !set(url, reference)) {
+    return fail(ErrorCode::kInvalidInput, "it is no URL");
+  }
+  for (const CURLUPart which : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
+    if (part_of(base, which, CURLU_DEFAULT_PORT) != part_of(url, which, CURLU_DEFAULT_PORT)) {
+      return fail(ErrorCode::kInvalidInput, "it leads to another server");
+    }
+  }
+  for (const CURLUPart which : {CURLUPART_USER, CURLUPART_PASSWORD}) {
+    if (part_of(base, which) != part_of(url, which)) {
+      return fail(ErrorCode::kInvalidInput, "it names a user");
+    }
+  }
+  auto whole = part_of(url, CURLUPART_URL);
+  if (!whole) return fail(ErrorCode::kInvalidInput, "it is no URL");
+  return std::move(*whole);
+}
+
 void CurlClient::start(HttpRequest request, HttpExchange& exchange) {
   auto transfer = std::make_unique<Transfer>();
   transfer->easy.reset(::curl_easy_init());
@@ -162,6 +202,7 @@ void CurlClient::start(HttpRequest request, HttpExchange& exchange) {
   CURL* easy = transfer->easy.get();
   // try_options() has shown that libcurl takes them.
   if (set_server(easy) != CURLE_OK) return exchange.on_end("libcurl refuses its options");
+  if (!request.url.empty()) ::curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   transfer->body = std::move(request.body);
   for (const std::string& header : request.headers) append(transfer->headers, header);
   append(transfer->headers, "Expect:");  // no waiting for "100 Continue"

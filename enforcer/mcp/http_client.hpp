@@ -27,6 +27,7 @@ struct HttpServer {
 enum class HttpMethod { kPost, kGet, kDelete };
 struct HttpRequest {
   HttpMethod method = HttpMethod::kPost;
+  std::string url;                        // as sibling() gave it; empty: the server's own
   std::vector<std::string> headers;       // "Name: value"
   std::string body;                       // of kPost
   std::chrono::milliseconds deadline{0};  // for all of it; 0: none
@@ -58,6 +59,9 @@ class HttpClient {
   [[nodiscard]] static Result<std::unique_ptr<HttpClient>> make(const HttpServer& server);
   virtual ~HttpClient() = default;
 
+  // The URL that a reference (RFC 3986, 4.1) in an answer means. kInvalidInput: it is none, or
+  // leads away from the server's scheme, host and port, which are what was decided on.
+  [[nodiscard]] virtual Result<std::string> sibling(const std::string& reference) const = 0;
   // The exchange must live until on_end() or cancel().
   virtual void start(HttpRequest request, HttpExchange& exchange) = 0;
   virtual void cancel(HttpExchange& exchange) = 0;

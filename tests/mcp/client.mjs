@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { CreateMessageRequestSchema, ListRootsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { Client as LaterClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as LaterTransport } from "@modelcontextprotocol/client/stdio";
@@ -36,9 +37,9 @@ async function refused(promise) {
 }
 
 // Over HTTP to the server itself, or over standard input and output to the proxy.
-async function http() {
+async function http(Transport) {
   const url = new URL(proxy[proxy.indexOf("--url") + 1]);
-  return { direct: await tour(() => new StreamableHTTPClientTransport(url)), through: await tour(proxy) };
+  return { direct: await tour(() => new Transport(url)), through: await tour(proxy) };
 }
 
 async function tour(command) {
@@ -100,7 +101,8 @@ const cases = {
     return answer;
   },
   later_version: () => later([...proxy, ...own]),
-  http,
+  http: () => http(StreamableHTTPClientTransport),
+  http_sse: () => http(SSEClientTransport),
   http_later: () => later(proxy),
   // A server that is told to end, by the client's own way of closing.
   async closing() {

@@ -53,6 +53,7 @@ class Exchange:
 
     def __init__(self, handler, body):
         self.handler, self.method, self.body = handler, handler.command, body
+        self.path = handler.path
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
         self.message = json.loads(body) if body else {}
 
@@ -205,6 +206,32 @@ class Proxy:
     def bridge_peak_kib(self):
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{children[0]}/status").read_text()).group(1))
+
+
+class SseServer:
+    """A script for `Server`: a server of 2024-11-05, which says everything by the stream of GET /mcp. `answer` gets each
+    posted message and gives those that the stream says then; None ends the stream."""
+
+    def __init__(self, answer=None, endpoint="/messages?session=1"):
+        self.answer, self.endpoint, self.stream = answer, endpoint, queue.Queue()
+
+    def __call__(self, one):
+        if one.method == "POST" and one.path == "/mcp":
+            one.whole(404, "text/html", b"Cannot POST /mcp")
+        elif one.method == "GET":
+            one.events(b": hello\n\n", f"event: endpoint\ndata: {self.endpoint}\n\n".encode())
+            while (message := self.stream.get()) is not None:
+                one.write(b"event: message\n" + event(message))
+        elif one.message.get("method") == "initialize":
+            one.whole(202, "text/plain", b"Accepted")
+            self.stream.put({"jsonrpc": "2.0", "id": one.message["id"], "result": {
+                "protocolVersion": "2024-11-05", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}})
+        elif one.message.get("method") == "tools/call" and self.answer:
+            for message in self.answer(one) or ():
+                self.stream.put(message)
+        else:
+            one.whole(202)
+        return True
 
 
 class HttpTest(unittest.TestCase):
@@ -447,6 +474,101 @@ class HttpTest(unittest.TestCase):
         proxy.hear()
         self.assertEqual(proxy.end(), 1)
         self.assertIn("session id", proxy.errors[0])
+
+    # ---- HTTP+SSE, which is older
+
+    def test_a_server_that_speaks_by_one_stream_is_found_out(self):
+        asked = {"jsonrpc": "2.0", "id": "q", "method": "roots/list"}
+
+        def answer(one):
+            one.whole(202)
+            return [asked, result(one.message["id"])]
+
+        for endpoint in ("/messages?session=1", "messages?session=1", "http://127.0.0.1:{port}/messages?session=1"):
+            with self.subTest(endpoint):
+                script = SseServer(answer)
+                server, proxy = self.start(script, "--header", "Authorization: Bearer x")
+                script.endpoint = endpoint.replace("{port}", str(server.port))
+                self.assertEqual(proxy.shake_hands()["result"]["protocolVersion"], "2024-11-05")
+                proxy.say(call(1), call(2, "other"))
+                heard = [proxy.hear() for _ in range(3)]
+                self.assertIn(asked, heard)
+                self.assertIn(result(1), heard)
+                self.assertTrue(next(one for one in heard if one["id"] == 2)["result"]["isError"], "it is denied")
+                proxy.say({"jsonrpc": "2.0", "id": "q", "result": {"roots": []}})
+                self.assertEqual(proxy.end(), 0)
+                script.stream.put(None)
+                posts = server.requests("POST")
+                self.assertEqual([one.path for one in posts], ["/mcp"] + ["/messages?session=1"] * 4)
+                self.assertEqual([one.message.get("method") for one in posts],
+                                 ["initialize", "initialize", "notifications/initialized", "tools/call", None])
+                self.assertEqual({one.headers["authorization"] for one in server.seen}, {"Bearer x"})
+                self.assertEqual(server.requests("DELETE"), [])
+
+    def test_what_was_asked_is_answered_after_the_client_has_closed(self):
+        asked = threading.Event()
+
+        def answer(one):
+            one.whole(202)
+            asked.set()
+
+        script = SseServer(answer)
+        _, proxy = self.start(script)
+        proxy.shake_hands()
+        proxy.say(call(1))
+        proxy.process.stdin.close()
+        self.assertTrue(asked.wait(SECONDS))
+        script.stream.put(result(1))
+        self.assertEqual(proxy.hear(), result(1))
+        self.assertEqual(proxy.end(), 0)
+        script.stream.put(None)
+
+    def test_messages_go_to_no_other_server(self):
+        cases = ["http://127.0.0.1:1/messages", "https://127.0.0.1:{port}/messages", "//127.0.0.2:{port}/messages",
+                 "http://u:p@127.0.0.1:{port}/m", "file:///etc/passwd", "//[", "x" * 9000]
+        for endpoint in cases:
+            with self.subTest(endpoint[:40]):
+                script = SseServer()
+                server, proxy = self.start(script)
+                script.endpoint = endpoint.replace("{port}", str(server.port))
+                answer = proxy.shake_hands()
+                self.assertIn("404: Cannot POST /mcp; HTTP+SSE: its stream does not say", answer["error"]["message"])
+                script.stream.put(None)
+                self.assertEqual(proxy.end(), 0)
+                self.assertIn("that messages go is refused", proxy.errors[0])
+                self.assertEqual({one.path for one in server.seen}, {"/mcp"})
+
+    def test_a_server_of_neither_kind_is_what_it_said_first(self):
+        cases = {"no stream": (lambda one: one.whole(405), "405; HTTP+SSE: HTTP status 405"),
+                 "a stream that ends": (lambda one: one.events(b": hello\n\n"), "HTTP+SSE: its stream ended at once"),
+                 "messages before the endpoint": (lambda one: one.events(event(result(0))), "its stream ended at once"),
+                 "nothing": (lambda one: one.hang_up(), "405; HTTP+SSE: ")}
+        for name, (script, expected) in cases.items():
+            with self.subTest(name):
+                _, proxy = self.start(
+                    lambda one, script=script: (script if one.method == "GET" else lambda it: it.whole(405))(one) or True)
+                self.assertIn(expected, proxy.shake_hands()["error"]["message"])
+                self.assertEqual(proxy.end(), 0)
+                self.assertIsNone(proxy.hear())
+
+    def test_a_streams_end_ends_its_session(self):
+        script = SseServer(lambda one: one.whole(202) or script.stream.put(None))
+        _, proxy = self.start(script)
+        proxy.shake_hands()
+        proxy.say(call(1))
+        self.assertIn("stream ended before the answer", proxy.hear()["error"]["message"])
+        self.assertIsNone(proxy.hear())
+        self.assertEqual(proxy.end(), 1)
+        self.assertIn("the session with it", proxy.errors[0])
+
+    def test_a_message_that_the_endpoint_refuses_is_told_to_the_client(self):
+        script = SseServer(lambda one: one.whole(413, "text/plain", b"too large"))
+        _, proxy = self.start(script)
+        proxy.shake_hands()
+        proxy.say(call(1))
+        self.assertIn("413: too large", proxy.hear()["error"]["message"])
+        self.assertEqual(proxy.end(), 0)
+        script.stream.put(None)
 
     # ---- what is decided
 

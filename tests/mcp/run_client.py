@@ -44,11 +44,13 @@ TOOLS = {
     "streaming": ["big"],
     "closing": ["pid"],
     "http": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
+    "http_sse": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
     "http_later": ["echo"],
 }
-# Servers over HTTP: program and arguments below the clients' folder; their first line with a digit names the port.
+# Servers over HTTP: program and arguments below the clients' folder; a line that names the port says that it listens.
 HTTP_SERVERS = {
     "http": ["node_modules/@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp"],
+    "http_sse": ["node_modules/@modelcontextprotocol/server-everything/dist/index.js", "sse"],
     "http_later": ["server.mjs", "http"],
 }
 
@@ -102,6 +104,10 @@ def check_http(answer, folder, decisions):
     check_everything(answer, folder, without_egress(decisions))
 
 
+def check_http_sse(answer, folder, decisions):
+    check_http(answer, folder, decisions)
+
+
 def check_http_later(answer, folder, decisions):
     check_later_version(answer, folder, without_egress(decisions))
 
@@ -121,9 +127,10 @@ class HttpServer:
         self.process = subprocess.Popen([node, clients / program, *arguments], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env={**os.environ, "PORT": str(self.port)})
         # It says so when it listens.
-        expect(str(self.port).encode() in self.process.stderr.readline(), "the server over HTTP did not start")
+        expect(any(str(self.port).encode() in line for line in iter(self.process.stderr.readline, b"")),
+               "the server over HTTP did not start")
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.port}/mcp"
+        self.url = f"http://127.0.0.1:{self.port}/{'sse' if case == 'http_sse' else 'mcp'}"
 
     def __enter__(self):
         return self
