@@ -3,9 +3,9 @@
 
 #include "audit/json/reader.hpp"
 #include "rules/decide.hpp"
+#include "tests/shell/independent_sets.hpp"
 #include "tests/shell/line_generator.hpp"
 #include "tests/shell/rows.hpp"
-#include "tests/shell/second_set.hpp"
 #include "tests/shell/verdict_rows.hpp"
 #include "tests/support/support.hpp"
 
@@ -76,9 +76,9 @@ class Oracle : public testing::Test {
     for (const auto rows : {test::verdict_rows(), test::daily_rows()}) {
       for (const test::VerdictRow& row : rows) lines.emplace_back(row.line);
     }
-    for (const std::string_view file : test::kSecondSet) {
+    for (const std::string_view file : test::kIndependentSets) {
       if (!is_long()) break;
-      for (const test::SetLine& one : test::second_set(file)) lines.push_back(one.line);
+      for (const test::SetLine& one : test::independent_set(file)) lines.push_back(one.line);
     }
     return lines;
   }

@@ -3,8 +3,8 @@
 
 #include "audit/json/reader.hpp"
 #include "rules/decide.hpp"
+#include "tests/shell/independent_sets.hpp"
 #include "tests/shell/rows.hpp"
-#include "tests/shell/second_set.hpp"
 #include "tests/shell/verdict_rows.hpp"
 #include "tests/support/support.hpp"
 
@@ -105,13 +105,13 @@ TEST(Rows, AreManyAndEachIsThereOnce) {
 }
 
 // Prints what docs/commands.md repeats.
-TEST(SecondSet, IsDecidedAsItsSectionsSay) {
+TEST(IndependentSets, IsDecidedAsItsSectionsSay) {
   const auto policy =
-      load(test::read_text(LILITH_SOURCE_DIR "/tests/shell/second_set/policy.yaml"));
+      load(test::read_text(LILITH_SOURCE_DIR "/tests/shell/independent/policy.yaml"));
   std::set<std::string> seen;
-  for (const std::string_view file : test::kSecondSet) {
+  for (const std::string_view file : test::kIndependentSets) {
     std::size_t denied = 0;
-    const std::vector<test::SetLine> lines = test::second_set(file);
+    const std::vector<test::SetLine> lines = test::independent_set(file);
     for (const test::SetLine& one : lines) {
       const Decision decision = decided(*policy, one.line);
       const bool allowed = decision.verdict == audit::Verdict::kAllow;

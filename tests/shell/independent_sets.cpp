@@ -1,4 +1,4 @@
-#include "tests/shell/second_set.hpp"
+#include "tests/shell/independent_sets.hpp"
 
 #include "tests/support/support.hpp"
 
@@ -8,12 +8,12 @@
 
 namespace lilith::test {
 
-std::vector<SetLine> second_set(std::string_view file) {
+std::vector<SetLine> independent_set(std::string_view file) {
   constexpr std::string_view kLineFeed = "\u2424";
   std::vector<SetLine> lines;
   SetLine next;
   for (std::string& text :
-       lines_of(read_text(LILITH_SOURCE_DIR "/tests/shell/second_set/" + std::string(file)))) {
+       lines_of(read_text(LILITH_SOURCE_DIR "/tests/shell/independent/" + std::string(file)))) {
     if (text.empty() || (text.starts_with("# ") && next.section.empty())) continue;
     if (text.starts_with("== ")) {
       next.section = text.substr(3);
