@@ -45,8 +45,39 @@ std::string address_text(const std::array<std::uint8_t, 16>& address) {
                                                                                           : buffer;
 }
 
+// xn-- in any case (RFC 5890 section 2.3.2.1).
+bool is_a_label(std::string_view label) {
+  return label.size() >= 4 && (label[0] == 'x' || label[0] == 'X') &&
+         (label[1] == 'n' || label[1] == 'N') && label[2] == '-' && label[3] == '-';
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// The label in front of the next dot, which is taken off with it.
+std::string_view take_label(std::string_view& rest) {
+  const std::string_view label = rest.substr(0, rest.find('.'));
+  rest.remove_prefix(std::min(label.size() + 1, rest.size()));
+  return label;
+}
+
+// Whether a label was not written as the A-label of what it is but in characters that UTS 46 maps
+// to ASCII or drops: full-width letters and dots, soft hyphens. Nobody has such names, and a reader
+// of RFC 3986 alone sees another host.
+bool is_folded(std::string_view given, std::string_view parsed) {
+  if (is_ascii(given)) return false;
+  while (!given.empty()) {
+    const std::string_view label = take_label(given), to = take_label(parsed);
+    if (!is_ascii(label) && !is_a_label(to)) return true;
+  }
+  return !parsed.empty() && parsed != ".";
+}
+
 // From the host that the URL parser gave back.
 Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parsed) {
+  if (is_folded(given, parsed)) return bad_host(given, "has characters that stand for others");
   CanonicalHost host;
   host.text = parsed;
   if (host.text.starts_with('[') && host.text.ends_with(']')) {
@@ -71,12 +102,6 @@ Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parse
     if (dot == std::string_view::npos) return host;
     rest.remove_prefix(dot + 1);
   }
-}
-
-// xn-- in any case (RFC 5890 section 2.3.2.1).
-bool is_a_label(std::string_view label) {
-  return label.size() >= 4 && (label[0] == 'x' || label[0] == 'X') &&
-         (label[1] == 'n' || label[1] == 'N') && label[2] == '-' && label[3] == '-';
 }
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -140,6 +165,14 @@ bool is_plain_name(std::string_view text) {
 // beginning (URL Standard 1.3 and 4.4): '%', '#', '\\', quotes and brackets are not among them.
 constexpr ByteSet kPlainUrlBytes(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/?=&+,;:@!$()*");
+
+// Between "//" and the next part (RFC 3986 section 3.2); empty: there is none.
+std::string_view authority_of(std::string_view url) {
+  const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos || !url.substr(colon + 1).starts_with("//")) return {};
+  const std::string_view rest = url.substr(colon + 3);
+  return rest.substr(0, rest.find_first_of("/?#"));
+}
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -260,6 +293,7 @@ Result<Destination> parse_url_with_ada(std::string_view text) {
   if (!is_valid_utf8(text)) return bad("is not UTF-8");
   const auto url = ada::parse<ada::url_aggregator>(text);
   if (!url) return bad("is no absolute URL");
+  const std::string_view authority = authority_of(text);
   Destination destination;
   const std::string_view scheme = url->get_protocol();
   destination.protocol = scheme.substr(0, scheme.size() - 1);
@@ -267,7 +301,12 @@ Result<Destination> parse_url_with_ada(std::string_view text) {
       destination.protocol != "ws" && destination.protocol != "wss") {
     return bad("has a scheme other than http, https, ws and wss");
   }
-  if (!url->get_username().empty() || !url->get_password().empty()) return bad("has userinfo");
+  if (authority.find('@') != std::string_view::npos) return bad("has userinfo");
+  // The URL Standard takes any number of slashes; for RFC 3986 the host is then in the path.
+  if (authority.empty()) return bad("has no two slashes in front of its host");
+  if (is_folded(authority.substr(0, authority.rfind(':')), url->get_hostname())) {
+    return bad("has a host with characters that stand for others");
+  }
   auto host = canonical_host(url->get_hostname());
   if (!host) return pass_error(host);
   destination.host = std::move(*host);
