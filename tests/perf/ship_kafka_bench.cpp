@@ -9,12 +9,14 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -29,7 +31,7 @@ namespace {
 
 using namespace lilith;
 using SteadyClock = std::chrono::steady_clock;
-constexpr std::size_t kCalls = 200'000;
+constexpr std::size_t kEventsDefault = 200'001, kEventsMax = 10'000'000;
 constexpr int kRuns = 3;
 constexpr const char* kTopic = "audit";
 constexpr const char* kKey = "ws-42";
@@ -152,8 +154,8 @@ class Watermark {
 };
 
 // A program that goes on; nothing when the broker does not come to have everything.
-std::optional<Figures> until_all_is_there(const test::PeerProgram& peer,
-                                          const std::string& brokers) {
+std::optional<Figures> until_all_is_there(const test::PeerProgram& peer, const std::string& brokers,
+                                          std::size_t events) {
   const Watermark watermark(brokers);
   const double cpu = test::children_cpu();
   const auto began = SteadyClock::now();
@@ -163,7 +165,7 @@ std::optional<Figures> until_all_is_there(const test::PeerProgram& peer,
   double wall_s = 0;
   while (wall_s == 0 && process.running() && SteadyClock::now() - began < kPatience) {
     std::this_thread::sleep_for(kLookEvery);
-    if (watermark.messages() >= kCalls + 1) wall_s = seconds_since(began);
+    if (watermark.messages() >= events) wall_s = seconds_since(began);
   }
   process.signal(SIGTERM);
   const auto ended = process.wait();
@@ -177,6 +179,7 @@ std::optional<Figures> until_all_is_there(const test::PeerProgram& peer,
 struct Run {
   std::string log, work, brokers;  // `work`: an empty directory
   std::string compression, linger_ms;
+  std::size_t events = 0;  // in the log
 };
 
 struct Subject {
@@ -201,7 +204,7 @@ std::optional<Figures> run_rsyslog(const Run& run) {
                     "action(type=\"omkafka\" broker=[\"" + run.brokers + "\"] topic=\"" + kTopic +
                         "\" key=\"" + kKey + "\" template=\"line\" confParam=" + confparam(run) +
                         " action.resumeRetryCount=\"-1\")"),
-      run.brokers);
+      run.brokers, run.events);
 }
 
 std::optional<Figures> run_syslog_ng(const Run& run) {
@@ -215,7 +218,7 @@ std::optional<Figures> run_syslog_ng(const Run& run) {
                           "\") queue.buffering.max.messages(\"100000\") "
                           "queue.buffering.max.kbytes(\"65536\") partitioner(\"murmur2\")));};\n"
                           "log{source(s); destination(d); flags(flow-control);};\n"),
-      run.brokers);
+      run.brokers, run.events);
 }
 
 std::vector<Subject> subjects(const std::string& self) {
@@ -246,7 +249,7 @@ std::vector<Subject> subjects(const std::string& self) {
 }
 
 // Rates and CPU time of each, the bare loop's over its own, and its own over ours.
-void print(const std::vector<Subject>& all, const std::string& settings) {
+void print(const std::vector<Subject>& all, const std::string& settings, std::size_t events) {
   const Subject& bare = all[0];
   const Subject& ours = all[1];
   for (const Subject& one : all) {
@@ -255,15 +258,15 @@ void print(const std::vector<Subject>& all, const std::string& settings) {
     std::printf(
         "%-12s %-14s %10.0f events/s %7.2f CPU us/ev | of the loop: wall %.3f, CPU %.3f | "
         "lilith-ship: %.2f x the events/s, 1/%.2f of the CPU\n",
-        one.name.c_str(), settings.c_str(), static_cast<double>(kCalls + 1) / wall,
-        cpu * 1e6 / static_cast<double>(kCalls + 1), test::median(bare.wall_s) / wall,
+        one.name.c_str(), settings.c_str(), static_cast<double>(events) / wall,
+        cpu * 1e6 / static_cast<double>(events), test::median(bare.wall_s) / wall,
         test::median(bare.cpu_s) / cpu, wall / test::median(ours.wall_s),
         cpu / test::median(ours.cpu_s));
   }
 }
 
 void bench(const std::string& self, const std::string& log, const std::string& compression,
-           const std::string& linger_ms) {
+           const std::string& linger_ms, std::size_t events) {
   const test::TempDir dir;
   std::vector<Subject> all = subjects(self);
   for (int run = -1; run < kRuns; ++run) {  // the first one warms up
@@ -271,7 +274,8 @@ void bench(const std::string& self, const std::string& log, const std::string& c
       const std::string work = dir.file(one.name + std::to_string(run));
       const std::string address = work + "-broker";
       const auto broker = start_broker(address);
-      const auto figures = one.once({log, work, test::read_text(address), compression, linger_ms});
+      const auto figures =
+          one.once({log, work, test::read_text(address), compression, linger_ms, events});
       broker->signal(SIGTERM);
       (void)broker->wait();
       if (run < 0 || !figures) continue;
@@ -279,7 +283,7 @@ void bench(const std::string& self, const std::string& log, const std::string& c
       one.cpu_s.push_back(figures->cpu_s);
     }
   }
-  print(all, compression + ", " + linger_ms + " ms");
+  print(all, compression + ", " + linger_ms + " ms", events);
 }
 
 double cpu_of(int pid) {
@@ -332,12 +336,21 @@ int main(int argc, char** argv) {
     return 0;
   }
   const test::TempDir dir;
-  const std::string log = test::make_log(dir.path(), kCalls);
-  std::printf("%zu events of %zu bytes; medians of %d runs\n", kCalls + 1,
-              test::read_text(log).size() / (kCalls + 1), kRuns);
+  std::size_t events = kEventsDefault;
+  if (argc == 2) {
+    const std::string_view text = argv[1];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), events);
+    if (error != std::errc{} || end != text.data() + text.size() || events < 1 ||
+        events > kEventsMax) {
+      give_up("EVENTS is a number up to " + std::to_string(kEventsMax));
+    }
+  }
+  const std::string log = test::make_log(dir.path(), events - 1);  // one more opens the log
+  std::printf("%zu events of %zu bytes; medians of %d runs\n", events,
+              std::filesystem::file_size(log) / events, kRuns);
   // linger.ms: the shipper's default, and what serves the peers best.
   for (const char* const linger_ms : {"5", "50"})
     for (const char* const compression : {"none", "lz4"})
-      bench(argv[0], log, compression, linger_ms);
+      bench(argv[0], log, compression, linger_ms, events);
   hang(log);
 }
