@@ -2,6 +2,7 @@
 
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
+#include "audit/event_spellings.hpp"
 #include "audit/json/writer.hpp"
 
 #include <algorithm>
@@ -103,13 +104,12 @@ class Walk {
   bool list_if(const char (&key)[N], std::string_view& out, std::size_t* count = nullptr) {
     return !member(key) || list(out, count);
   }
-  template <class Enum>
-  bool spelled(std::optional<Enum> (*read)(std::string_view), Enum& out) {
-    std::string_view spelling;
-    if (!text(spelling)) return false;
-    const auto known = read(spelling);
-    if (known) out = *known;
-    return known.has_value();
+  // One of the texts of a table of event_spellings.hpp.
+  template <const auto& kTable, class Enum>
+  bool spelled(Enum& out) {
+    return [&]<std::size_t... kRows>(std::index_sequence<kRows...>) {
+      return (is_spelled<kTable, kRows>(out) || ...);
+    }(std::make_index_sequence<kTable.size()>());
   }
   bool number(std::int64_t& out);
 
@@ -117,6 +117,18 @@ class Walk {
   template <std::size_t N>
   [[nodiscard]] bool next_is(const char* from, const char (&text)[N]) const {
     return end_ - from >= static_cast<std::ptrdiff_t>(N - 1) && same<N - 1>(from, text);
+  }
+  template <const auto& kTable, std::size_t kRow, class Enum>
+  bool is_spelled(Enum& out) {
+    constexpr std::string_view kText = kTable[kRow].text;
+    constexpr auto kQuoted = static_cast<std::ptrdiff_t>(kText.size() + 2);
+    if (end_ - at_ < kQuoted || at_[0] != '"' || !same<kText.size()>(at_ + 1, kText.data()) ||
+        at_[kQuoted - 1] != '"') {
+      return false;
+    }
+    out = kTable[kRow].value;
+    at_ += kQuoted;
+    return true;
   }
   bool rest_of_short_text(std::string_view& out);
   bool rest_of_text(std::string_view& out);
@@ -281,7 +293,7 @@ bool walk_tool(Walk& w, LineView& v) {
 
 bool walk_operation(Walk& w, LineView& v) {
   w.open();
-  return w.member("\"kind\":") && w.spelled(&operation_kind, v.operation_kind) &&
+  return w.member("\"kind\":") && w.spelled<kOperationKinds>(v.operation_kind) &&
          w.text_if("\"path\":", v.operation_path) &&
          w.text_if("\"program\":", v.operation_program) &&
          w.text_if("\"command\":", v.operation_command) &&
@@ -295,7 +307,7 @@ bool walk_operation(Walk& w, LineView& v) {
 bool walk_call(Walk& w, LineView& v) {
   const char* const from = w.at() - 1;
   w.open();
-  const bool good = w.member("\"kind\":") && w.spelled(&operation_kind, v.call_kind) &&
+  const bool good = w.member("\"kind\":") && w.spelled<kOperationKinds>(v.call_kind) &&
                     w.text_if("\"command\":", v.call_command) &&
                     w.list_if("\"paths\":", v.call_paths) && w.list_if("\"urls\":", v.call_urls) &&
                     w.text_if("\"arguments\":", v.call_arguments) &&
@@ -352,10 +364,10 @@ bool walk_time(Walk& w, LineView& v) {
 
 bool walk_head(Walk& w, LineView& v) {
   return w.take("{\"lilith\":{\"schema\":1") && w.member("\"event\":") &&
-         w.spelled(&event_type, v.type) &&
-         (!w.member("\"decision\":") || w.spelled(&verdict, v.decision)) && w.member("\"mode\":") &&
-         w.spelled(&mode, v.mode) && w.member("\"enforcement\":") &&
-         w.spelled(&enforcement, v.enforcement);
+         w.spelled<kEventTypes>(v.type) &&
+         (!w.member("\"decision\":") || w.spelled<kVerdicts>(v.decision)) &&
+         w.member("\"mode\":") && w.spelled<kModes>(v.mode) && w.member("\"enforcement\":") &&
+         w.spelled<kEnforcements>(v.enforcement);
 }
 
 bool walk_what_happened(Walk& w, LineView& v) {
@@ -378,15 +390,15 @@ bool walk_what_was_asked(Walk& w, LineView& v) {
          w.list_if("\"also\":", v.also) && object_if(w, "\"call\":{", walk_call, v) &&
          object_if(w, "\"facts\":{", walk_facts, v) && w.text_if("\"cwd\":", v.cwd) &&
          w.text_if("\"engine\":", v.engine) && w.number_if("\"decide_us\":", v.decide_us) &&
-         (!w.member("\"via\":") || w.spelled(&via, v.via)) &&
+         (!w.member("\"via\":") || w.spelled<kVias>(v.via)) &&
          object_if(w, "\"peer\":{", walk_peer, v) && w.text_if("\"truncated\":", v.truncated) &&
          w.text_if("\"redacted\":", v.redacted) && object_if(w, "\"detail\":{", walk_detail, v) &&
          w.close();
 }
 
 bool walk_tail(Walk& w, LineView& v) {
-  if (!w.member("\"action\":") || !w.spelled(&action, v.action) || !w.member("\"category\":") ||
-      !w.spelled(&category, v.category) || !w.member("\"chain\":{")) {
+  if (!w.member("\"action\":") || !w.spelled<kActions>(v.action) || !w.member("\"category\":") ||
+      !w.spelled<kCategories>(v.category) || !w.member("\"chain\":{")) {
     return false;
   }
   w.open();

@@ -95,7 +95,11 @@ Result<WallTime> parse_time(std::string_view text) {
   if (!date.ok()) return bad();
   std::size_t at = 19;
   std::int64_t micros = 0;
-  if (at < text.size() && text[at] == '.') {
+  if (text.size() == 27 && text[19] == '.' && text[26] == 'Z') {  // as format_time() writes it
+    micros = take_digits(text, 20, 6);
+    if (micros < 0) return bad();
+    at = 26;
+  } else if (at < text.size() && text[at] == '.') {
     std::int64_t scale = 100'000;
     const std::size_t first = ++at;
     for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) {

@@ -118,6 +118,9 @@ TEST(EnforcerEvents, ACallThatCannotBeReadIsAnError) {
 }
 
 TEST(EnforcerEvents, APolicyThatDoesNotLoadIsSaidOnceBesideTheCall) {
+  if (::access("/var/log/lilith", F_OK) == 0) {
+    GTEST_SKIP() << "/var/log/lilith exists: events without a policy go to the system's own log";
+  }
   const HookFolder folder;
   write_text(folder.file("policy.yaml"), "version: \"1\"\negres: {}\n");
   (void)folder.hook(git_event());
