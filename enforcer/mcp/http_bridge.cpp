@@ -3,7 +3,6 @@
 #include "audit/base/limits.hpp"
 #include "audit/base/text.hpp"
 #include "audit/json/reader.hpp"
-#include "enforcer/mcp/http_headers.hpp"
 #include "enforcer/mcp/sse_reader.hpp"
 
 #include <algorithm>
@@ -219,7 +218,16 @@ HttpBridge::Outgoing HttpBridge::outgoing(std::string_view text) const {
     if (message.method == "initialize") out.purpose = Purpose::kInitialize;
     out.opens_stream = message.method == "notifications/initialized";
     const std::string& version = out.version.empty() ? version_ : out.version;
-    if (version >= kStatelessVersion) out.headers = standard_headers(message);
+    if (version < kStatelessVersion) continue;
+    out.headers = standard_headers(message);
+    out.lists_tools = message.method == "tools/list";
+    if (message.method != "tools/call" || !message.params) continue;
+    const auto tool = tool_headers_.find(message.params->text("name"));
+    const auto arguments = message.params->find("arguments");
+    if (tool == tool_headers_.end() || !arguments) continue;
+    for (std::string& header : parameter_headers(tool->second, *arguments)) {
+      out.headers.push_back(std::move(header));
+    }
   }
   return out;
 }
@@ -377,6 +385,26 @@ bool HttpBridge::done() const { return closing_ && goodbye_said_ && !is_busy(); 
 
 // ---- from the server
 
+// Which headers the tools of a list ask for. A list too long to be held teaches nothing.
+void HttpBridge::learn_tools(const std::string& answer) {
+  json::Document document;
+  const auto root = document.parse(answer);
+  const auto result = root ? root->find("result") : std::nullopt;
+  const auto tools = result ? result->find("tools") : std::nullopt;
+  if (!tools) return;
+  tools->each_element([&](json::View tool) {
+    const std::string_view name = tool.text("name");
+    const auto schema = tool.find("inputSchema");
+    auto declared = schema ? declared_headers(*schema) : std::vector<ParameterHeader>();
+    if (declared.empty()) {
+      tool_headers_.erase(std::string(name));
+    } else if (tool_headers_.size() < limits::kMcpPinsMax) {
+      tool_headers_.insert_or_assign(std::string(name), std::move(declared));
+    }
+    return true;
+  });
+}
+
 void HttpBridge::heard(Exchange& exchange, const IncomingMessage::Whole& message) {
   if (message.is_array) exchange.said.ids.clear();
   if (transport_ == Transport::kSse) {
@@ -385,6 +413,7 @@ void HttpBridge::heard(Exchange& exchange, const IncomingMessage::Whole& message
     return;
   }
   if (!message.is_answer) return;
+  if (exchange.said.lists_tools) learn_tools(message.text);
   if (message.id) exchange.forget(plain_id(*message.id));
   const Purpose purpose = exchange.said.purpose;
   if (purpose != Purpose::kInitialize && purpose != Purpose::kRenew) return;

@@ -6,10 +6,13 @@
 
 #include "audit/base/clock.hpp"
 #include "enforcer/mcp/http_client.hpp"
+#include "enforcer/mcp/http_headers.hpp"
 #include "enforcer/mcp/message.hpp"
 #include "enforcer/mcp/message_output.hpp"
 
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,6 +65,7 @@ class HttpBridge {
     std::vector<std::string> headers;  // that follow from it
     std::string version;               // that it states for itself
     bool opens_stream = false;         // notifications/initialized
+    bool lists_tools = false;          // tools/list of a version that has headers for parameters
     bool again = false;                // a session that had ended was begun anew for it
   };
   // A stream to be taken up again.
@@ -95,6 +99,7 @@ class HttpBridge {
   void say_goodbye();
 
   // What an exchange tells.
+  void learn_tools(const std::string& answer);
   void heard(Exchange& exchange, const IncomingMessage::Whole& message);
   void ended(Exchange& exchange, const std::string& error);
   void message_ended(Exchange& exchange, const std::string& error);
@@ -115,6 +120,7 @@ class HttpBridge {
   std::vector<Resumption> resumptions_;
   std::string initialize_line_;  // kept to begin a session again
   std::string session_id_, version_;
+  std::map<std::string, std::vector<ParameterHeader>, std::less<>> tool_headers_;  // by tool
   Transport transport_ = Transport::kStreamable;
   std::string refusal_;                  // of the handshake, while it is asked for HTTP+SSE
   MonotonicTime endpoint_due_;           // kSseAsked: until then

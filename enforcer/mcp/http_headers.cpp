@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <utility>
 
 namespace lilith::enforcer::mcp {
 namespace {
 
+constexpr std::string_view kDeclaration = "x-mcp-header";
 constexpr std::string_view kMetaVersion = "io.modelcontextprotocol/protocolVersion";
 
 // RFC 9110, section 5.6.2.
@@ -106,6 +109,63 @@ std::string encoded(std::string_view text) {
   return plain ? std::string(text) : "=?base64?" + base64(text) + "?=";
 }
 
+// As a header has it: strings, booleans, and integers that every reader of JSON reads alike
+// (RFC 8259 section 6).
+std::optional<std::string> plain_text(json::View value) {
+  constexpr std::int64_t kSafe = (std::int64_t{1} << 53) - 1;
+  if (const auto text = value.string()) return std::string(*text);
+  if (const auto flag = value.boolean()) return *flag ? "true" : "false";
+  const auto number = value.integer();
+  if (!number || *number > kSafe || *number < -kSafe) return std::nullopt;
+  return std::to_string(*number);
+}
+
+bool take_declaration(json::View property, std::vector<std::string> path,
+                      std::vector<ParameterHeader>& out) {
+  const auto declared = property.find(kDeclaration);
+  if (!declared) return true;
+  const std::string_view type = property.text("type");
+  const std::string name(declared->string().value_or(""));
+  const bool taken = std::any_of(out.begin(), out.end(), [&](const ParameterHeader& one) {
+    return ascii_lower(one.name) == ascii_lower(name);
+  });
+  if (taken || !is_token(name) || out.size() >= limits::kMcpHttpHeadersMax ||
+      (type != "string" && type != "integer" && type != "boolean")) {
+    return false;
+  }
+  out.push_back({std::move(path), name});
+  return true;
+}
+
+// The properties of an object and, at any depth, of those that are objects.
+bool take_properties(json::View properties, const std::vector<std::string>& path,
+                     std::vector<ParameterHeader>& out) {
+  bool good = true;
+  properties.each_member([&](std::string_view key, json::View property) {
+    std::vector<std::string> below = path;
+    below.emplace_back(key);
+    good = take_declaration(property, below, out);
+    const auto inner = property.find("properties");
+    if (good && inner) good = take_properties(*inner, below, out);
+    return good;
+  });
+  return good;
+}
+
+std::size_t declarations_in(json::View value) {
+  std::size_t count = 0;
+  value.each_member([&](std::string_view key, json::View member) {
+    count += (key == kDeclaration ? 1U : 0U) + declarations_in(member);
+    return true;
+  });
+  if (!value.is_array()) return count;
+  value.each_element([&](json::View element) {
+    count += declarations_in(element);
+    return true;
+  });
+  return count;
+}
+
 struct NameSource {
   std::string_view method, member;
 };
@@ -149,6 +209,29 @@ Result<std::vector<std::string>> read_headers(const std::vector<std::string>& op
         return fail(taken.error().code, printable(path) + ": " + taken.error().message);
       }
     }
+  }
+  return out;
+}
+
+std::vector<ParameterHeader> declared_headers(json::View input_schema) {
+  std::vector<ParameterHeader> out;
+  const auto properties = input_schema.find("properties");
+  // Anywhere but on a property a declaration makes the schema invalid, and so the count tells.
+  const bool good = (!properties || take_properties(*properties, {}, out)) &&
+                    declarations_in(input_schema) == out.size();
+  return good ? out : std::vector<ParameterHeader>();
+}
+
+std::vector<std::string> parameter_headers(const std::vector<ParameterHeader>& declared,
+                                           json::View arguments) {
+  std::vector<std::string> out;
+  for (const ParameterHeader& header : declared) {
+    std::optional<json::View> value = arguments;
+    for (const std::string& key : header.path) {
+      if (value) value = value->find(key);
+    }
+    const auto text = value ? plain_text(*value) : std::nullopt;
+    if (text) out.push_back("Mcp-Param-" + header.name + ": " + encoded(*text));
   }
   return out;
 }

@@ -21,6 +21,20 @@ using Variable = std::function<std::optional<std::string>(const std::string& nam
 
 // The version that the message states for itself (2026-07-28 and later); empty: none.
 [[nodiscard]] std::string stated_version(const Message& message);
+// A property of a tool's input schema that asks for a header of its own: "x-mcp-header" (SEP-2243,
+// 2026-07-28).
+struct ParameterHeader {
+  std::vector<std::string> path;  // of the property in the arguments
+  std::string name;               // behind Mcp-Param-
+};
+// What a tool's input schema asks for. Empty also where a declaration is not as the protocol wants
+// it: not on a string, integer or boolean that is reached by `properties` alone, no token of RFC
+// 9110, or not the only one of its name. Such a tool is the server's mistake and gets no headers.
+[[nodiscard]] std::vector<ParameterHeader> declared_headers(json::View input_schema);
+// Mcp-Param-NAME for each that the arguments have a value for.
+[[nodiscard]] std::vector<std::string> parameter_headers(
+    const std::vector<ParameterHeader>& declared, json::View arguments);
+
 // Mcp-Method and Mcp-Name, which versions from 2026-07-28 on require (SEP-2243).
 [[nodiscard]] std::vector<std::string> standard_headers(const Message& message);
 

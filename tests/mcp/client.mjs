@@ -70,6 +70,8 @@ async function later(command) {
     negotiated: client.getNegotiatedProtocolVersion?.(),
     tools: (await client.listTools()).tools.map((tool) => tool.name),
     allowed: await client.callTool({ name: "echo", arguments: { message: "x" } }),
+    // Its server wants the argument in a header as well where there are headers.
+    zone: await client.callTool({ name: "zone", arguments: { zone: "caf\u00e9" } }),
     denied: await client.callTool({ name: "big", arguments: { bytes: 1 } }),
   };
   await client.close();

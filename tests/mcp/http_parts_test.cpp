@@ -177,5 +177,80 @@ TEST(McpHttpHeaders, NameWhatTheMessageAsksFor) {
             "?=");
 }
 
+struct DeclarationRow {
+  const char* name;
+  std::string schema, arguments;
+  std::vector<std::string> headers;
+};
+void PrintTo(const DeclarationRow& row, std::ostream* out) { *out << row.name; }
+class McpParameterHeaders : public testing::TestWithParam<DeclarationRow> {};
+
+TEST_P(McpParameterHeaders, AreWhatTheSchemaAsksFor) {
+  const DeclarationRow& row = GetParam();
+  json::Document schema, arguments;
+  const auto declared = declared_headers(*schema.parse(row.schema));
+  EXPECT_EQ(parameter_headers(declared, *arguments.parse(row.arguments)), row.headers);
+}
+
+std::string one_of(const std::string& property) {
+  return R"({"type":"object","properties":{"a":)" + property + "}}";
+}
+
+// 2026-07-28, Streamable HTTP, "Schema Extension"; SEP-2243.
+INSTANTIATE_TEST_SUITE_P(
+    All, McpParameterHeaders,
+    testing::Values(
+        DeclarationRow{"text",
+                       one_of(R"({"type":"string","x-mcp-header":"Region"})"),
+                       R"({"a":"eu"})",
+                       {"Mcp-Param-Region: eu"}},
+        DeclarationRow{"whole_number",
+                       one_of(R"({"type":"integer","x-mcp-header":"N"})"),
+                       R"({"a":-12})",
+                       {"Mcp-Param-N: -12"}},
+        DeclarationRow{"truth",
+                       one_of(R"({"type":"boolean","x-mcp-header":"N"})"),
+                       R"({"a":false})",
+                       {"Mcp-Param-N: false"}},
+        DeclarationRow{"absent", one_of(R"({"type":"string","x-mcp-header":"N"})"), "{}", {}},
+        DeclarationRow{
+            "null", one_of(R"({"type":"string","x-mcp-header":"N"})"), R"({"a":null})", {}},
+        DeclarationRow{"number_that_readers_round",
+                       one_of(R"({"type":"integer","x-mcp-header":"N"})"),
+                       R"({"a":9007199254740993})",
+                       {}},
+        DeclarationRow{"line_end",
+                       one_of(R"({"type":"string","x-mcp-header":"N"})"),
+                       R"({"a":"x\r\nHost: evil"})",
+                       {"Mcp-Param-N: =?base64?eA0KSG9zdDogZXZpbA==?="}},
+        DeclarationRow{"below",
+                       one_of(R"({"type":"object","properties":{"b":{"type":"string",)"
+                              R"("x-mcp-header":"N"}}})"),
+                       R"({"a":{"b":"x"}})",
+                       {"Mcp-Param-N: x"}},
+        DeclarationRow{"name_with_a_line_end",
+                       one_of(R"({"type":"string","x-mcp-header":"N\r\nHost"})"),
+                       R"({"a":"x"})",
+                       {}},
+        DeclarationRow{
+            "no_name", one_of(R"({"type":"string","x-mcp-header":""})"), R"({"a":"x"})", {}},
+        DeclarationRow{
+            "number", one_of(R"({"type":"number","x-mcp-header":"N"})"), R"({"a":1})", {}},
+        DeclarationRow{"no_type", one_of(R"({"x-mcp-header":"N"})"), R"({"a":"x"})", {}},
+        DeclarationRow{"two_of_a_name",
+                       R"({"properties":{"a":{"type":"string","x-mcp-header":"N"},)"
+                       R"("b":{"type":"string","x-mcp-header":"n"}}})",
+                       R"({"a":"x","b":"y"})",
+                       {}},
+        DeclarationRow{"in_a_list",
+                       R"({"properties":{"a":{"type":"string","x-mcp-header":"N"},"b":{"type":)"
+                       R"("array","items":{"type":"string","x-mcp-header":"M"}}}})",
+                       R"({"a":"x"})",
+                       {}},
+        DeclarationRow{
+            "on_the_schema", R"({"type":"object","x-mcp-header":"N"})", R"({"a":"x"})", {}},
+        DeclarationRow{"no_schema", "true", R"({"a":"x"})", {}}),
+    [](const testing::TestParamInfo<DeclarationRow>& one) { return std::string(one.param.name); });
+
 }  // namespace
 }  // namespace lilith::enforcer::mcp

@@ -40,12 +40,12 @@ TOOLS = {
     "everything": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
     "denied": ["echo"],
     "filesystem": ["read_text_file"],
-    "later_version": ["echo"],
+    "later_version": ["echo", "zone"],
     "streaming": ["big"],
     "closing": ["pid"],
     "http": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
     "http_sse": ["echo", "get-sum", "trigger-sampling-request", "get-roots-list", "trigger-long-running-operation"],
-    "http_later": ["echo"],
+    "http_later": ["echo", "zone"],
 }
 # Servers over HTTP: program and arguments below the clients' folder; a line that names the port says that it listens.
 HTTP_SERVERS = {
@@ -87,10 +87,11 @@ def check_filesystem(answer, folder, decisions):
 
 def check_later_version(answer, folder, decisions):
     expect(answer["negotiated"] == "2026-07-28", answer)
-    expect(answer["tools"] == ["echo", "big", "pid"], answer)
+    expect(answer["tools"] == ["echo", "big", "zone", "pid"], answer)
+    expect(answer["zone"]["content"][0]["text"] == "caf\u00e9", answer)
     expect(answer["allowed"]["content"][0]["text"] == "x", answer)
     expect(answer["denied"]["isError"] is True, answer)
-    expect([one["action"] for one in decisions] == ["allowed", "denied"], decisions)
+    expect([one["action"] for one in decisions] == ["allowed", "allowed", "denied"], decisions)
 
 
 def without_egress(decisions):

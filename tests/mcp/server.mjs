@@ -14,6 +14,9 @@ function make() {
     async ({ message }) => text(message));
   server.registerTool("big", { description: "Says much", inputSchema: z.object({ bytes: z.number() }) },
     async ({ bytes }) => text("x".repeat(bytes)));
+  server.registerTool("zone", {
+    description: "Says where", inputSchema: z.object({ zone: z.string().meta({ "x-mcp-header": "Zone" }) }) },
+    async ({ zone }) => text(zone));
   server.registerTool("pid", { description: "Says who it is", inputSchema: z.object({}) },
     async () => text(String(process.pid)));
   return server;
