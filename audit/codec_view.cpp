@@ -29,24 +29,25 @@ bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= '
 // some forty keys. In words, the last of which may overlap the one before.
 template <class Word, std::size_t Size>
 bool same_words(const char* a, const char* b) {
+  constexpr std::size_t kStep = sizeof(Word), kWholeSteps = (Size - 1) / kStep;
   Word x = 0, y = 0;
-  for (std::size_t at = 0; at + sizeof x < Size; at += sizeof x) {
-    std::memcpy(&x, a + at, sizeof x);
-    std::memcpy(&y, b + at, sizeof y);
+  for (std::size_t step = 0; step < kWholeSteps; ++step) {
+    std::memcpy(&x, a + step * kStep, kStep);
+    std::memcpy(&y, b + step * kStep, kStep);
     if (x != y) return false;
   }
-  std::memcpy(&x, a + Size - sizeof x, sizeof x);
-  std::memcpy(&y, b + Size - sizeof y, sizeof y);
+  std::memcpy(&x, a + Size - kStep, kStep);
+  std::memcpy(&y, b + Size - kStep, kStep);
   return x == y;
 }
 
 template <std::size_t Size>
 bool same(const char* a, const char* b) {
-  if constexpr (Size >= sizeof(std::uint64_t)) {
+  if constexpr (Size >= 8) {
     return same_words<std::uint64_t, Size>(a, b);
-  } else if constexpr (Size >= sizeof(std::uint32_t)) {
+  } else if constexpr (Size >= 4) {
     return same_words<std::uint32_t, Size>(a, b);
-  } else if constexpr (Size >= sizeof(std::uint16_t)) {
+  } else if constexpr (Size >= 2) {
     return same_words<std::uint16_t, Size>(a, b);
   } else {
     return Size == 0 || *a == *b;
@@ -122,7 +123,7 @@ class Walk {
   bool is_spelled(Enum& out) {
     constexpr std::string_view kText = kTable[kRow].text;
     constexpr auto kQuoted = static_cast<std::ptrdiff_t>(kText.size() + 2);
-    if (end_ - at_ < kQuoted || at_[0] != '"' || !same<kText.size()>(at_ + 1, kText.data()) ||
+    if (end_ - at_ < kQuoted || at_[0] != '"' || !same<kText.size()>(at_ + 1, kText.begin()) ||
         at_[kQuoted - 1] != '"') {
       return false;
     }
