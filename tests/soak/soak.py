@@ -7,9 +7,10 @@ are delivered, the shipper sends all of it to Kafka and by syslog, and both rece
 
 1. Every call that was answered, and every connection, is in what arrived at Kafka and in what arrived by syslog, and
    `lilith verify` finds both whole, from the first event on.
-2. Memory and descriptors of recorder, proxy and shipper, and the lag of each sink, are flat: the median of the last
+2. Memory and descriptors of recorder, proxy and shipper are flat, and each sink catches up: the median of the last
    quarter of the run is at most 1.25 x that of the second one, and a constant (GROWTH) for what is small. The first
    quarter warms up. Outages of the syslog receiver come at the same place of every quarter, so that quarters compare.
+   How long a sink then waits before it tries again is chance; that it has caught up ends each quarter.
 
 It prints what it sampled. Exit codes: 0 good, 1 not, 77 skipped (no broker can be had)."""
 
@@ -39,7 +40,7 @@ CAUGHT_UP_BYTES = 64 * 1024
 CONSUME_TRIES = 10
 LONG_S = 600  # so long that logs rotate (at most once in two minutes), and the broker goes away twice
 # An outage fills the shipper's window for that sink (8 MiB, kWindowBytesMax), and the allocator keeps the memory.
-GROWTH = {"ship RSS, KiB": 12 * 1024, "RSS, KiB": 4096, "descriptors": 8, "bytes": 512 * 1024}
+GROWTH = {"ship RSS, KiB": 12 * 1024, "RSS, KiB": 4096, "descriptors": 8}
 POLICY = """version: "1"
 egress:
   default_action: deny
@@ -173,14 +174,13 @@ class Soak:
 
     def run(self):
         """Quarters of the same course: the syslog receiver is away from 0.3 to 0.45 of each. In the first and third the
-        broker is killed at half of it and started again; such a quarter ends when Kafka has caught up."""
+        broker is killed at half of it and started again. It ends when both receivers have all but the newest."""
         self.traffic.start()
         for quarter in range(4):
             restarts = quarter % 2 == 0 and (quarter == 0 or self.options.seconds >= LONG_S)
             self.sampled(quarter, [(0.3, self.syslog.stop), (0.45, self.syslog.start),
                                    (0.5, self.restart_broker if restarts else None), (1, None)])
-            if restarts:
-                parts.eventually(lambda quarter=quarter: self.caught_up(quarter), "Kafka catches up")
+            parts.eventually(lambda quarter=quarter: self.caught_up(quarter), "both sinks catch up")
         self.traffic.stop()
 
     def sampled(self, quarter, course):
@@ -194,7 +194,7 @@ class Soak:
 
     def caught_up(self, quarter):
         self.samples.take(quarter)
-        return self.samples.lags()["kafka"] < CAUGHT_UP_BYTES
+        return max(self.samples.lags().values()) < CAUGHT_UP_BYTES
 
     def restart_broker(self):
         self.broker.kill()
@@ -269,10 +269,10 @@ def grown(samples):
     """What is not flat, by rule 2."""
     faults = []
     for what, medians in samples.medians().items():
-        allowed = next(value for unit, value in GROWTH.items() if what.endswith(unit))
-        first, last = medians[1], medians[3]
         print(f"  {what:<24}" + "".join(f"{value:>12.0f}" for value in medians.values()))
-        if last > 1.25 * first + allowed:
+        allowed = next((value for unit, value in GROWTH.items() if what.endswith(unit)), None)
+        first, last = medians[1], medians[3]
+        if allowed is not None and last > 1.25 * first + allowed:
             faults.append(f"{what} grew from {first:.0f} to {last:.0f}")
     return faults
 
