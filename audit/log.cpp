@@ -802,7 +802,7 @@ PolicyKnown policy_known(const std::string& path, const PolicyInForce& policy) {
 Result<std::vector<std::string>> rotated_files(const std::string& path) {
   const std::string directory = directory_of(path);
   const std::string stem = path.substr(path.rfind('/') + 1) + ".";
-  const auto names = names_in(directory);
+  auto names = names_in(directory);
   if (!names && names.error().code != ErrorCode::kNotFound) return names;
   std::vector<std::string> found;
   if (!names) return found;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -47,6 +48,22 @@ struct Chunk {
   }
 };
 
+// Chunks whose memory is used again.
+class SpareChunks {
+ public:
+  std::unique_ptr<Chunk> take() {
+    if (chunks_.empty()) return std::make_unique<Chunk>();
+    std::unique_ptr<Chunk> chunk = std::move(chunks_.back());
+    chunks_.pop_back();
+    chunk->clear();
+    return chunk;
+  }
+  void give(std::unique_ptr<Chunk> chunk) { chunks_.push_back(std::move(chunk)); }
+
+ private:
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+};
+
 void examine(Examiner& examiner, Chunk& chunk) {
   auto odd = chunk.odd.begin();
   for (std::size_t i = 0; i < chunk.ends.size(); ++i) {
@@ -81,42 +98,66 @@ void count(const Chunk& chunk, const std::vector<std::string>& files, Replayer& 
   if (!chunk.damage.empty()) input.problem(files[chunk.file] + ": " + chunk.damage);
 }
 
-// Chunks go to whoever is free and come back in their order.
+// One thread reads, several examine whichever chunk is next, and the caller's counts them in the
+// order in which they were read.
 class Crew {
  public:
-  Crew(const Candidates& candidates, std::size_t threads) {
+  // `read` puts chunks and stops when put() says no.
+  Crew(const Candidates& candidates, std::size_t threads, const std::function<void(Crew&)>& read)
+      : under_way_max_(2 * threads + 1) {
     for (std::size_t i = 0; i < threads; ++i) {
-      workers_.emplace_back(
+      examiners_.emplace_back(
           [this, examiner = Examiner(candidates, nullptr)]() mutable { work(examiner); });
     }
+    reader_ = std::thread([this, read] {
+      read(*this);
+      const std::lock_guard lock(mutex_);
+      read_all_ = true;
+      to_count_.notify_one();
+    });
   }
   ~Crew() {
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
     }
-    changed_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    to_examine_.notify_all();
+    room_.notify_all();
+    reader_.join();
+    for (std::thread& examiner : examiners_) examiner.join();
   }
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  void put(std::unique_ptr<Chunk> chunk) {
-    {
-      const std::lock_guard lock(mutex_);
-      waiting_.push_back(chunk.get());
-    }
-    in_order_.push_back(std::move(chunk));
-    changed_.notify_one();
+  // A chunk to be filled, in memory that was used before where there is some.
+  std::unique_ptr<Chunk> empty() {
+    const std::lock_guard lock(mutex_);
+    return spare_.take();
   }
-  [[nodiscard]] std::size_t under_way() const { return in_order_.size(); }
-  // The oldest chunk, once it was examined.
+  // Waits while too many are under way. False: nobody will take it.
+  bool put(std::unique_ptr<Chunk> chunk) {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return closed_ || in_order_.size() < under_way_max_; });
+    if (closed_) return false;
+    waiting_.push_back(chunk.get());
+    in_order_.push_back(std::move(chunk));
+    to_examine_.notify_one();
+    return true;
+  }
+  // The oldest chunk, once it was examined; null when all were taken.
   std::unique_ptr<Chunk> take() {
+    std::unique_lock lock(mutex_);
+    to_count_.wait(lock,
+                   [this] { return in_order_.empty() ? read_all_ : in_order_.front()->examined; });
+    if (in_order_.empty()) return nullptr;
     std::unique_ptr<Chunk> chunk = std::move(in_order_.front());
     in_order_.pop_front();
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return chunk->examined; });
+    room_.notify_one();
     return chunk;
+  }
+  void give_back(std::unique_ptr<Chunk> chunk) {
+    const std::lock_guard lock(mutex_);
+    spare_.give(std::move(chunk));
   }
 
  private:
@@ -125,34 +166,37 @@ class Crew {
       Chunk* chunk = nullptr;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
+        to_examine_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
         if (waiting_.empty()) return;
         chunk = waiting_.front();
         waiting_.pop_front();
       }
       examine(examiner, *chunk);
-      {
-        const std::lock_guard lock(mutex_);
-        chunk->examined = true;
-      }
-      done_.notify_one();
+      const std::lock_guard lock(mutex_);
+      chunk->examined = true;
+      to_count_.notify_one();
     }
   }
 
+  const std::size_t under_way_max_;
   std::mutex mutex_;
-  std::condition_variable changed_, done_;
+  std::condition_variable to_examine_, to_count_, room_;
   std::deque<Chunk*> waiting_;
-  bool closed_ = false;
-  std::deque<std::unique_ptr<Chunk>> in_order_;  // of the caller's thread
-  std::vector<std::thread> workers_;
+  std::deque<std::unique_ptr<Chunk>> in_order_;
+  SpareChunks spare_;
+  bool closed_ = false, read_all_ = false;
+  std::vector<std::thread> examiners_;
+  std::thread reader_;
 };
 
-// Reads chunks of a file until its end, each into what `empty` gives; `take` gets it filled.
+// Reads chunks of a file until its end, each into what `empty` gives; `take` gets it filled and
+// says whether to go on. So does the result.
 template <class Empty, class Take>
-Result<void> each_chunk(const std::string& path, std::size_t file, Empty empty, Take take) {
+Result<bool> each_chunk(const std::string& path, std::size_t file, Empty empty, Take take) {
   auto reader = audit::LineReader::open(path);
   if (!reader) return pass_error(reader);
-  for (bool more = true; more;) {
+  bool wanted = true;
+  for (bool more = true; more && wanted;) {
     std::unique_ptr<Chunk> chunk = empty();
     chunk->file = file;
     chunk->first_line = (*reader)->line_number() + 1;
@@ -167,9 +211,9 @@ Result<void> each_chunk(const std::string& path, std::size_t file, Empty empty, 
       chunk->bytes += line;
       chunk->ends.push_back(chunk->bytes.size());
     }
-    take(std::move(chunk));
+    wanted = take(std::move(chunk));
   }
-  return {};
+  return wanted;
 }
 
 }  // namespace
@@ -178,38 +222,40 @@ Result<Summary> replay_files(const std::vector<std::string>& files, const Candid
                              const ReplayOptions& options) {
   Replayer replayer(candidates);
   std::uint64_t bytes = 0;
-  std::vector<std::unique_ptr<Chunk>> spare;  // their memory is used again
-  const auto empty = [&] {
-    if (spare.empty()) return std::make_unique<Chunk>();
-    std::unique_ptr<Chunk> chunk = std::move(spare.back());
-    spare.pop_back();
-    chunk->clear();
-    return chunk;
-  };
-  const auto finish = [&](std::unique_ptr<Chunk> chunk) {
-    count(*chunk, files, replayer);
-    bytes += chunk->bytes.size() + chunk->ends.size();
+  const auto finish = [&](const Chunk& chunk) {
+    count(chunk, files, replayer);
+    bytes += chunk.bytes.size() + chunk.ends.size();
     if (options.progress) options.progress(bytes);
-    spare.push_back(std::move(chunk));
   };
-  std::unique_ptr<Crew> crew;
+  Result<bool> read = true;
+  // Each file in its order, until one can't be read or nobody wants more.
+  const auto read_files = [&](const auto& empty, const auto& take) {
+    for (std::size_t file = 0; file < files.size() && read && *read; ++file) {
+      read = each_chunk(files[file], file, empty, take);
+    }
+  };
   if (options.threads > 1) {
-    crew = std::make_unique<Crew>(candidates, std::min(options.threads, limits::kReplayThreadsMax));
-  }
-  Examiner examiner(candidates, &replayer.known());
-  for (std::size_t file = 0; file < files.size(); ++file) {
-    ++replayer.summary().input.files;
-    auto read = each_chunk(files[file], file, empty, [&](std::unique_ptr<Chunk> chunk) {
-      if (!crew) {
-        examine(examiner, *chunk);
-        return finish(std::move(chunk));
-      }
-      crew->put(std::move(chunk));
-      while (crew->under_way() > 2 * options.threads) finish(crew->take());
+    Crew crew(candidates, std::min(options.threads, limits::kReplayThreadsMax), [&](Crew& to) {
+      read_files([&] { return to.empty(); },
+                 [&](std::unique_ptr<Chunk> chunk) { return to.put(std::move(chunk)); });
     });
-    if (!read) return pass_error(read);
+    while (auto chunk = crew.take()) {
+      finish(*chunk);
+      crew.give_back(std::move(chunk));
+    }
+  } else {
+    Examiner examiner(candidates, &replayer.known());
+    SpareChunks spare;
+    read_files([&] { return spare.take(); },
+               [&](std::unique_ptr<Chunk> chunk) {
+                 examine(examiner, *chunk);
+                 finish(*chunk);
+                 spare.give(std::move(chunk));
+                 return true;
+               });
   }
-  while (crew && crew->under_way() > 0) finish(crew->take());
+  if (!read) return pass_error(read);
+  replayer.summary().input.files = files.size();
   return std::move(replayer.summary());
 }
 

@@ -41,7 +41,7 @@ class Replayer {
 };
 
 struct ReplayOptions {
-  std::size_t threads = 1;  // examining; reading and counting is the caller's
+  std::size_t threads = 1;  // that examine; beyond one, reading has a thread of its own
   // Called now and then with the bytes of log text read so far; for a progress bar.
   std::function<void(std::uint64_t bytes)> progress;
 };
