@@ -58,15 +58,17 @@ class LexicalFileSystem final : public FileSystem {
 };
 
 constexpr std::string_view kMagicLink =
-    "path.magic_link: /proc/*/root, cwd, fd, exe, map_files, task and /dev/fd can lead anywhere";
+    "path.magic_link: /proc/*/root, cwd, fd, exe, map_files, task and /dev/fd can lead "
+    "anywhere";
 
 // /proc/*/root, cwd, fd, exe, map_files and /dev/fd are magic links: where they lead is not what
-// readlink(2) says (proc(5)).
+// readlink(2) says; mem is the memory of a process (proc(5)).
 bool is_magic(std::string_view resolved_parent, std::string_view component) {
   if (resolved_parent == "/dev" && component == "fd") return true;
   const bool in_process = resolved_parent.starts_with("/proc/") && resolved_parent.size() > 6;
-  return in_process && (component == "root" || component == "cwd" || component == "fd" ||
-                        component == "exe" || component == "map_files" || component == "task");
+  return in_process &&
+         (component == "root" || component == "cwd" || component == "fd" || component == "exe" ||
+          component == "mem" || component == "map_files" || component == "task");
 }
 
 // Resolves one path by taking its components off a stack, as path_resolution(7) does.

@@ -150,8 +150,9 @@ std::string editor_runs(std::string_view text, bool forces) {
   }
   if (!forces) return {};
   const std::string lower = ascii_lower(text);
-  for (const std::string_view call : {"system", "popen", "execute", "jobstart", "job_start",
-                                      "termopen", "term_start", "libcall", "terminal"}) {
+  for (const std::string_view call :
+       {"system", "popen", "execute", "jobstart", "job_start", "termopen", "term_start", "libcall",
+        "terminal", "makeprg", "grepprg", "equalprg", "formatprg", "keywordprg"}) {
     if (lower.find(call) != npos) return std::string(call);
   }
   return {};
@@ -169,6 +170,17 @@ std::string debugger_runs(std::string_view text) {
     const bool pipe = first.size() > 2 && std::string_view("pipe").starts_with(first);
     if (shell || pipe || first[0] == '!' || first[0] == '|' || first == "make") {
       return std::string(first);
+    }
+    // Another program, or a file of commands, of a place outside of the project.
+    const bool loads = is_one_of<"file exec-file source target add-inferior command">(first);
+    for (std::size_t i = 1; i < tokens.size(); ++i) {
+      if (tokens[i] == "exec-wrapper" || (loads && tokens[i].find_first_of("/~") == 0) ||
+          (first == "file" && tokens[i].find('/') == npos)) {
+        return std::string(first) + " " + std::string(tokens[i]);
+      }
+    }
+    for (const std::string_view call : {"system", "popen", "execv", "execl", "posix_spawn"}) {
+      if (calls(ascii_lower(text), call)) return std::string(call) + "()";
     }
     for (std::size_t i = 1; i < tokens.size(); ++i) {
       if ((first == "platform" && tokens[i] == "shell") ||
@@ -190,6 +202,18 @@ std::string calculator_runs(std::string_view name, std::string_view text) {
   return {};
 }
 
+// sftp(1): !COMMAND runs here.
+std::string transfer_runs(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t-@"), line.size()));
+    if (line.starts_with('!')) return "!";
+    at = end + 1;
+  }
+  return text.find(";!") != npos || text.find("; !") != npos ? "!" : "";
+}
+
 bool is_vi(std::string_view name) {
   return name == "vi" || name == "vim" || name == "nvim" || name == "view" || name == "ex" ||
          name == "vimdiff";
@@ -198,7 +222,7 @@ bool is_vi(std::string_view name) {
 }  // namespace
 
 bool is_script_client(std::string_view name) {
-  return is_one_of<"psql sqlite3 mysql mariadb ed red gdb lldb dc m4">(name) || is_vi(name);
+  return is_one_of<"psql sqlite3 mysql mariadb ed red gdb lldb dc m4 sftp">(name) || is_vi(name);
 }
 
 std::string client_script_runs(std::string_view name, std::string_view text,
@@ -207,6 +231,7 @@ std::string client_script_runs(std::string_view name, std::string_view text,
   if (name == "psql") return psql_runs(text, files);
   if (name == "ed" || name == "red" || is_vi(name)) return editor_runs(text, is_vi(name));
   if (name == "gdb" || name == "lldb") return debugger_runs(text);
+  if (name == "sftp") return transfer_runs(text);
   if (name == "dc" || name == "m4") return calculator_runs(name, text);
   return mysql_runs(text);
 }

@@ -9,10 +9,26 @@
 
 namespace lilith::rules::shell {
 
+namespace {
+
+// GIT_SEQUENCE_EDITOR="sed -i 2d": an editor that is a line of sh (git-var(1)), of programs that
+// change or print the file and nothing else.
+bool is_editor_line(std::string_view name, const Word& value) {
+  const std::string_view text = value.text;
+  return value.constant && is_one_of<"GIT_SEQUENCE_EDITOR GIT_EDITOR EDITOR VISUAL">(name) &&
+         is_one_of<"sed touch echo cat true :">(text.substr(0, text.find(' ')));
+}
+
+}  // namespace
+
 void Reader::note_assignment(const std::string& name, const Word& value, std::size_t offset,
                              Binding binding) {
   const bool itself = value.text == "$" + name;  // of a loop: its words are noted one by one
-  if (is_dangerous_assignment(name, itself ? "$(unknown)" : value.text, value.constant)) {
+  const bool dangerous =
+      is_dangerous_assignment(name, itself ? "$(unknown)" : value.text, value.constant);
+  if (dangerous && is_editor_line(name, value)) {
+    line_value(value);
+  } else if (dangerous) {
     line_hazard("command.environment",
                 "setting " + name + " changes what later commands run or where they connect",
                 offset);
@@ -46,6 +62,117 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
     integers_.erase(name);
   } else if (binding == Binding::kStays && !unsteady_.contains(name)) {
     integers_.insert(name);
+  }
+}
+
+// A variable that a program finds in its environment: what its name says is run or loaded. The
+// names that environment.cpp knows are judged there.
+void Reader::note_exported(const std::string& name, const Word& value, std::size_t offset) {
+  using As = ValueUse::As;
+  // The program appends to it.
+  if (name.ends_with("LOG_PATH") || name.ends_with("LOG_FILE") || name.ends_with("LOGFILE")) {
+    add_path(value, value.text, PathAccess::kWriteArgument);
+  }
+  const As as = variable_use(name);
+  if (as == As::kNothing || is_known_variable(name)) return;
+  const auto refuse_it = [&] {
+    line_hazard("command.environment",
+                "setting " + name + " changes what later commands run or where they connect",
+                offset);
+  };
+  if (as == As::kLine) {
+    if (!value.constant) return refuse_it();
+    if (!is_inert_value(value.text)) line_value(value);
+  } else if (as == As::kCode) {
+    if (value.text.find("://") != npos) return refuse_it();
+    for (std::size_t at = 0; at < value.text.size();) {
+      const std::size_t end = std::min(value.text.find_first_of(",:;", at), value.text.size());
+      std::string one = value.text.substr(at, end - at);
+      if (loads_elsewhere(one)) code_value(value, std::move(one), out_.hazards);
+      at = end + 1;
+    }
+  } else if (as == As::kSource) {
+    if (!value.constant || value.text.find("://") != npos) refuse_it();
+  } else {
+    std::vector<Argument> words{Argument{"(options)"}};
+    for (const std::string_view one : words_of(value.text)) words.push_back({std::string(one)});
+    if (!value_uses(words).empty()) refuse_it();
+  }
+}
+
+// `export NAME` of a name that the line sets elsewhere.
+void Reader::export_name(const std::string& name, const CommandUse& use) {
+  if (variable_use(name) == ValueUse::As::kNothing || is_known_variable(name)) return;
+  line_.exported.insert(name);
+  if (!line_.assigned.contains(name)) return;
+  line_hazard("command.environment",
+              "exporting " + name + " changes what later commands run or where they connect",
+              use.offset);
+}
+
+// A constant line of sh that some program runs; most are the name of a program alone.
+void Reader::line_value(const Word& text) {
+  const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
+  if (is_plain_text(text.text.substr(text.text.starts_with('/') ? 1 : 0)) &&
+      text.text.find('=') == npos) {
+    const bool outer = std::exchange(look_through_, true);
+    skips_functions_ = true;
+    simple({text}, {}, text.offset - base_, false);
+    look_through_ = outer;
+  } else {
+    nested_text(text, true, false, "sh");
+  }
+  input_ = input;
+}
+
+// Code is loaded from there, so read_file says whether it may be, as for PYTHONPATH.
+void Reader::code_value(const Word& word, std::string text, std::vector<Hazard>& hazards) {
+  if (text.find("://") != npos) {
+    hazards.push_back(
+        {"command.exec_option", "code would be loaded from " + printable(text), word.offset});
+    return;
+  }
+  add_path(word, std::move(text), PathAccess::kRead);
+}
+
+// What the names of a command's options say is run or loaded.
+void Reader::named_values(const std::vector<Word>& argv, CommandUse& use, const Covered& covered) {
+  using As = ValueUse::As;
+  for (const ValueUse& one : value_uses(use.argv)) {
+    Word text = argv[one.argument];
+    if (one.as == As::kCode) {
+      code_value(text, text.text.substr(one.from, one.size), use.hazards);
+      continue;
+    }
+    const Directories here = directories_;
+    if (one.elsewhere) directories_ = {Directory{.known = false, .text = {}}};
+    const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
+    if (one.as == As::kProgram) {
+      const Covered outer = std::exchange(covered_, {covered.packages, true});
+      simple({text}, {}, text.offset - base_, false);
+      covered_ = outer;
+    } else if (one.as == As::kWords) {
+      const bool outer = std::exchange(look_through_, true);
+      skips_functions_ = true;
+      simple({argv.begin() + static_cast<std::ptrdiff_t>(one.argument), argv.end()}, {},
+             text.offset - base_, false);
+      look_through_ = outer;
+    } else if (!text.constant || text.glob || text.brace) {
+      use.hazards.push_back({"command.exec_option",
+                             "'" + use.name +
+                                 "' would run what is not known before the line runs, by " +
+                                 printable(one.from > 0 ? text.text.substr(0, one.from - 1)
+                                                        : argv[one.argument - 1].text),
+                             use.offset});
+    } else {
+      text.text.erase(0, one.from);
+      const Covered outer =
+          std::exchange(covered_, {covered.packages || one.packages, covered.files});
+      line_value(text);
+      covered_ = outer;
+    }
+    input_ = input;
+    directories_ = here;
   }
 }
 
@@ -86,6 +213,9 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
                     !argv.empty() ? Binding::kForOneCommand
                     : one.append  ? Binding::kAppends
                                   : Binding::kStays);
+    if (!argv.empty() || line_.exported.contains(one.name)) {
+      note_exported(one.name, one.value, one.value.offset);
+    }
   }
   if (argv.empty()) return;
   const Word& first = argv[0];
@@ -170,6 +300,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   } else {
     runner_words(argv, kept, appended);
   }
+  named_values(argv, kept, covered);
   if (name == "find") find_actions(argv, kept);
   if (name == "fd" || name == "fdfind") fd_actions(argv, kept);
   if (is_shell(base_name(name)) || name == "eval") shell_text(argv, kept);
@@ -306,7 +437,14 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
         refuse("command.arithmetic", use.name + " expands an array in quotes");
       }
       // `export PATH` alone hands on what is there.
-      if (equals != std::string::npos) note_assignment(variable, value, use.offset);
+      if (equals == std::string::npos) {
+        if (name == "export" || name == "declare" || name == "typeset") export_name(variable, use);
+        continue;
+      }
+      note_assignment(variable, value, use.offset);
+      if (name == "export" || name == "declare" || name == "typeset") {
+        note_exported(variable, value, use.offset);
+      }
     }
     return true;
   }
@@ -499,7 +637,9 @@ void Reader::wrapper(const std::vector<Word>& argv, CommandUse& use, bool append
     Word value;
     value.text = text.substr(equals + 1);
     value.constant = value.text.find('$') == std::string::npos;
+    value.offset = use.offset;
     note_assignment(text.substr(0, equals), value, use.offset, Binding::kForOneCommand);
+    note_exported(text.substr(0, equals), value, use.offset);
   }
   wrapper_words(argv, std::min(at, argv.size()), use);
   if (at == static_cast<std::size_t>(-1)) {
@@ -584,6 +724,10 @@ void Reader::wrapped_text(const std::vector<Word>& argv, CommandUse& use, const 
     Word text = argv[one.argument];
     text.text.erase(0, one.from);
     text.constant = text.constant && !text.glob && !text.brace;
+    for (std::size_t i = one.argument + 1; one.joined && i < argv.size(); ++i) {
+      text.text += " " + argv[i].text;
+      text.constant = text.constant && argv[i].constant && !argv[i].glob && !argv[i].brace;
+    }
     const Covered outer = std::exchange(covered_, inner);
     const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
     nested_text(text, true, false, "sh");

@@ -555,4 +555,11 @@ bool is_dangerous_assignment(std::string_view name, std::string_view value, bool
   return begins_with_one(kDangerousPrefixes, name);
 }
 
+bool is_known_variable(std::string_view name) {
+  bool known = false;
+  (void)is_harmless_value(name, "", true, known);
+  return known || among(kDangerousNames, name) || among(kHarmlessNames, name) ||
+         begins_with_one(kHarmlessPrefixes, name) || begins_with_one(kDangerousPrefixes, name);
+}
+
 }  // namespace lilith::rules::shell

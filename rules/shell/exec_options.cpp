@@ -48,7 +48,7 @@ constexpr std::array kGitOptions{
     OptionRow{"clone", "upload-pack", 1},
     OptionRow{"ls-remote", "upload-pack", 1},
     OptionRow{"pull", "upload-pack", 1},
-    OptionRow{"rebase", "exec", 2},
+    OptionRow{"rebase", "exec", 2},  // whole, its value is read as a line (value_options.cpp)
     OptionRow{"push", "exec", 1},
     OptionRow{"archive", "exec", 1},
     OptionRow{"ls-remote", "exec", 1},
@@ -58,7 +58,6 @@ constexpr std::array kGitOptions{
     OptionRow{"init", "template", 1},
     OptionRow{"difftool", "extcmd", 2},
     OptionRow{"apply", "unsafe-paths", 3},
-    OptionRow{"diff", "no-index", 4},
     OptionRow{"", "textconv", 5},
     OptionRow{"help", "web", 1},
     OptionRow{"config", "rename-section", 4},
@@ -180,6 +179,8 @@ class Options {
   void go();
   void node();
   void python_choice(bool short_form);
+  void test_runner();
+  void connection_options();
   void compiler();
   void rustc() { cargo_rustc(1); }
   void module_choice();
@@ -287,8 +288,7 @@ void Options::git() {
   } else if (!is_one_of<kGitStock>(sub)) {
     hazard("an alias or external sub-command, " + std::string(sub));
   }
-  if ((sub == "bisect" && next == "run") || (sub == "submodule" && next == "foreach") ||
-      (sub == "maintenance" && next == "start") || (sub == "hook" && next == "run")) {
+  if ((sub == "maintenance" && next == "start") || (sub == "hook" && next == "run")) {
     hazard(std::string(sub) + " " + next);
   }
   if (sub == "bisect" && (next == "visualize" || next == "view")) hazard("bisect visualize");
@@ -328,7 +328,7 @@ void Options::git_config(std::size_t at) {
 
 void Options::git_short(std::string_view sub, std::size_t i) {
   const std::string& word = argv_[i].text;
-  if (sub == "rebase" && has_short(word, 'x', "sXCSr")) hazard("rebase -x");
+  if (sub == "rebase" && word != "-x" && has_short(word, 'x', "sXCSr")) hazard("rebase -x");
   if (sub == "grep" && has_short(word, 'O', "efmABC")) hazard("grep -O");
   if (sub == "clone" && has_short(word, 'u', "obcj")) hazard("-u (upload-pack)");
   if (sub == "fetch-pack" && word == "-u") hazard("-u (upload-pack)");
@@ -386,7 +386,7 @@ void Options::git_word(std::size_t at, std::size_t i, bool operands_only) {
   }
   for (const OptionRow& row : kGitOptions) {
     if ((row.subcommand.empty() || row.subcommand == sub) && option.size() >= row.least &&
-        row.option.starts_with(option)) {
+        row.option.starts_with(option) && !(sub == "rebase" && option == "exec")) {
       hazard("--" + std::string(row.option));
       break;
     }
@@ -657,9 +657,7 @@ constexpr std::array kSimpleRows{
     SimpleRow{"make", "-E", ""},
     SimpleRow{"make", "SHELL", ""},
     SimpleRow{"make", ".SHELLFLAGS", ""},
-    SimpleRow{"man", "-P", "CRLmMSserEHp"},
     SimpleRow{"man", "-H", "CRLmMSserEPp"},
-    SimpleRow{"man", "--pager", ""},
     SimpleRow{"man", "--html", ""},
     SimpleRow{"split", "--filter", ""},
     SimpleRow{"gcc", "-wrapper", ""},
@@ -753,13 +751,46 @@ constexpr std::array kSimpleRows{
     SimpleRow{"aria2c", "--on-download-complete", ""},
     SimpleRow{"hyperfine", "--shell", "", "none sh bash dash zsh default"},
     SimpleRow{"hyperfine", "-S", "wmMrnupscLPD", "none sh bash dash zsh default"},
-    SimpleRow{"nix", "--command", ""},
-    SimpleRow{"nix", "-c", ""},
-    SimpleRow{"nix-shell", "--run", ""},
-    SimpleRow{"nix-shell", "--command", ""},
+    SimpleRow{"systemctl", "-H", "tpnosM"},
+    SimpleRow{"systemctl", "--host", ""},
+    SimpleRow{"systemctl", "-M", "tpnosH"},
+    SimpleRow{"systemctl", "--machine", ""},
+    SimpleRow{"scp", "-D", "cFiJlPXSo"},
+    SimpleRow{"kubectl", "--enable-exec", ""},
+    SimpleRow{"kubectl", "--enable-alpha-plugins", ""},
+    SimpleRow{"kustomize", "--enable-exec", ""},
+    SimpleRow{"kustomize", "--enable-alpha-plugins", ""},
+    SimpleRow{"ghostscript", "-dNOSAFER", ""},
+    SimpleRow{"gs", "-dNOSAFER", ""},
 };
 
 constexpr auto kSimplePlaces = by_program(kSimpleRows);
+
+// What makes a word run a program wherever in it that stands: the programs' manuals.
+struct TextRow {
+  std::string_view program;
+  std::string_view text;
+};
+constexpr std::array kTextRows{
+    TextRow{"gs", "%pipe%"},         TextRow{"ghostscript", "%pipe%"}, TextRow{"stack", "-pgm"},
+    TextRow{"cabal", "-pgm"},        TextRow{"ghc", "-pgm"},           TextRow{"buf", "\"plugin"},
+    TextRow{"dotnet", "BuildEvent"}, TextRow{"msbuild", "BuildEvent"}, TextRow{"convert", "msl:"},
+    TextRow{"magick", "msl:"},
+};
+constexpr auto kTextPlaces = by_program(kTextRows);
+
+// protoc(1): --NAME_out runs protoc-gen-NAME of PATH. Those of protoc itself, and of the usual
+// plug-ins.
+constexpr std::string_view kProtocOutputs =
+    "cpp csharp java kotlin objc php python pyi ruby rust js ts go go-grpc grpc grpc_python es dart"
+    " swift grpc-swift connect-go connect-es grpc-gateway openapiv2 openapi validate doc prost "
+    "tonic"
+    " grpc-java grpc-web mypy mypy_grpc go-vtproto twirp descriptor_set dependency";
+
+// R(1): any other word runs that program.
+constexpr std::string_view kRCommands =
+    "BATCH COMPILE SHLIB INSTALL REMOVE build check LINK Rprof Rdconv Rd2pdf Rd2txt Stangle Sweave"
+    " Rdiff config javareconf rtags texi2dvi";
 
 // Whether this word of argv is the row's option.
 bool is_row_option(const SimpleRow& row, std::string_view word, std::size_t at) {
@@ -790,6 +821,12 @@ void Options::make() {
     if (name == "SHELL" || name == ".SHELLFLAGS" || name == "MAKEFLAGS" || name == "MAKE" ||
         name == "GNUMAKEFLAGS" || name == "MAKEFILES") {
       hazard(name);
+    }
+    // Recipes find the variables of the command line in their environment.
+    if ((name.starts_with("LD_") && name != "LD_LIBRARY_PATH") || name.starts_with("DYLD_") ||
+        name.starts_with("BASH_FUNC_") ||
+        is_one_of<"BASH_ENV ENV PYTHONSTARTUP PERL5OPT RUBYOPT">(name)) {
+      hazard(name + "=");
     }
     // CC, CXX, AR and their like are run as they stand.
     const std::string value = word.substr(equals + 1);
@@ -836,6 +873,12 @@ void Options::stores() {
     }
   }
   if (program == "bun" && argv_.size() > 2 && argv_[1].text == "exec") hazard("exec");
+  if (program == "aws" && argv_.size() > 3 && argv_[1].text == "configure" &&
+      argv_[2].text == "set" &&
+      (argv_[3].text.ends_with("credential_process") || argv_[3].text.ends_with("pager") ||
+       argv_[3].text.starts_with("plugins") || argv_[3].text.ends_with("endpoint_url"))) {
+    hazard("configure set " + argv_[3].text);
+  }
   if (program == "go" && argv_.size() > 3 && argv_[1].text == "env" && argv_[2].text == "-w") {
     hazard("env -w");
   }
@@ -1042,6 +1085,9 @@ void Options::python_choice(bool short_form) {
       value = argv_[i].text;
     } else if (word.starts_with("--python=") || word.starts_with("--python-executable=")) {
       value = std::string_view(word).substr(word.find('=') + 1);
+    } else if (i > 2 && word.find('/') != npos && argv_[i - 1].text == "use" &&
+               argv_[i - 2].text == "env") {
+      value = word;  // poetry env use PATH
     } else if (short_form && word.starts_with("-p")) {
       value = std::string_view(word).substr(word.starts_with("-p=") ? 3 : 2);
     }
@@ -1052,6 +1098,48 @@ void Options::python_choice(bool short_form) {
     if (!of_system &&
         (value.starts_with('/') || value.starts_with('~') || value.find("../") != npos)) {
       hazard("--python " + std::string(value));
+    }
+  }
+}
+
+// gotestsum OPTIONS -- what go test gets; with --raw-command all of the command.
+void Options::test_runner() {
+  const auto end = std::find_if(argv_.begin(), argv_.end(),
+                                [](const Argument& one) { return one.text == "--"; });
+  const bool raw = std::any_of(argv_.begin(), end,
+                               [](const Argument& one) { return one.text == "--raw-command"; });
+  if (raw && (end == argv_.end() || end + 1 == argv_.end() || (end + 1)->text != "go")) {
+    return hazard("--raw-command");
+  }
+  std::vector<Argument> test{Argument{"go"}};
+  if (!raw) test.push_back(Argument{"test"});
+  if (end != argv_.end()) test.insert(test.end(), end + (raw ? 2 : 1), argv_.end());
+  Options run(test, offset_);
+  run.go();
+  run.simple();
+  found.insert(found.end(), run.found.begin(), run.found.end());
+}
+
+// Options of ssh that name no program, and no way to another host.
+constexpr std::string_view kTameSshOptions =
+    "stricthostkeychecking userknownhostsfile connecttimeout serveraliveinterval"
+    " serveralivecountmax controlmaster controlpersist loglevel batchmode identitiesonly port "
+    "user";
+// ansible(1) --ssh-common-args and its like: options of ssh, of which few run nothing.
+void Options::connection_options() {
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string_view word = argv_[i].text;
+    const std::size_t equals = word.find('=');
+    if (!word.starts_with("--s") || !word.substr(0, equals).ends_with("-args")) continue;
+    const Argument& given = equals == npos && i + 1 < argv_.size() ? argv_[i + 1] : argv_[i];
+    const std::string_view value =
+        equals == npos ? std::string_view(given.text) : word.substr(equals + 1);
+    for (std::string_view one : words_of(value)) {
+      if (one == "-o" || one == "-C") continue;
+      if (one.starts_with("-o")) one.remove_prefix(2);
+      const std::string name = ascii_lower(one.substr(0, one.find('=')));
+      if (!given.constant || !is_one_of<kTameSshOptions>(name))
+        return hazard(word.substr(0, equals));
     }
   }
 }
@@ -1136,6 +1224,21 @@ void Options::simple() {
       }
     }
   }
+  for (const std::uint16_t place : rows_of(kTextRows, kTextPlaces, program)) {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      if (argv_[i].text.find(kTextRows[place].text) != npos) hazard(argv_[i].text);
+    }
+  }
+  if (program == "R" && argv_.size() > 2 && argv_[1].text == "CMD" &&
+      !argv_[2].text.starts_with('-') && !is_one_of<kRCommands>(argv_[2].text)) {
+    hazard("CMD " + argv_[2].text);
+  }
+  for (std::size_t i = 1; program == "protoc" && i < argv_.size(); ++i) {
+    const std::string_view name =
+        std::string_view(argv_[i].text).substr(0, argv_[i].text.find('='));
+    if (!name.starts_with("--") || !name.ends_with("_out")) continue;
+    if (!is_one_of<kProtocOutputs>(name.substr(2, name.size() - 6))) hazard(name);
+  }
   // The names of files may be options: tar cf x.tar * with a file --checkpoint-action=exec=...
   if (!is_one_of<"tar rsync zip">(program)) return;
   for (std::size_t i = 1; i < argv_.size(); ++i) {
@@ -1151,6 +1254,24 @@ void Options::simple() {
 
 bool has_exec_rows(std::string_view program) {
   return !rows_of(kSimpleRows, kSimplePlaces, program).empty();
+}
+
+bool has_exec_row(std::string_view program, std::string_view word) {
+  const auto places = rows_of(kSimpleRows, kSimplePlaces, program);
+  return std::any_of(places.begin(), places.end(), [&](std::uint16_t place) {
+    return is_row_option(kSimpleRows[place], word, 1);
+  });
+}
+
+std::size_t git_command_at(const std::vector<Argument>& argv) {
+  std::size_t i = 1;
+  while (i < argv.size() && argv[i].text.starts_with('-')) {
+    const bool value = is_one_of<
+        "-c -C --git-dir --work-tree --namespace --super-prefix --attr-source"
+        " --shallow-file">(argv[i].text);
+    i += value ? 2U : 1U;
+  }
+  return std::min(i, argv.size());
 }
 
 bool reads_git_config(const std::vector<Argument>& argv, std::size_t at) {
@@ -1177,7 +1298,7 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   // Of most programs the rows say all.
   const bool rows_only = !is_one_of<
       "git npm npx make gmake less yarn pnpm pip pip3 bun go docker podman kubectl helm gh cmake "
-      "node uv"
+      "node uv gotestsum ansible ansible-playbook aws poetry"
       " uvx virtualenv pipx pipenv mypy dmypy gcc g++ cc c++ clang clang++ cargo socat rustc "
       "rustdoc"
       " jobs wait compgen complete hash enable bind history fc mapfile readarray">(name);
@@ -1197,14 +1318,25 @@ std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv, std::size_t 
   if (name == "gh") options.gh();
   if (name == "cmake") options.cmake();
   if (name == "go") options.go();
+  if (name == "gotestsum") options.test_runner();
+  if (name == "ansible" || name == "ansible-playbook") options.connection_options();
   if (name == "node") options.node();
   if (is_one_of<"uv uvx virtualenv">(name)) options.python_choice(true);
-  if (is_one_of<"pipx pipenv pip pip3 mypy dmypy">(name)) options.python_choice(false);
+  if (is_one_of<"pipx pipenv pip pip3 mypy dmypy poetry">(name)) options.python_choice(false);
   if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) options.compiler();
   if (name == "cargo") options.cargo();
   if (name == "socat") options.socat();
   if (name == "rustc" || name == "rustdoc") options.rustc();
-  if (name.starts_with("python")) options.module_choice();
+  if (name.starts_with("python")) {
+    options.module_choice();
+    // The module is a program of its own.
+    if (const std::size_t at = module_at(argv); at != npos && at + 1 < argv.size()) {
+      const std::vector<Argument> module(argv.begin() + static_cast<std::ptrdiff_t>(at),
+                                         argv.end());
+      std::vector<Hazard> own = exec_hazards(module, offset);
+      options.found.insert(options.found.end(), own.begin(), own.end());
+    }
+  }
   options.builtins(name);
   options.simple();
   return std::move(options.found);

@@ -806,6 +806,11 @@ void Reader::simple_command() {
         }
         note_assignment(declared[0].name, declared[0].value, base_ + word_at,
                         declared[0].append ? Binding::kAppends : Binding::kStays);
+        const bool exports =
+            argv[0].text == "export" || std::any_of(argv.begin(), argv.end(), [](const Word& one) {
+              return one.text.starts_with('-') && one.text.find('x') != npos;
+            });
+        if (exports) note_exported(declared[0].name, declared[0].value, base_ + word_at);
         continue;
       }
     }

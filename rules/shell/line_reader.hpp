@@ -145,6 +145,7 @@ struct Line {
   // Variables of `for`: whether every loop over it has nothing but plain words.
   std::map<std::string, bool, std::less<>> loops;
   std::set<std::string, std::less<>> assigned;  // variables that anything else may set
+  std::set<std::string> exported;               // without a value, of names that say what runs
   // A word of a runner that is one word if its variable is one of `loops` alone.
   struct LoopValue {
     std::string variable;
@@ -328,6 +329,11 @@ class Reader {
   enum class Binding { kStays, kAppends, kForOneCommand };
   void note_assignment(const std::string& name, const Word& value, std::size_t offset,
                        Binding binding = Binding::kStays);
+  void note_exported(const std::string& name, const Word& value, std::size_t offset);
+  void named_values(const std::vector<Word>& argv, CommandUse& use, const Covered& covered);
+  void export_name(const std::string& name, const CommandUse& use);
+  void line_value(const Word& text);
+  void code_value(const Word& word, std::string text, std::vector<Hazard>& hazards);
   void evaluates_subscript(const std::vector<Word>& argv, CommandUse& use);
   void wrapped_text(const std::vector<Word>& argv, CommandUse& use, const Covered& inner);
   bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);

@@ -31,7 +31,9 @@ constexpr std::array kSchemes{
     Scheme{"socks4", 1080},  Scheme{"socks4a", 1080},  Scheme{"socks5", 1080},
     Scheme{"socks5h", 1080}, Scheme{"postgres", 5432}, Scheme{"postgresql", 5432},
     Scheme{"oci", 443},      Scheme{"mysql", 3306},    Scheme{"redis", 6379},
-    Scheme{"rediss", 6379}};
+    Scheme{"rediss", 6379},  Scheme{"mongodb", 27017}, Scheme{"mongodb+srv", 27017},
+    Scheme{"hkp", 11371},    Scheme{"hkps", 443},      Scheme{"tcp", 443},
+    Scheme{"udp", 443},      Scheme{"rtmps", 443},     Scheme{"srt", 443}};
 
 bool is_port(std::string_view text) {
   return !text.empty() && text.size() < 6 &&
@@ -97,9 +99,24 @@ class Network {
             " tracepath mtr nmap whois ssh-keyscan telnet nc ncat netcat ftp lynx w3m links http "
             "https"
             " xh aria2c mount smbclient pip pip3 uv uvx poetry npm pnpm yarn bun bunx npx deno"
-            " cargo">(name)) {
+            " cargo pg_dump pg_dumpall pg_restore pg_isready createdb dropdb kind"
+            " pandoc convert magick identify mogrify ffmpeg ffprobe ffplay xmllint xsltproc gpg "
+            "mongosh"
+            " mongo pipenv dart flutter zig mix stack nix nix-shell nix-build asdf mise vagrant"
+            " skaffold xdg-open">(name)) {
       return;
     }
+    if (is_one_of<
+            "pandoc convert magick identify mogrify ffmpeg ffprobe ffplay xmllint xsltproc gpg "
+            "mongosh"
+            " mongo pipenv dart flutter zig mix stack nix nix-shell nix-build asdf mise vagrant"
+            " skaffold xdg-open">(name)) {
+      return every_url();
+    }
+    if (is_one_of<"pg_dump pg_dumpall pg_restore pg_isready createdb dropdb">(name)) {
+      return database("psql");
+    }
+    if (name == "kind") return node_image();
     if (name == "curl" || name == "wget") return transfer(name == "curl");
     if (name == "rsync" || name == "scp" || name == "sftp") return remote_copy(name == "rsync");
     if (is_one_of<"kubectl helm dotnet composer gem aws az gcloud conda mamba micromamba">(name)) {
@@ -321,6 +338,17 @@ class Network {
     for (std::size_t i = 1; i < argv_.size(); ++i) {
       std::string word = argv_[i].text;
       if (word.starts_with('-')) {
+        // aria2c --all-proxy=URL, http --proxy=SCHEME:URL
+        const std::size_t equals = word.find('=');
+        if (equals != std::string::npos && word.find("proxy") < equals) {
+          std::string proxy = word.substr(equals + 1);
+          for (const std::string_view scheme : {"http:", "https:", "all:"}) {
+            const bool twice = proxy.starts_with(scheme) && proxy.find("://") >= scheme.size() &&
+                               proxy.find("://") != std::string::npos;
+            if (twice) proxy.erase(0, scheme.size());
+          }
+          operand(proxy);
+        }
         const bool server = name == "whois" && (word == "-h" || word == "--host");
         if (server && i + 1 < argv_.size()) named(argv_[i + 1].text, 443, "https");
         if (server || (word.size() > 1 && word.find_first_of(value, 1) == word.size() - 1)) ++i;
@@ -403,12 +431,25 @@ class Network {
 
   // URLs that are operands or values of options; what stands behind "--" belongs to another
   // program.
+  // Programs that load or send what their words name: any URL among these, other than of this
+  // machine.
   void every_url() {
     for (std::size_t i = 1; i < argv_.size() && argv_[i].text != "--"; ++i) {
       const std::string& word = argv_[i].text;
-      url(word.starts_with("--") && word.find('=') != std::string::npos
-              ? std::string_view(word).substr(word.find('=') + 1)
-              : std::string_view(word));
+      const std::size_t equals = word.find('=');
+      const bool named = equals != std::string::npos && equals < word.find("://");
+      if (url(named ? std::string_view(word).substr(equals + 1) : std::string_view(word)) &&
+          is_loopback(found.back().host)) {
+        found.pop_back();
+      }
+    }
+  }
+  // kind create cluster --image IMAGE
+  void node_image() {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      const std::string& word = argv_[i].text;
+      if (word.starts_with("--image=")) image(word.substr(word.find('=') + 1));
+      if (word == "--image" && i + 1 < argv_.size()) image(argv_[i + 1].text);
     }
   }
 

@@ -192,6 +192,10 @@ struct ContainerCall {
 
 // Whether `git config` at argv[at] only reads.
 [[nodiscard]] bool reads_git_config(const std::vector<Argument>& argv, std::size_t at);
+// Where git's sub-command stands, argv.size() where there is none.
+[[nodiscard]] std::size_t git_command_at(const std::vector<Argument>& argv);
+// Whether a row of exec_options.cpp says what this option of the program does.
+[[nodiscard]] bool has_exec_row(std::string_view program, std::string_view word);
 // Whether a table has rows for the program.
 [[nodiscard]] bool has_exec_rows(std::string_view program);
 [[nodiscard]] bool has_write_rows(std::string_view program);

@@ -32,6 +32,7 @@ namespace lilith::rules::shell {
 struct LineWord {
   std::size_t argument = 0;
   std::size_t from = 0;  // where in that word's text the line begins
+  bool joined = false;   // the words behind it, with blanks between, belong to it
 };
 [[nodiscard]] std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv);
 // Of those: whether argv[at] is surely the value of an option of the runner itself, `uv run
@@ -56,6 +57,34 @@ struct LineWord {
 // Options and sub-commands of listed programs that run other programs. argv[0] included.
 [[nodiscard]] std::vector<Hazard> exec_hazards(const std::vector<Argument>& argv,
                                                std::size_t offset);
+// What a command's options and NAME=VALUE words name by themselves to be run or loaded: where no
+// row says what an option is, the words of its name do (--proxy-command, --globalSetup).
+struct ValueUse {
+  enum class As {
+    kNothing,
+    kLine,     // a line of sh
+    kWords,    // of the words of argv from here, a command; of a variable, options
+    kProgram,  // the name of a program, or a file of the project
+    kSource,   // of a variable: where code is loaded from
+    kCode,     // a file of code from another place than below the directory the line runs in
+  };
+  std::size_t argument = 0;
+  std::size_t from = 0;  // where in that word's text the value begins
+  std::size_t size = static_cast<std::size_t>(-1);
+  As as = As::kNothing;
+  bool elsewhere = false;  // it runs in a directory that is not known
+  bool packages = false;   // the project's packages are programs there
+};
+[[nodiscard]] std::vector<ValueUse> value_uses(const std::vector<Argument>& argv);
+// The same of a variable that a program finds in its environment.
+[[nodiscard]] ValueUse::As variable_use(std::string_view name);
+// A value of such a name that runs nothing: empty, a number, cat, true, never, ...
+[[nodiscard]] bool is_inert_value(std::string_view value);
+// Whether environment.cpp has a row that says what the variable does.
+[[nodiscard]] bool is_known_variable(std::string_view name);
+// Whether the place is not below the directory that the line runs in, other than the system's own,
+// or is not known.
+[[nodiscard]] bool loads_elsewhere(std::string_view value);
 // The same for words that may hold such an option because what they become is not known. One value
 // for each word of argv: whether nothing in the line says what it is, and whether the line itself
 // puts something unknown into it.

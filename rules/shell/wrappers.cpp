@@ -101,7 +101,7 @@ constexpr std::array kRunners{
         "hyperfine", "",
         "-w --warmup -m --min-runs -M --max-runs -r --runs -n --command-name -u --time-unit"
         " --export-json --export-csv --export-markdown --export-asciidoc --export-orgmode --style"
-        " --sort -N --input --output --reference-name",
+        " --sort --input --output --reference-name",
         kNoSub, Covers::kFiles, 0,
         "-p --prepare -s --setup -c --cleanup --conclude --reference --calibrate", true},
     Runner{"watchexec",
@@ -113,6 +113,21 @@ constexpr std::array kRunners{
            {},
            false,
            true},
+    Runner{"stack", "exec", "--package --cwd"},
+    Runner{"cabal", "exec", "--project-file -w"},
+    Runner{"pixi", "exec", "-s --spec -w --with -c --channel"},
+    Runner{"minikube", "ssh", "-n --node --native-ssh", {}, Covers::kNothing},
+    Runner{"ccache",
+           "",
+           "-M --max-size -F --max-files -o --set-config -k --get-config -d --dir --config-path -X"
+           " --recompress --trim-dir --trim-max-size -x --trim-method --evict-older-than"
+           " --evict-namespace --checksum-file --hash-file --extract-result --inspect",
+           {},
+           Covers::kNothing},
+    Runner{"sccache", "", "--start-server --stats-format", {}, Covers::kNothing},
+    Runner{"distcc", "", "", {}, Covers::kNothing},
+    Runner{"nix", "develop", "", "-c", Covers::kNothing},
+    Runner{"nix", "shell", "", "-c", Covers::kNothing},
     // What runs is decided by a word that may not be known.
     Runner{"docker", kNoSub, ""},
     Runner{"podman", kNoSub, ""},
@@ -204,6 +219,7 @@ std::size_t run_at(const Runner& row, const std::vector<Argument>& argv) {
   if (!row.marker.empty()) {
     // mise x TOOL -c TEXT, mise x TOOL -- COMMAND
     for (; i < argv.size() && argv[i].text != row.marker; ++i) {
+      if (row.program == "nix" && argv[i].text == "--command") break;
       const bool text = argv[i].text == "-c" || argv[i].text.starts_with("--command");
       if (text && row.program == "mise") {
         return static_cast<std::size_t>(-1);
@@ -268,7 +284,10 @@ constexpr std::array kWrapperRows{
     WrapperRow{"rlwrap", "bCDefgHlmMOpPqsStwz", "--always-readline --no-warnings --one-shot"},
     WrapperRow{"fakeroot", "lsibfu", "--unknown-is-real"},
     WrapperRow{"ssh-agent", "aEtPO", ""},
-    WrapperRow{"faketime", "fp", "", 1},
+    WrapperRow{"faketime", "p", "", 1},
+    WrapperRow{"taskset", "", "--cpu-list --all-tasks", 1},
+    WrapperRow{"ionice", "cnPu", "--ignore"},
+    WrapperRow{"chrt", "TPD", "--batch --fifo --idle --other --rr --reset-on-fork --verbose", 1},
 };
 constexpr auto kWrapperPlaces = by_program(kWrapperRows);
 
@@ -318,6 +337,97 @@ std::size_t tmux_run_at(const std::vector<Argument>& argv) {
     if (is_one_of<"-c -F -n -s -t -x -y -l -p">(argv[i].text)) ++i;
   }
   return std::min(i, argv.size());
+}
+
+// strace(1), ltrace(1): what is traced. -E and --env change its environment; -o may name a pipe.
+std::size_t traced_at(const std::vector<Argument>& argv) {
+  const bool strace = argv[0].text == "strace";
+  const std::string_view value = strace ? "abeIOopPsSuUX" : "aADeFlnopsuwx";
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv[i].text;
+    if (word == "--") return i + 1;
+    if (!argv[i].constant) return npos;
+    if (word.starts_with("--")) {
+      constexpr std::string_view kSwitches =
+          "--follow-forks --summary --summary-only --no-abbrev --decode-fds --strings-in-hex"
+          " --timestamps --relative-timestamps --syscall-times --syscall-number --stack-traces"
+          " --instruction-pointer --quiet --successful-only --failed-only --demangle";
+      const std::size_t equals = word.find('=');
+      const std::string_view name = std::string_view(word).substr(0, equals);
+      const bool pipe = equals != npos && word.find_first_of("|!", equals) == equals + 1;
+      const bool known = is_word_of(kSwitches, name) ||
+                         (equals != npos &&
+                          is_word_of("--trace --output --string-limit --attach --columns --signal"
+                                     " --status --trace-path --summary-sort-by --summary-columns",
+                                     name));
+      if (!known || pipe) return npos;
+      continue;
+    }
+    const std::size_t letter = word.find_first_of(value, 1);
+    if (word.find('E') < letter) return npos;
+    if (letter == npos) continue;
+    const bool next = letter + 1 == word.size();
+    const std::string& given = next && i + 1 < argv.size() ? argv[i + 1].text : word;
+    if (word[letter] == 'o' && given.find_first_of("|!$`") == (next ? 0 : letter + 1)) return npos;
+    if (next) ++i;
+  }
+  return std::min(i, argv.size());
+}
+
+// flock(1): FILE COMMAND..., FILE -c LINE, and a number of a descriptor.
+struct LineCommand {
+  std::size_t at = npos;  // npos: that can't be told
+  bool line = false;      // what stands there is a line of a shell
+};
+LineCommand locked(const std::vector<Argument>& argv) {
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv[i].text;
+    if (!argv[i].constant || word == "--") return {};
+    if (word.starts_with("--")) {
+      const bool alone = is_one_of<
+          "--shared --exclusive --unlock --nonblock --nb --close --no-fork"
+          " --verbose --fcntl">(word);
+      if (!alone && !word.starts_with("--timeout=") && !word.starts_with("--wait=") &&
+          !word.starts_with("--conflict-exit-code=")) {
+        return {};
+      }
+      continue;
+    }
+    if (word.find_first_not_of("sxenuoFwE0123456789.", 1) != npos) return {};
+    if (word.back() == 'w' || word.back() == 'E') ++i;
+  }
+  if (i >= argv.size() || argv[i].splits) return {};
+  if (!argv[i].constant && argv[i].text.find('/') == npos) return {};  // may be an option
+  ++i;                                                                 // the file
+  if (i >= argv.size()) return {argv.size(), false};
+  const bool line = argv[i].text == "-c" || argv[i].text == "--command";
+  if (!line) return {argv[i].text.starts_with('-') ? npos : i, false};
+  return i + 2 == argv.size() ? LineCommand{i + 1, true} : LineCommand{};
+}
+
+// watch(1): its words are one line of sh, but with -x.
+LineCommand watched(const std::vector<Argument>& argv) {
+  bool line = true;
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv[i].text;
+    if (!argv[i].constant) return {};
+    if (word == "--") {
+      ++i;
+      break;
+    }
+    if (word.starts_with("--")) {
+      line = line && word != "--exec";
+      if (word == "--interval" || word == "--equexit" || word == "--shotsdir") ++i;
+      continue;
+    }
+    const std::size_t letter = word.find_first_of("nqs", 1);
+    line = line && word.find('x') >= letter;
+    if (letter != npos && letter + 1 == word.size()) ++i;
+  }
+  return {std::min(i, argv.size()), line};
 }
 
 // hyperfine -L NAME a,b,c
@@ -400,6 +510,13 @@ std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
     if (at != npos && at + 1 == argv.size()) add(at);
     return found;
   }
+  if (name == "flock" || name == "watch") {
+    const LineCommand command = name == "flock" ? locked(argv) : watched(argv);
+    if (command.line && command.at < argv.size()) {
+      found.push_back({command.at, 0, name == "watch"});
+    }
+    return found;
+  }
   const Runner* const row = runner(argv);
   if (row == nullptr || (row->lines.empty() && !row->operand_lines)) return found;
   for (std::size_t i = 1; i < argv.size(); ++i) {
@@ -471,13 +588,23 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   if (name == "sudo") with_value = "uUgGhpCTDRrt";
   if (name == "doas") with_value = "uC";
   if (name == "xargs") with_value = "IEadnLPs";
-  if (name == "watch") with_value = "nq";
-  if (name == "flock") return kUnknown;
+  if (name == "flock" || name == "watch") {
+    const LineCommand command = name == "flock" ? locked(argv) : watched(argv);
+    return command.line && command.at != npos ? argv.size() : command.at;
+  }
+  if (name == "strace" || name == "ltrace") return traced_at(argv);
+  // Of a process that runs already: nothing is run.
+  if (is_one_of<"taskset ionice chrt">(name)) {
+    for (std::size_t at = 1; at < argv.size() && word(at).starts_with('-'); ++at) {
+      const bool process =
+          has_short(word(at), 'p', name == "taskset" ? "" : "cnuTPD") || word(at) == "--pid";
+      if (process && argv[at].constant) return argv.size();
+    }
+  }
   if (name == "ssh" && only_connects(argv)) return argv.size();
-  if (name == "strace" || name == "ltrace" || name == "unshare" || name == "nsenter" ||
-      name == "chroot" || name == "script" || name == "parallel" || name == "runuser" ||
-      name == "busybox" || name == "ssh" || name == "su" || name == "ionice" || name == "chrt" ||
-      name == "taskset" || name == "setarch" || name == "systemd-run" || name == "firejail" ||
+  if (name == "unshare" || name == "nsenter" || name == "chroot" || name == "script" ||
+      name == "parallel" || name == "runuser" || name == "busybox" || name == "ssh" ||
+      name == "su" || name == "setarch" || name == "systemd-run" || name == "firejail" ||
       name == "bwrap" || name == "screen" || name == "at" || name == "batch" ||
       name == "run-parts" || name == "start-stop-daemon") {
     return kUnknown;
@@ -504,6 +631,7 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
     if (word(i) == "--") return i + 1 + operands;
     if (!word(i).starts_with('-')) break;
     if (!argv[i].constant) return kUnknown;
+    if (name == "faketime" && word(i) == "-f") return std::min(i + 2, argv.size());
     const bool alone = word(i).size() == 2;
     if (alone && with_value.find(word(i)[1]) != npos) {
       ++i;  // its value, whatever that looks like
@@ -521,6 +649,10 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
   if (name == "timeout") {
     if (i >= argv.size() || !is_number(word(i))) return kUnknown;
     ++i;
+  }
+  if (is_one_of<"taskset chrt">(name) &&
+      (i >= argv.size() || word(i).find_first_not_of("0123456789abcdefABCDEFx,-:") != npos)) {
+    return kUnknown;
   }
   return i + operands;
 }
