@@ -49,7 +49,11 @@ class HttpBridge::Exchange final : public HttpExchange, private SseReader::Handl
   void on_head(const HttpHead& head) override {
     head_ = head;
     const bool good = head.status >= 200 && head.status < 300;
-    if (good && head.content_type == "text/event-stream") {
+    // Where all answers come by one stream, what acknowledges a message is none.
+    const bool is_answer = bridge_.transport_ != Transport::kSse || said.purpose == Purpose::kSse;
+    if (good && !is_answer) {
+      body_ = Body::kIgnored;
+    } else if (good && head.content_type == "text/event-stream") {
       body_ = Body::kEvents;
     } else if (good && head.content_type == "application/json" && !said.ids.empty()) {
       body_ = Body::kMessage;
@@ -448,8 +452,7 @@ void HttpBridge::ended(Exchange& exchange, const std::string& error) {
   if (broken_) return;
   const Purpose purpose = exchange.said.purpose;
   if (purpose == Purpose::kSse) return sse_ended(exchange, error);
-  if (purpose == Purpose::kListen || purpose == Purpose::kResume ||
-      (exchange.is_stream() && transport_ != Transport::kSse)) {
+  if (purpose == Purpose::kListen || purpose == Purpose::kResume || exchange.is_stream()) {
     return stream_ended(exchange, error);
   }
   message_ended(exchange, error);

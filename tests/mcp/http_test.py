@@ -481,7 +481,7 @@ class HttpTest(unittest.TestCase):
         asked = {"jsonrpc": "2.0", "id": "q", "method": "roots/list"}
 
         def answer(one):
-            one.whole(202)
+            one.json({"what": "is no message"})
             return [asked, result(one.message["id"])]
 
         for endpoint in ("/messages?session=1", "messages?session=1", "http://127.0.0.1:{port}/messages?session=1"):
