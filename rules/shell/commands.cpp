@@ -12,11 +12,19 @@ namespace lilith::rules::shell {
 namespace {
 
 // GIT_SEQUENCE_EDITOR="sed -i 2d": an editor that is a line of sh (git-var(1)), of programs that
-// change or print the file and nothing else.
+// change or print the file and nothing else. git puts the file's name behind it: sed -f would run
+// what that file says, and sed without a script the name.
 bool is_editor_line(std::string_view name, const Word& value) {
-  const std::string_view text = value.text;
-  return value.constant && is_one_of<"GIT_SEQUENCE_EDITOR GIT_EDITOR EDITOR VISUAL">(name) &&
-         is_one_of<"sed touch echo cat true :">(text.substr(0, text.find(' ')));
+  if (!value.constant || !is_one_of<"GIT_SEQUENCE_EDITOR GIT_EDITOR EDITOR VISUAL">(name)) {
+    return false;
+  }
+  const std::vector<std::string_view> words = words_of(value.text);
+  if (words.empty() || !is_one_of<"sed touch echo cat true :">(words[0])) return false;
+  return words[0] != "sed" ||
+         (words.size() > 1 && !words.back().starts_with('-') &&
+          std::none_of(words.begin() + 1, words.end(), [](std::string_view one) {
+            return one.starts_with('-') && one.find('f') != npos;
+          }));
 }
 
 }  // namespace
@@ -320,6 +328,24 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   }
 }
 
+namespace {
+
+// nix develop, poetry shell: they start the user's shell, which reads what comes in.
+bool enters_shell(const std::vector<Argument>& argv) {
+  const std::string_view name = base_name(argv[0].text);
+  const auto has = [&](std::string_view word) {
+    return std::any_of(argv.begin() + 1, argv.end(),
+                       [&](const Argument& one) { return one.text == word; });
+  };
+  if (name == "nix-shell") return !has("--run") && !has("--command");
+  if (!is_one_of<"nix poetry pipenv hatch pixi devbox">(name)) return false;
+  const std::size_t at = runner_sub_command(argv);
+  if (at >= argv.size() || !is_one_of<"shell develop">(argv[at].text)) return false;
+  return name != "nix" || (!has("-c") && !has("--command"));
+}
+
+}  // namespace
+
 // A script that comes in by standard input is read where the line holds it.
 void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
   if (is_script_client(use.name)) {
@@ -343,7 +369,8 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
     use.hazards.push_back(
         {"command.dynamic_text", "'" + use.name + "' would run " + std::string(what), use.offset});
   };
-  const bool shell = is_shell(base_name(use.name));
+  const bool enters = enters_shell(argv);
+  const bool shell = enters || is_shell(base_name(use.name));
   if (source == ScriptSource::kInput && (use.name == "." || use.name == "source" || !shell) &&
       !is_interpreter(use.name)) {
     return hazard("what comes in by its standard input");
@@ -356,7 +383,7 @@ void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
     if (pipe) hazard("a script that is not known before the line runs");
     return;
   }
-  if (source != ScriptSource::kInput) return;
+  if (source != ScriptSource::kInput && !enters) return;
   switch (input_.kind) {
     case Input::Kind::kNull:
       return;

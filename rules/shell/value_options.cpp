@@ -23,20 +23,24 @@ constexpr std::string_view kRunWords =
     " launcher debugger daemon askpass ssh rsh prog interpreter program programs viewer speller "
     "helper"
     " rebar rebar3 hook hooks proxycommand autoconf automake autom4te aclocal autoheader"
-    " libtoolize";
+    " libtoolize compiler linker handler sendmail mailer terminal opener cmdline";
 // The same of what is loaded as code.
 constexpr std::string_view kLoadWords =
     "plugin plugins preload require import imports loader runner rulesdir rules formatter"
     " formatters reporter reporters transform transformer transformers preset presets parser"
     " resolver setup teardown extension extensions processor processors lib library libraries"
     " module modules sysimage initscript runtime javaagent agentpath agentlib javabase bindir"
-    " script environment gemfile profile";
+    " script environment gemfile profile engine engines backend backends driver drivers provider"
+    " providers adapter adapters agent agents middleware theme themes ruleset rulesets macro "
+    "macros init"
+    " startup bootstrap prelude polyfill polyfills toolchain generator generators recipe recipes "
+    "mixin"
+    " callback callbacks";
 // What may stand behind such a word.
 constexpr std::string_view kPlaceWords = "dir dirs path paths file files";
 // Names that begin with these take away or list.
 constexpr std::string_view kOffWords =
-    "no not without disable list show print skip ignore exclude only allow deny enable with out"
-    " output outfile log report write save";
+    "no not without disable list show print skip ignore exclude deny";
 // What is not loaded but written, or only read.
 constexpr std::string_view kWrittenWords =
     "out output outfile outdir dest destination to write save log report target exclude include"
