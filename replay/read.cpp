@@ -22,29 +22,33 @@ struct OddLine {
   Status status = Status::kLine;
 };
 
-// Lines of one file that follow each other.
+// Lines of one file that follow each other, in the reader's memory or in its own.
 struct Chunk {
-  std::string bytes;
-  std::vector<std::size_t> ends;
+  std::vector<std::string_view> lines;
+  std::size_t size = 0;  // of the lines, each with its LF
   std::vector<OddLine> odd;
   std::size_t file = 0;
   std::uint64_t first_line = 1;
   std::string damage;  // why the file could not be read further
   Batch batch;
   bool examined = false;
+  std::string own;
 
   void clear() {
-    bytes.clear();
-    ends.clear();
+    lines.clear();
+    size = 0;
     odd.clear();
     damage.clear();
     batch.clear();
     examined = false;
   }
 
-  [[nodiscard]] std::string_view line(std::size_t index) const {
-    const std::size_t from = index == 0 ? 0 : ends[index - 1];
-    return std::string_view(bytes).substr(from, ends[index] - from);
+  // From now on the lines outlive the reader's next step. They lie one behind the other.
+  void keep() {
+    if (lines.empty()) return;
+    const char* const from = lines.front().data();
+    own.assign(from, static_cast<std::size_t>(lines.back().data() + lines.back().size() - from));
+    for (std::string_view& line : lines) line = {own.data() + (line.data() - from), line.size()};
   }
 };
 
@@ -66,7 +70,7 @@ class SpareChunks {
 
 void examine(Examiner& examiner, Chunk& chunk) {
   auto odd = chunk.odd.begin();
-  for (std::size_t i = 0; i < chunk.ends.size(); ++i) {
+  for (std::size_t i = 0; i < chunk.lines.size(); ++i) {
     if (odd != chunk.odd.end() && odd->line == i) {
       chunk.batch.faults.push_back(
           {i,
@@ -77,14 +81,14 @@ void examine(Examiner& examiner, Chunk& chunk) {
       ++chunk.batch.lines;
       continue;
     }
-    examiner.line(chunk.line(i), chunk.batch);
+    examiner.line(chunk.lines[i], chunk.batch);
   }
 }
 
 // What a chunk says of its file, into the report; its events into the counts.
 void count(const Chunk& chunk, const std::vector<std::string>& files, Replayer& replayer) {
   InputReport& input = replayer.summary().input;
-  input.lines += chunk.ends.size();
+  input.lines += chunk.lines.size();
   auto odd = chunk.odd.begin();
   for (const Fault& fault : chunk.batch.faults) {
     while (odd != chunk.odd.end() && odd->line < fault.line) ++odd;
@@ -200,17 +204,16 @@ Result<bool> each_chunk(const std::string& path, std::size_t file, Empty empty, 
     std::unique_ptr<Chunk> chunk = empty();
     chunk->file = file;
     chunk->first_line = (*reader)->line_number() + 1;
-    chunk->bytes.reserve(limits::kReplayChunkBytes + limits::kEventLineBytesMax);
-    while (chunk->bytes.size() < limits::kReplayChunkBytes) {
+    do {
       std::string_view line;
       auto status = (*reader)->next(line);
       if (!status) chunk->damage = status.error().message;
       more = status && *status != Status::kEnd;
       if (!more) break;
-      if (*status != Status::kLine) chunk->odd.push_back({chunk->ends.size(), *status});
-      chunk->bytes += line;
-      chunk->ends.push_back(chunk->bytes.size());
-    }
+      if (*status != Status::kLine) chunk->odd.push_back({chunk->lines.size(), *status});
+      chunk->lines.push_back(line);
+      chunk->size += line.size() + 1;
+    } while (chunk->size < limits::kReplayChunkBytes && (*reader)->has_line());
     wanted = take(std::move(chunk));
   }
   return wanted;
@@ -224,7 +227,7 @@ Result<Summary> replay_files(const std::vector<std::string>& files, const Candid
   std::uint64_t bytes = 0;
   const auto finish = [&](const Chunk& chunk) {
     count(chunk, files, replayer);
-    bytes += chunk.bytes.size() + chunk.ends.size();
+    bytes += chunk.size;
     if (options.progress) options.progress(bytes);
   };
   Result<bool> read = true;
@@ -237,7 +240,10 @@ Result<Summary> replay_files(const std::vector<std::string>& files, const Candid
   if (options.threads > 1) {
     Crew crew(candidates, std::min(options.threads, limits::kReplayThreadsMax), [&](Crew& to) {
       read_files([&] { return to.empty(); },
-                 [&](std::unique_ptr<Chunk> chunk) { return to.put(std::move(chunk)); });
+                 [&](std::unique_ptr<Chunk> chunk) {
+                   chunk->keep();
+                   return to.put(std::move(chunk));
+                 });
     });
     while (auto chunk = crew.take()) {
       finish(*chunk);

@@ -23,8 +23,8 @@ class BufferedLineReader final : public LineReader {
       if (!skipped) return pass_error(skipped);
     }
     for (;;) {
-      if (const char* lf = find_line_feed(scan_)) {
-        const auto at = static_cast<std::size_t>(lf - buffer_.get());
+      if (has_line()) {
+        const auto at = static_cast<std::size_t>(std::exchange(lf_, nullptr) - buffer_.get());
         const std::size_t start = std::exchange(begin_, at + 1);
         scan_ = begin_;
         ++line_number_;
@@ -49,6 +49,11 @@ class BufferedLineReader final : public LineReader {
       ++line_number_;
       return Status::kTorn;
     }
+  }
+
+  bool has_line() override {
+    if (lf_ == nullptr && !skipping_) lf_ = find_line_feed(scan_);
+    return lf_ != nullptr;
   }
 
   std::uint64_t line_number() const override { return line_number_; }
@@ -96,8 +101,9 @@ class BufferedLineReader final : public LineReader {
   std::unique_ptr<ByteSource> source_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;  // start of the line that comes next
-  std::size_t scan_ = 0;   // no LF between begin_ and here
+  std::size_t begin_ = 0;     // start of the line that comes next
+  std::size_t scan_ = 0;      // no LF between begin_ and here
+  const char* lf_ = nullptr;  // the next one, once it was looked for and found
   std::size_t end_ = 0;
   std::uint64_t line_number_ = 0;
   bool skipping_ = false;

@@ -27,8 +27,11 @@ class LineReader {
                // beginning
     kEnd,
   };
-  // The view is valid until the next call. Errors: damaged compression, I/O.
+  // The view is valid until the next call that has_line() did not announce. Errors: damaged
+  // compression, I/O.
   [[nodiscard]] virtual Result<Status> next(std::string_view& line) = 0;
+  // Whether the next line is in memory already, behind the one before it.
+  [[nodiscard]] virtual bool has_line() = 0;
   [[nodiscard]] virtual std::uint64_t line_number() const = 0;  // of the line last returned, from 1
 };
 
