@@ -230,9 +230,13 @@ class Scanner {
     if (std::ranges::find(kSecretMembers, ascii_lower(name)) == kSecretMembers.end()) return false;
     const auto comes = [&](char wanted) {
       while (end < text_.size() && text_[end] == ' ') ++end;
-      return end < text_.size() && text_[end++] == wanted;
+      if (end == text_.size() || text_[end] != wanted) return false;
+      ++end;
+      return true;
     };
-    if (text_[end++] != '"' || !comes(':') || !comes('"')) return false;
+    if (end == text_.size() || text_[end] == ' ' || !comes('"') || !comes(':') || !comes('"')) {
+      return false;
+    }
     std::size_t stop = end;
     while (stop < text_.size() && text_[stop] != '"') stop += text_[stop] == '\\' ? 2U : 1U;
     return replace(end, std::min(stop, text_.size()), "member");

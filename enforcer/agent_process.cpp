@@ -55,9 +55,9 @@ std::string exe_of(const std::string& directory) {
   const ssize_t size = ::readlink((directory + "/exe").c_str(), target.data(), target.size());
   if (size <= 0) return {};
   // The kernel marks a program whose file was replaced while it runs.
-  constexpr std::string_view deleted_mark = " (deleted)";
+  constexpr std::string_view kDeletedMark = " (deleted)";
   std::string_view text(target.data(), static_cast<std::size_t>(size));
-  if (text.ends_with(deleted_mark)) text.remove_suffix(deleted_mark.size());
+  if (text.ends_with(kDeletedMark)) text.remove_suffix(kDeletedMark.size());
   return std::string(text);
 }
 

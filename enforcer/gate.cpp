@@ -54,7 +54,7 @@ std::shared_ptr<const rules::Policy> Gate::policy() const {
 }
 
 // Takes the policy that was found, whatever it is.
-void Gate::settle(FoundPolicy found) {
+void Gate::settle(const FoundPolicy& found) {
   std::string code, why;
   if (!found.load.policy) {
     code = found.path.empty() ? "policy.missing" : "policy.invalid";
@@ -108,7 +108,7 @@ Result<void> Gate::reload() {
     record_load_failure(found.path, why, found.path.empty() ? "policy.missing" : "policy.invalid");
     return fail(ErrorCode::kInvalidInput, std::move(why));
   }
-  settle(std::move(found));
+  settle(found);
   if (policy() == nullptr) return fail(ErrorCode::kInvalidInput, "there is no usable policy");
   return {};
 }

@@ -84,7 +84,7 @@ class Gate {
   using Stamp = std::array<std::uint64_t, 4>;
   using Stamps = std::array<Stamp, 2>;
   [[nodiscard]] Stamps stamps() const;
-  void settle(FoundPolicy found);
+  void settle(const FoundPolicy& found);
   void announce() const;
   [[nodiscard]] audit::Event event_about(GateCall& call) const;
   [[nodiscard]] Outcome without_policy(GateCall call);
