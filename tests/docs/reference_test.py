@@ -147,7 +147,7 @@ class EventMembers(unittest.TestCase):
         return above == "lilith.detail" or (above in self.TABLE and re.search(rf"`?\b{name}\b`?", self.TABLE[above]))
 
     def test_every_spelling_of_the_wire_is_in_the_page(self):
-        code = (SOURCE / "audit/event_names.cpp").read_text(encoding="utf-8")
+        code = (SOURCE / "audit/event_spellings.hpp").read_text(encoding="utf-8")
         spellings = re.findall(r'Spelling\{(\w+)::\w+,\s*"([a-z_]+)"', code)
         self.assertGreater(len(spellings), 30)
         for kind, spelling in spellings:

@@ -209,8 +209,8 @@ class Proxy:
 
 
 class SseServer:
-    """A script for `Server`: a server of 2024-11-05, which says everything by the stream of GET /mcp. `answer` gets each
-    posted message and gives those that the stream says then; None ends the stream."""
+    """A script for `Server`: a server of 2024-11-05, which says everything by the stream of GET /mcp. `answer` gets
+    each call and gives the messages that the stream says then; None in `stream` ends it."""
 
     def __init__(self, answer=None, endpoint="/messages?session=1"):
         self.answer, self.endpoint, self.stream = answer, endpoint, queue.Queue()
@@ -545,8 +545,11 @@ class HttpTest(unittest.TestCase):
                  "nothing": (lambda one: one.hang_up(), "405; HTTP+SSE: ")}
         for name, (script, expected) in cases.items():
             with self.subTest(name):
-                _, proxy = self.start(
-                    lambda one, script=script: (script if one.method == "GET" else lambda it: it.whole(405))(one) or True)
+                def refuse(one, script=script):
+                    (script(one) if one.method == "GET" else one.whole(405))
+                    return True
+
+                _, proxy = self.start(refuse)
                 self.assertIn(expected, proxy.shake_hands()["error"]["message"])
                 self.assertEqual(proxy.end(), 0)
                 self.assertIsNone(proxy.hear())

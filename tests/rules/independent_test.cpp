@@ -121,14 +121,14 @@ egress:
   allowed_destinations:
     - {host: "github.com", ports: [443, 22], protocols: [https, ssh]}
     - {host: "api.github.com"}
-    - {host: "*.pypi.org"}
-    - {host: "pypi.org"}
+    - {host: "*.crates.io"}
+    - {host: "crates.io"}
     - {host: "localhost", ports: [3000], protocols: [http]}
     - {host: "docs.python.org"}
   blocked_destinations:
     - {host: "*.ngrok.io"}
     - {host: "gist.github.com"}
-    - {host: "evil.pypi.org"}
+    - {host: "evil.crates.io"}
 tool_invocations:
   default_action: deny
   allowed_tools:
