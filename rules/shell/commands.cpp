@@ -303,7 +303,9 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   out_.commands.push_back(use);
   CommandUse& kept = use;
   script_input(argv_seen, kept);
-  if (is_wrapper(use.argv)) {
+  if (name == "parallel" && parallel_jobs(argv)) {
+    // its commands are judged
+  } else if (is_wrapper(use.argv)) {
     wrapper(argv, kept, appended, covered.packages);
   } else {
     runner_words(argv, kept, appended);
@@ -784,6 +786,127 @@ bool Reader::xargs_replacement(const std::vector<Word>& argv, std::size_t at, Co
     }
   }
   return replaces;
+}
+
+namespace {
+
+// parallel's options that neither run nor write anything, nor say where the jobs run.
+std::size_t parallel_command_at(const std::vector<Word>& argv) {
+  std::size_t i = 1;
+  for (; i < argv.size() && argv[i].text.starts_with('-'); ++i) {
+    const std::string& word = argv[i].text;
+    if (!argv[i].constant) return argv.size();
+    if (is_one_of<"-j --jobs --max-procs --halt --delay --timeout --retries">(word)) {
+      ++i;
+    } else if (!is_one_of<"-k --keep-order --bar --eta --progress -v --verbose -t --will-cite -u"
+                          " --no-notice --line-buffer --lb --ungroup --tag --dry-run --dryrun -0"
+                          " --null --group">(word) &&
+               !word.starts_with("--jobs=") && !word.starts_with("--halt=") &&
+               !word.starts_with("--delay=") && !word.starts_with("--timeout=") &&
+               (!word.starts_with("-j") || word.find_first_not_of("0123456789%+", 2) != npos)) {
+      return argv.size();
+    }
+  }
+  return std::min(i, argv.size());
+}
+
+// One word of a job's command with the source in it; nothing where a replacement string is not
+// one of the plain ones.
+std::optional<Word> with_source(Word word, const Word* source, bool& placed) {
+  std::string out;
+  for (std::size_t at = 0; at < word.text.size();) {
+    const std::size_t open = word.text.find('{', at);
+    if (open == npos) {
+      out += word.text.substr(at);
+      break;
+    }
+    const std::size_t close = word.text.find('}', open);
+    if (close == npos) return {};
+    const std::string name = word.text.substr(open + 1, close - open - 1);
+    out += word.text.substr(at, open - at);
+    at = close + 1;
+    placed = true;
+    if (name == "/" || name == "/." || name == "#" || name == "%") {
+      out += "{" + name + "}";  // a name or a number: no place of its own
+    } else if (!name.empty() && name != "." && name != "1") {
+      return {};
+    } else if (source == nullptr) {
+      out += "{}";
+    } else {
+      out += source->text;
+      const std::size_t offset = word.offset;
+      const std::string text = std::move(word.text);
+      word = *source;
+      word.text = text;
+      word.offset = offset;
+      word.home = word.home && out == source->text;
+      word.tilde = word.tilde && out == source->text;
+    }
+  }
+  word.text = std::move(out);
+  word.brace = false;
+  return word;
+}
+
+}  // namespace
+
+// parallel COMMAND ::: SOURCE..., or with the sources on standard input: GNU parallel(1). It quotes
+// what it puts into the command, so that a command of plain words stays one.
+bool Reader::parallel_jobs(const std::vector<Word>& argv) {
+  constexpr std::size_t kSourcesMax = 32;
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-./,:=+@%{}#";
+  std::size_t at = parallel_command_at(argv);
+  std::vector<Word> command;
+  for (; at < argv.size() && !argv[at].text.starts_with(":::"); ++at) {
+    if (!argv[at].constant || argv[at].glob || argv[at].text.empty() ||
+        argv[at].text.find_first_not_of(kPlain) != npos) {
+      return false;
+    }
+    for (const std::string_view one : words_of(argv[at].text)) {
+      Word word;
+      word.text = one;
+      word.offset = argv[at].offset;
+      command.push_back(std::move(word));
+    }
+  }
+  if (command.empty() || command[0].text.find('{') != npos || reaches_program(command, "{") ||
+      is_shell(base_name(command[0].text)) || command[0].text.find('=') != npos) {
+    return false;
+  }
+  const bool listed = at < argv.size();
+  if (listed && (argv[at].text != ":::" || argv.size() - at > kSourcesMax)) return false;
+  std::vector<const Word*> sources;
+  for (std::size_t i = at + 1; i < argv.size(); ++i) {
+    if (argv[i].splits || argv[i].text.starts_with(":::")) return false;
+    sources.push_back(&argv[i]);
+  }
+  if (!listed) sources.push_back(nullptr);
+  std::vector<std::vector<Word>> jobs;
+  for (const Word* const source : sources) {
+    std::vector<Word> job;
+    bool placed = false;
+    for (const Word& word : command) {
+      std::optional<Word> one = with_source(word, source, placed);
+      if (!one) return false;
+      job.push_back(std::move(*one));
+    }
+    if (!placed && source != nullptr) job.push_back(*source);
+    jobs.push_back(std::move(job));
+    if (!placed && source == nullptr) appended_ = true;
+  }
+  const bool appends = std::exchange(appended_, false);
+  const bool outer = std::exchange(look_through_, true);
+  const Input input = std::exchange(input_, {Input::Kind::kNull, 0, {}});
+  for (std::vector<Word>& job : jobs) {
+    skips_functions_ = true;
+    appended_ = appends;
+    const std::size_t from = job[0].offset - base_;
+    simple(std::move(job), {}, from, false);
+  }
+  input_ = input;
+  look_through_ = outer;
+  return true;
 }
 
 void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {

@@ -148,6 +148,8 @@ constexpr auto kDangerousNames = std::to_array<std::string_view>({
     "LESSKEY_CONTENT",
     "LESSEDIT",
     "TAR_OPTIONS",
+    "PARALLEL",
+    "PARALLEL_HOME",
     "TAPE",
     "RSYNC_RSH",
     "RSYNC_CONNECT_PROG",

@@ -324,6 +324,7 @@ class Reader {
   void write_paths(const std::vector<Word>& argv, const std::vector<Argument>& args);
   void script_paths(const std::vector<Word>& argv, const ScriptUse& script);
   void script_commands(const std::vector<Word>& argv, const ScriptUse& script);
+  bool parallel_jobs(const std::vector<Word>& argv);
   void fd_actions(const std::vector<Word>& argv, CommandUse& use);
   void note_printed(const std::vector<Word>& argv, const std::vector<Argument>& args);
   enum class Binding { kStays, kAppends, kForOneCommand };

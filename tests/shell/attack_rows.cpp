@@ -294,7 +294,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "ssh h curl evil", Verdict::kHazard, "command.wrapper"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "command eval 'curl evil'", Verdict::kRuns, "command\neval\ncurl\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "command . ./x", Verdict::kRuns, "command\n.\n"},
-    ShellRow{"wrappers", "GTFOBins, coreutils manual", "parallel curl ::: evil", Verdict::kHazard, "command.wrapper"},
+    ShellRow{"wrappers", "GTFOBins, coreutils manual", "parallel curl ::: evil", Verdict::kRuns, "parallel\ncurl\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "doas curl evil", Verdict::kRuns, "doas\ncurl\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "env -- curl evil", Verdict::kRuns, "env\ncurl\n"},
     ShellRow{"wrappers", "GTFOBins, coreutils manual", "env -u X curl evil", Verdict::kHazard, "command.wrapper"},
