@@ -149,6 +149,16 @@ std::string editor_runs(std::string_view text, bool forces) {
     if (!forces || !letter || reads) return "!";
   }
   if (!forces) return {};
+  // A script of another place than the project.
+  const auto tokens = tokens_of(text);
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    std::string_view command = tokens[i];
+    while (command.starts_with(':') || command.starts_with('+')) command.remove_prefix(1);
+    if (is_one_of<"source so luafile pyfile py3file rubyfile tclfile perlfile runtime">(command) &&
+        tokens[i + 1].find_first_of("/~$") == 0) {
+      return std::string(command) + " " + std::string(tokens[i + 1]);
+    }
+  }
   const std::string lower = ascii_lower(text);
   for (const std::string_view call :
        {"system", "popen", "execute", "jobstart", "job_start", "termopen", "term_start", "libcall",

@@ -587,7 +587,8 @@ void Options::cargo() {
   }
 }
 
-// GTFOBins and the programs' manuals.
+// GTFOBins and the programs' manuals. Options that are refused whatever their value is, or but for
+// a few values; those that no row has are judged by their names and values (value_options.cpp).
 constexpr std::array kSimpleRows{
     SimpleRow{"tar", "--to-command", ""},
     SimpleRow{"tar", "--checkpoint-action", ""},
@@ -696,6 +697,8 @@ constexpr std::array kSimpleRows{
     SimpleRow{"just", "--chooser", ""},
     SimpleRow{"sqlite3", "-init", ""},
     SimpleRow{"java", "-XX:OnError", ""},
+    SimpleRow{"java", "-XX:Flags", ""},
+    SimpleRow{"java", "-XX:VMOptionsFile", ""},
     SimpleRow{"java", "-XX:OnOutOfMemoryError", ""},
     SimpleRow{"openssl", "-engine", ""},
     SimpleRow{"openssl", "-provider-path", ""},
@@ -772,10 +775,10 @@ struct TextRow {
   std::string_view text;
 };
 constexpr std::array kTextRows{
-    TextRow{"gs", "%pipe%"},         TextRow{"ghostscript", "%pipe%"}, TextRow{"stack", "-pgm"},
-    TextRow{"cabal", "-pgm"},        TextRow{"ghc", "-pgm"},           TextRow{"buf", "\"plugin"},
-    TextRow{"dotnet", "BuildEvent"}, TextRow{"msbuild", "BuildEvent"}, TextRow{"convert", "msl:"},
-    TextRow{"magick", "msl:"},
+    TextRow{"latexmk", "system("},    TextRow{"latexmk", "exec("}, TextRow{"gs", "%pipe%"},
+    TextRow{"ghostscript", "%pipe%"}, TextRow{"stack", "-pgm"},    TextRow{"cabal", "-pgm"},
+    TextRow{"ghc", "-pgm"},           TextRow{"buf", "\"plugin"},  TextRow{"dotnet", "BuildEvent"},
+    TextRow{"msbuild", "BuildEvent"}, TextRow{"convert", "msl:"},  TextRow{"magick", "msl:"},
 };
 constexpr auto kTextPlaces = by_program(kTextRows);
 

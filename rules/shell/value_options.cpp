@@ -36,6 +36,10 @@ constexpr std::string_view kLoadWords =
     " startup bootstrap prelude polyfill polyfills toolchain generator generators recipe recipes "
     "mixin"
     " callback callbacks";
+// Of options alone: settings that name what is loaded.
+constexpr std::string_view kConfigWords =
+    "config configs conf configuration configfile rc rcfile settings defaults homedir rootdir"
+    " projects sequencer serializers class classes connection";
 // What may stand behind such a word.
 constexpr std::string_view kPlaceWords = "dir dirs path paths file files";
 // Names that begin with these take away or list.
@@ -53,12 +57,15 @@ constexpr std::string_view kCodeEndings =
     "so dylib dll js mjs cjs ts mts cts jsx tsx py pyc rb pl pm lua php jar class groovy gradle kts"
     " gdb lldb el vim sh bash zsh fish ps1 cmake mk awk sed tcl nse scm jl R r wasm node phar exs";
 // Directories that only the machine's owner writes.
-constexpr std::array<std::string_view, 7> kSystemPlaces{
-    "/usr/lib", "/usr/share", "/usr/local/lib", "/usr/include", "/opt/", "/lib/", "/nix/store/"};
+constexpr std::array<std::string_view, 8> kSystemPlaces{
+    "/usr/lib", "/usr/share", "/usr/local/lib", "/usr/include",
+    "/opt/",    "/lib/",      "/nix/store/",    "/etc/"};
 
 // Variables of such a meaning whose names don't say it: the programs' manuals.
 constexpr std::string_view kLoadVariables =
-    "GVBINDIR GRADLE_USER_HOME R_PROFILE_USER R_ENVIRON R_ENVIRON_USER MAGICK_CONFIGURE_PATH "
+    "GVBINDIR MYPYPATH MYPY_CONFIG_FILE PYLINTRC JUPYTER_PATH JUPYTER_CONFIG_DIR IPYTHONDIR"
+    " MPLCONFIGDIR PERL_MM_OPT VK_LAYER_PATH LADSPA_PATH FREI0R_PATH GRADLE_USER_HOME "
+    "R_PROFILE_USER R_ENVIRON R_ENVIRON_USER MAGICK_CONFIGURE_PATH "
     "ANSIBLE_CONFIG"
     " COMPOSE_FILE VIMRUNTIME PKG_CONFIG_LIBDIR";
 // Variables that say where code is loaded from, by the last word of their names or by name.
@@ -80,6 +87,7 @@ constexpr std::array kValueRows{
     ValueRow{"mysql", "--execute --init-command", As::kNothing},
     ValueRow{"mariadb", "--execute --init-command", As::kNothing},
     ValueRow{"hyperfine", "--shell", As::kNothing},
+    ValueRow{"gdb", "-exec", As::kNothing},
     ValueRow{"playwright", "--browser", As::kNothing},
     ValueRow{"cypress", "--browser", As::kNothing},
     ValueRow{"pytest", "--browser", As::kNothing},
@@ -131,12 +139,18 @@ constexpr std::array kValueRows{
     ValueRow{"man", "-C --config-file", As::kCode},
     ValueRow{"ctags", "--options", As::kCode},
     ValueRow{"gawk", "-i --include", As::kCode},
-    ValueRow{"bazel", "--server_javabase --host_javabase --bazelrc", As::kCode},
+    ValueRow{"bazel",
+             "--server_javabase --host_javabase --bazelrc --override_repository --override_module "
+             "--crosstool_top",
+             As::kCode},
     ValueRow{"just", "-f --justfile -d --working-directory", As::kCode},
     ValueRow{"task", "-t --taskfile -d --dir", As::kCode},
     ValueRow{"rake", "-f --rakefile -r --require -R --rakelibdir -I", As::kCode},
     ValueRow{"ninja", "-f", As::kCode},
-    ValueRow{"cmake", "-C --toolchain", As::kCode},
+    ValueRow{"cmake",
+             "-C --toolchain -DCMAKE_PROJECT_INCLUDE -DCMAKE_PROJECT_INCLUDE_BEFORE "
+             "-DCMAKE_PROJECT_TOP_LEVEL_INCLUDES -DCMAKE_USER_MAKE_RULES_OVERRIDE",
+             As::kCode},
     ValueRow{"meson", "--native-file --cross-file", As::kCode},
     ValueRow{"javac", "-processorpath --processor-path", As::kCode},
     ValueRow{"gradle",
@@ -144,16 +158,22 @@ constexpr std::array kValueRows{
              " -g --gradle-user-home -Dorg.gradle.java.home",
              As::kCode},
     ValueRow{"mvn", "-s --settings -gs -f --file -t", As::kCode},
-    ValueRow{"sbt", "-java-home --java-home --sbt-jar -sbt-jar --sbt-rc", As::kCode},
+    ValueRow{
+        "sbt",
+        "-java-home --java-home --sbt-jar -sbt-jar --sbt-rc --addPluginSbtFile -addPluginSbtFile",
+        As::kCode},
     ValueRow{"julia", "-L --load -J --sysimage -H --home --project", As::kCode},
     ValueRow{"ruby", "-r -I", As::kCode},
-    ValueRow{"perl", "-I", As::kCode},
+    ValueRow{"perl", "-I -Mlib", As::kCode},
     ValueRow{"lua", "-l", As::kCode},
-    ValueRow{"php", "-c -z", As::kCode},
+    ValueRow{"php",
+             "-c -z auto_prepend_file auto_append_file extension zend_extension include_path",
+             As::kCode},
     ValueRow{"gunicorn", "-c --config --pythonpath --chdir", As::kCode},
     ValueRow{"nox", "-f --noxfile", As::kCode},
     ValueRow{"pytest", "-c --config-file --rootdir --confcutdir -p", As::kCode},
-    ValueRow{"pandoc", "-t --to -f --from -r --read -w --write -L", As::kCode},
+    ValueRow{"pandoc", "-t --to -f --from -r --read -w --write -L -d --defaults --data-dir",
+             As::kCode},
     ValueRow{"latexmk", "-r", As::kCode},
     ValueRow{"ansible-playbook", "-i --inventory --vault-password-file --vault-id -M", As::kCode},
     ValueRow{"ansible", "-i --inventory --vault-password-file --vault-id -M", As::kCode},
@@ -162,6 +182,16 @@ constexpr std::array kValueRows{
     ValueRow{"terraform", "-chdir", As::kCode},
     ValueRow{"tofu", "-chdir", As::kCode},
     ValueRow{"nix", "--plugin-files", As::kCode},
+    ValueRow{"nodemon", "-r --require", As::kCode},
+    ValueRow{"deno", "--import-map --config -c", As::kCode},
+    ValueRow{"gpg", "--options --homedir --chuid", As::kCode},
+    ValueRow{"mkdocs", "-f --config-file", As::kCode},
+    ValueRow{"alembic", "-c --config", As::kCode},
+    ValueRow{"flask", "-A --app", As::kCode},
+    ValueRow{"jupyter", "--to --template-file --template", As::kCode},
+    ValueRow{"mypy", "--custom-typeshed-dir", As::kCode},
+    ValueRow{"isort", "--settings-path", As::kCode},
+    ValueRow{"hugo", "--themesDir --config", As::kCode},
     ValueRow{"tox", "-c --conf --rootdir", As::kCode},
 };
 constexpr auto kValuePlaces = by_program(kValueRows);
@@ -174,7 +204,8 @@ constexpr std::string_view kOwnRules =
 
 // Programs that take options out of a file (@FILE): GCC manual 3.1, java(1).
 constexpr std::string_view kArgumentFiles =
-    "gcc g++ cc c++ clang clang++ ld ld.lld java javac javadoc rustc rustdoc kotlinc";
+    "gcc g++ cc c++ clang clang++ ld ld.lld ansible-playbook java javac javadoc rustc rustdoc "
+    "kotlinc";
 
 bool is_code_file(std::string_view path) {
   const std::size_t dot = path.rfind('.');
@@ -234,7 +265,9 @@ class Values {
       const std::string& word = argv_[i].text;
       if (word.size() < 2 || word[0] != '-') {
         // What follows a script is the script's; php -d NAME=VALUE is none.
-        if (script && (word.find('=') == npos || argv_[i - 1].text != "-d")) return;
+        if (script && (word.find('=') == npos || !is_one_of<"-d --define">(argv_[i - 1].text))) {
+          return;
+        }
         operand(i, i > from);
       } else if (word == "--") {
         ended = true;
@@ -254,7 +287,12 @@ class Values {
       std::size_t end = value.find_first_of(",;", at);
       end = std::min(end, value.size());
       const std::string_view one = value.substr(at, end - at);
-      if (loads_elsewhere(one)) found.push_back({argument, from + at, one.size(), as});
+      // NAME=PLACE
+      const std::size_t equals = one.find('=');
+      const std::size_t skip = equals == npos ? 0 : equals + 1;
+      if (loads_elsewhere(one.substr(skip))) {
+        found.push_back({argument, from + at + skip, one.size() - skip, as});
+      }
       at = end + 1;
     }
   }
@@ -288,7 +326,9 @@ class Values {
       if (!known) value = separator + 1;
     }
     if (!known && (longer || name.size() >= 5)) {
-      as = use_of_name(name.substr(name.starts_with("-D") || longer ? 2 : 1));
+      const std::string_view words = name.substr(name.starts_with("-D") || longer ? 2 : 1);
+      as = use_of_name(words);
+      if (as == As::kNothing && is_one_of<kConfigWords>(telling_word(words).text)) as = As::kCode;
       if (as != As::kNothing && has_exec_row(program_, word)) as = As::kNothing;
       if (ended && as == As::kLine) as = As::kNothing;
       // CMAKE_CXX_COMPILER_LAUNCHER and its like: Options::cmake() knows which are compilers.
@@ -306,7 +346,9 @@ class Values {
     if (!behind || !argv_[i - 1].text.starts_with('-')) return;
     const std::size_t equals = word.find('=');
     if (equals == npos || equals == 0 || word.find_first_of(" \t\n\"'{") < equals) return;
-    As as = use_of_name(word.substr(0, equals));
+    bool known = false;
+    As as = row_use(word.substr(0, equals), known);
+    if (!known) as = use_of_name(word.substr(0, equals));
     if (program_ == "cmake" && as == As::kLine) as = As::kNothing;
     if (as == As::kNothing) return code_file(i, equals);
     add(i, equals + 1, as);
@@ -377,22 +419,27 @@ void npm_scripts(const std::vector<Argument>& argv, std::vector<ValueUse>& found
   }
 }
 
-// gdb [OPTION...] PROGRAM: what `run` runs.
+// gdb [OPTION...] PROGRAM, lldb [OPTION...] PROGRAM: what `run` runs. gdb(1), lldb(1).
 void debugged(const std::vector<Argument>& argv, std::vector<ValueUse>& found) {
-  constexpr std::string_view kValued =
-      "-ex -iex -x -ix -p --pid -c --core -d -cd --command --init-command -s -b -l -iex "
-      "-eval-command"
-      " --eval-command -symbols -exec -se --se -tty -o -O -S --source -k -K --one-line --file "
-      "--arch"
-      " -a -n --attach-name -f";
+  constexpr std::string_view kGdbValues =
+      "-ex -iex -x -ix -p --pid -c --core -d --directory -cd --cd --command --init-command -s "
+      "--symbols"
+      " -b -l --tty --eval-command --init-eval-command";
+  constexpr std::string_view kLldbValues =
+      "-o -O -s -S -k -K -p -n -a -c -r -l --one-line --one-line-before-file --source"
+      " --source-before-file --attach-pid --attach-name --arch --core --repl-language";
+  const bool gdb = base_name(argv[0].text) == "gdb";
+  const std::string_view names = gdb ? "-e -exec --exec -se --se" : "-f --file";
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i].text;
     if (word == "--" || word == "--args") return;  // a wrapped command
-    if (is_word_of(kValued, word)) {
-      ++i;
-    } else if (!word.starts_with('-')) {
+    const bool named = is_word_of(names, word) && i + 1 < argv.size();
+    if (named || !word.starts_with('-')) {
+      i += named ? 1U : 0U;
       if (argv[i].constant) found.push_back({i, 0, npos, As::kProgram});
-      return;
+      if (!named) return;
+    } else if (is_word_of(gdb ? kGdbValues : kLldbValues, word)) {
+      ++i;
     }
   }
 }

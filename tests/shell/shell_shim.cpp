@@ -14,9 +14,7 @@ int main(int, char** argv) {
   char self[PATH_MAX];
   const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
   const std::string name = argv[0] == nullptr ? "" : argv[0];
-  // exec -l puts a dash in front of the name.
-  const std::size_t from = name.starts_with('-') ? 1 : name.rfind('/') + 1;
-  const std::string base = name.substr(from) + "\n";
+  const std::string base = name.substr(name.rfind('/') + 1) + "\n";
   if (size <= 0) return 120;
   const std::string folder = std::string(self, static_cast<std::size_t>(size));
   const std::string root = folder.substr(0, folder.rfind('/'));
