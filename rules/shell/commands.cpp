@@ -221,7 +221,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
                     !argv.empty() ? Binding::kForOneCommand
                     : one.append  ? Binding::kAppends
                                   : Binding::kStays);
-    if (!argv.empty() || line_.exported.contains(one.name)) {
+    if (!argv.empty() || line_.exports_all || line_.exported.contains(one.name)) {
       note_exported(one.name, one.value, one.value.offset);
     }
   }
@@ -441,6 +441,10 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   if (name == "export" || name == "declare" || name == "local" || name == "readonly" ||
       name == "typeset") {
     bool arrays = false;
+    const bool exports =
+        name == "export" || std::any_of(argv.begin() + 1, argv.end(), [](const Word& one) {
+          return short_option_has(one.text, 'x');
+        });
     for (std::size_t i = 1; i < argv.size(); ++i) {
       const std::size_t equals = argv[i].text.find('=');
       const bool option = argv[i].text.starts_with('-');
@@ -467,13 +471,11 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       }
       // `export PATH` alone hands on what is there.
       if (equals == std::string::npos) {
-        if (name == "export" || name == "declare" || name == "typeset") export_name(variable, use);
+        if (exports) export_name(variable, use);
         continue;
       }
       note_assignment(variable, value, use.offset);
-      if (name == "export" || name == "declare" || name == "typeset") {
-        note_exported(variable, value, use.offset);
-      }
+      if (exports) note_exported(variable, value, use.offset);
     }
     return true;
   }
@@ -502,6 +504,7 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   if (name == "set") {
     for (std::size_t i = 1; i < argv.size(); ++i) {
       const std::string& word = argv[i].text;
+      line_.exports_all = line_.exports_all || word == "allexport" || short_option_has(word, 'a');
       const bool known =
           argv[i].constant &&
           (word == "pipefail" || word == "errexit" || word == "nounset" || word == "xtrace" ||

@@ -145,6 +145,7 @@ struct Line {
   // Variables of `for`: whether every loop over it has nothing but plain words.
   std::map<std::string, bool, std::less<>> loops;
   std::set<std::string, std::less<>> assigned;  // variables that anything else may set
+  bool exports_all = false;                     // set -a
   std::set<std::string> exported;               // without a value, of names that say what runs
   // A word of a runner that is one word if its variable is one of `loops` alone.
   struct LoopValue {
