@@ -538,6 +538,8 @@ ShellCall shell_call(const std::vector<Argument>& argv) {
       break;
     }
     if (!argv[i].constant || word.empty() || (word[0] != '-' && word[0] != '+')) break;
+    // zsh -c '- PROGRAM': a text, and no options.
+    if (word.find_first_of(" \t\n") != std::string::npos) break;
     if (word.starts_with("--")) {
       call.prints = call.prints || word == "--version" || word == "--help";
       if (word == "--rcfile" || word == "--init-file") ++values;
