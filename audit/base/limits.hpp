@@ -129,6 +129,12 @@ inline constexpr std::size_t kCompiledPolicyBytesMax = std::size_t{16} * 1024 * 
 inline constexpr std::size_t kShellInputBytesMax = std::size_t{64} * 1024;
 inline constexpr std::size_t kShellStepsMax = 2'000'000;
 inline constexpr std::size_t kShellDepthMax = 64;
+// Loops over words that stand in the line: values of one, readings of bodies in the line, and
+// commands and paths that such readings may give. Above them the loop's variable is not known.
+inline constexpr std::size_t kShellLoopValuesMax = 32;
+inline constexpr std::size_t kShellLoopReadingsMax = 256;
+inline constexpr std::size_t kShellLoopCommandsMax = 2048;
+inline constexpr std::size_t kShellLoopPathsMax = 16'384;
 
 // Paths.
 inline constexpr std::size_t kPathBytesMax = 4096;

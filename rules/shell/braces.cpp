@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace lilith::rules {
@@ -62,6 +63,42 @@ std::vector<std::string> expand_braces(std::string_view text, std::size_t words_
   }
   std::reverse(done.begin(), done.end());  // as the shell orders them
   return done;
+}
+
+std::vector<std::string> expand_sequences(std::string_view text, std::size_t words_max) {
+  const std::size_t open = text.find('{');
+  const std::size_t close = text.find('}');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  const std::string_view inner = text.substr(open + 1, close - open - 1);
+  const std::size_t dots = inner.find("..");
+  if (dots == std::string_view::npos) {
+    std::vector<std::string> words = expand_braces(text, words_max);
+    const bool whole = std::none_of(words.begin(), words.end(), [](const std::string& one) {
+      return one.find_first_of("{}*") != std::string::npos;
+    });
+    return whole && words.size() > 1 ? words : std::vector<std::string>();
+  }
+  std::vector<std::string> out =
+      numbers_between(inner.substr(0, dots), inner.substr(dots + 2), words_max);
+  for (std::string& one : out) {
+    one = std::string(text.substr(0, open)) + one + std::string(text.substr(close + 1));
+    if (one.find_first_of("{}") != std::string::npos) return {};
+  }
+  return out;
+}
+
+std::vector<std::string> numbers_between(std::string_view first, std::string_view last,
+                                         std::size_t words_max) {
+  const auto number = [](std::string_view text) {
+    const bool is = !text.empty() && text.size() < 7 && (text == "0" || text[0] != '0') &&
+                    text.find_first_not_of("0123456789") == std::string_view::npos;
+    return is ? std::optional(std::stoul(std::string(text))) : std::nullopt;
+  };
+  const auto from = number(first), to = number(last);
+  std::vector<std::string> out;
+  if (!from || !to || *to < *from || *to - *from >= words_max) return out;
+  for (std::size_t i = *from; i <= *to; ++i) out.push_back(std::to_string(i));
+  return out;
 }
 
 }  // namespace lilith::rules

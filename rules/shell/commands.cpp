@@ -57,7 +57,15 @@ void Reader::note_assignment(const std::string& name, const Word& value, std::si
       !is_integer(value.text) && value.text.find('\n') == std::string::npos) {
     add_path(value, value.text, PathAccess::kArgument);
   }
-  if (!itself) line_.assigned.insert(name);
+  if (auto made = temporary_of(value.text); made && binding == Binding::kStays) {
+    const auto& [known, first] = line_.temporaries.try_emplace(name, *made);
+    if (!first && known->second != *made) line_.assigned.insert(name);
+    std::erase(body_.temporaries, name);
+    if (!is_among(temporaries_, name)) temporaries_.push_back(name);
+    line_.counters.emplace("mktemp");
+  } else if (!itself) {
+    line_.assigned.insert(name);
+  }
   const std::string_view counter = number_program(value.text);
   const bool counts = !value.constant && !counter.empty();
   if (counts) line_.counters.emplace(counter);
@@ -230,11 +238,18 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   // run() { "$@"; }: what the function is called with is looked at where it is called.
   if (body_.inside && argv.size() == 1 && first.text == "$@" &&
       s_.substr(first.offset - base_).starts_with("\"$@\"")) {
-    body_.runs_arguments = true;
+    // Every shift in front of it has run, or what it runs is not known.
+    body_.moves_arguments = body_.moves_arguments || shifts_ != body_.shifts;
+    body_.runs.insert(body_.shifted);
     return;
   }
   if (is_one_of<"set shift eval source . trap">(first.text)) {
-    body_.moves_arguments = true;
+    line_.broken = line_.broken || !found_.empty();
+    if (first.text == "shift" && !skips_functions) {
+      note_shift(argv);
+    } else {
+      body_.moves_arguments = true;
+    }
     if (runs_arguments_) {
       refuse("command.dynamic_name", "a function would run '" + first.text +
                                          "', and then perhaps what that leaves as its arguments");
@@ -250,19 +265,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
   if (first.text.empty()) refuse("command.unparsable", "the command's name is empty");
   if (functions_.contains(first.text) && !skips_functions) {
     argument_paths(argv);
-    if (argv.size() > 1 && line_.argument_runners.contains(first.text)) {
-      input_ = {};  // the function may give it another one
-      std::vector<Word> run(argv.begin() + 1, argv.end());
-      const std::size_t at = run[0].offset - base_;
-      // Perhaps in a subshell, or not at all: as in a function's body.
-      const bool outer = std::exchange(runs_arguments_, true);
-      const bool was_in_function = std::exchange(in_function_, true);
-      const Directories before = directories_;
-      simple(std::move(run), {}, at, false);
-      merge(before);
-      in_function_ = was_in_function;
-      runs_arguments_ = outer;
-    }
+    run_arguments(argv);
     line_.dynamic.push_back({std::move(argv), directories_});
     return;
   }
@@ -347,6 +350,52 @@ bool enters_shell(const std::vector<Argument>& argv) {
 }
 
 }  // namespace
+
+// shift N, of which as many words are gone where it has surely run once.
+void Reader::note_shift(const std::vector<Word>& argv) {
+  const bool counts = argv.size() == 1 || (argv.size() == 2 && argv[1].constant &&
+                                           argv[1].text.size() == 1 && is_digit(argv[1].text[0]));
+  if (!body_.inside || !counts || body_.loops > 0) {
+    body_.moves_arguments = true;
+    return;
+  }
+  ++body_.shifts;
+  ++shifts_;
+  body_.shifted += argv.size() == 1 ? 1 : static_cast<std::size_t>(argv[1].text[0] - '0');
+}
+
+// What a function is called with, where its body has "$@" as a command.
+void Reader::run_arguments(const std::vector<Word>& argv) {
+  const auto runner = line_.argument_runners.find(argv[0].text);
+  if (runner == line_.argument_runners.end()) return;
+  for (const std::size_t shifted : runner->second) {
+    // A shift of more words than there are takes none away; a word that may become several, or
+    // none, is not one of them.
+    const bool countable =
+        argv.size() > shifted &&
+        std::all_of(argv.begin() + 1, argv.begin() + 1 + static_cast<std::ptrdiff_t>(shifted),
+                    [](const Word& one) {
+                      return !one.splits && !one.glob && !one.brace &&
+                             (one.constant || one.text.find('@') == std::string::npos);
+                    });
+    if (shifted > 0 && !countable) {
+      refuse("command.dynamic_name",
+             "how many words '" + argv[0].text + "' shifts away is not known before the line runs");
+    }
+    if (argv.size() <= shifted + 1) continue;
+    input_ = {};  // the function may give it another one
+    std::vector<Word> run(argv.begin() + 1 + static_cast<std::ptrdiff_t>(shifted), argv.end());
+    const std::size_t at = run[0].offset - base_;
+    // Perhaps in a subshell, or not at all: as in a function's body.
+    const bool outer = std::exchange(runs_arguments_, true);
+    const bool was_in_function = std::exchange(in_function_, true);
+    const Directories before = directories_;
+    simple(std::move(run), {}, at, false);
+    merge(before);
+    in_function_ = was_in_function;
+    runs_arguments_ = outer;
+  }
+}
 
 // A script that comes in by standard input is read where the line holds it.
 void Reader::script_input(const std::vector<Argument>& argv, CommandUse& use) {
@@ -472,6 +521,10 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       // `export PATH` alone hands on what is there.
       if (equals == std::string::npos) {
         if (exports) export_name(variable, use);
+        if (name != "export") {
+          line_.redeclared.insert(variable);
+          std::erase(temporaries_, variable);
+        }
         continue;
       }
       note_assignment(variable, value, use.offset);
@@ -591,25 +644,6 @@ void Reader::evaluates_subscript(const std::vector<Word>& argv, CommandUse& use)
   }
 }
 
-// The variable of a loop around this place that the expansion is all of: $v, ${v}. Empty: none.
-std::string Reader::loop_variable(std::string_view expansion) const {
-  if (in_function_) return {};
-  const auto found = std::find_if(loops_.begin(), loops_.end(), [&](const std::string& name) {
-    return expansion == "$" + name || expansion == "${" + name + "}";
-  });
-  return found == loops_.end() ? std::string() : *found;
-}
-
-// The same for the value of a runner's option: $v, --python=$v, numpy==$v.
-std::string Reader::loop_value(const Word& word, const CommandUse& use, std::size_t at) const {
-  if (word.glob || word.brace || !is_runner_value(use.argv, at)) return {};
-  const std::size_t dollar = word.text.find_first_of("$`");
-  if (dollar == npos) return {};
-  const std::string_view before = std::string_view(word.text).substr(0, dollar);
-  if (!before.empty() && !before.starts_with("--") && !is_plain_text(before)) return {};
-  return loop_variable(std::string_view(word.text).substr(dollar));
-}
-
 // `uv $X curl`: as a sub-command that is not known may be the one that runs what follows.
 void Reader::runner_words(const std::vector<Word>& argv, CommandUse& use, bool appended) {
   const std::size_t at = runner_sub_command(use.argv);
@@ -622,33 +656,20 @@ void Reader::runner_words(const std::vector<Word>& argv, CommandUse& use, bool a
     return;
   }
   if (use.argv[at].constant) return;
-  Hazard hazard{"command.wrapper",
-                "'" + printable(argv[at].text) + "' may be a sub-command of '" + use.name +
-                    "' that runs another program",
-                use.offset};
-  std::string variable =
-      argv[at].glob || argv[at].brace ? std::string() : loop_variable(argv[at].text);
-  if (variable.empty()) {
-    use.hazards.push_back(std::move(hazard));
-  } else {
-    line_.loop_values.push_back({std::move(variable), use.name, true, std::move(hazard)});
-  }
+  use.hazards.push_back({"command.wrapper",
+                         "'" + printable(argv[at].text) + "' may be a sub-command of '" + use.name +
+                             "' that runs another program",
+                         use.offset});
 }
 
 // Words of the wrapper itself, of which the wrapped command stands behind a known number.
 void Reader::wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use) {
   for (std::size_t i = 1; i < to; ++i) {
     if (!argv[i].splits && !argv[i].glob && !argv[i].brace) continue;
-    Hazard hazard{"command.wrapper",
-                  "'" + printable(argv[i].text) + "' may become several words of '" + use.name +
-                      "', the program among them",
-                  use.offset};
-    std::string variable = loop_value(argv[i], use, i);
-    if (variable.empty()) {
-      use.hazards.push_back(std::move(hazard));
-    } else {
-      line_.loop_values.push_back({std::move(variable), use.name, false, std::move(hazard)});
-    }
+    use.hazards.push_back({"command.wrapper",
+                           "'" + printable(argv[i].text) + "' may become several words of '" +
+                               use.name + "', the program among them",
+                           use.offset});
   }
 }
 
@@ -851,6 +872,38 @@ std::optional<Word> with_source(Word word, const Word* source, bool& placed) {
   return word;
 }
 
+// Where find looks (POSIX find), when `-exec sh -c TEXT NAME {} ;` makes what it finds $1 of that
+// text; empty: not known.
+std::vector<Word> found_below(const std::vector<Word>& argv, const std::vector<Word>& wrapped) {
+  if (wrapped.size() != 5 || !is_one_of<"sh bash dash">(base_name(wrapped[0].text)) ||
+      wrapped[1].text != "-c" || wrapped[4].text != "{}") {
+    return {};
+  }
+  std::vector<Word> out;
+  std::size_t at = 1;
+  while (at < argv.size() && is_one_of<"-H -L -P">(argv[at].text)) ++at;
+  for (; at < argv.size(); ++at) {
+    const Word& one = argv[at];
+    if (one.text.starts_with('-') || one.text == "(" || one.text == "!") break;
+    if (!one.constant || one.glob || one.brace || one.tilde || one.text.empty()) return {};
+    out.push_back(one);
+  }
+  const bool listed = std::any_of(argv.begin(), argv.end(), [](const Word& one) {
+    return !one.constant || one.text.starts_with("-files0");
+  });
+  if (listed) return {};
+  if (out.empty()) {
+    // Other options may stand in front of the places (-O3, -D, BSD's -f).
+    if (at >= argv.size() || !is_one_of<"-name -iname -type -path -maxdepth -mindepth -not -size "
+                                        "-newer -mtime -mmin -exec ( !">(argv[at].text)) {
+      return {};
+    }
+    out.push_back(argv[0]);
+    out[0].text = ".";
+  }
+  return out;
+}
+
 }  // namespace
 
 // parallel COMMAND ::: SOURCE..., or with the sources on standard input: GNU parallel(1). It quotes
@@ -935,9 +988,11 @@ void Reader::find_actions(const std::vector<Word>& argv, CommandUse& use) {
     }
     const bool outer = std::exchange(look_through_, true);
     skips_functions_ = true;
-    simple({argv.begin() + static_cast<std::ptrdiff_t>(i + 1),
-            argv.begin() + static_cast<std::ptrdiff_t>(to)},
-           {}, argv[i + 1].offset - base_, false);
+    if (word == "-exec" && to < argv.size() && argv[to].text == ";") {
+      next_found_ = found_below(argv, wrapped);
+    }
+    simple(wrapped, {}, argv[i + 1].offset - base_, false);
+    next_found_.clear();
     look_through_ = outer;
   }
 }
@@ -1006,10 +1061,17 @@ void Reader::nested_text(const Word& text, bool look_through, bool same_shell,
   Reader nested(text.text, out_, line_, text.offset, depth_);
   nested.inherit(*this);
   nested.look_through_ = look_through;
-  if (!shell.empty()) nested.posix_ = !shell.ends_with("bash");
+  nested.loop_values_.clear();  // another shell's variables, or another time (trap)
+  if (!shell.empty()) {
+    nested.posix_ = !shell.ends_with("bash");
+    nested.reads_loops_ = is_one_of<"bash sh dash">(base_name(shell));
+  }
+  if (same_shell) nested.body_.temporaries = temporaries_;  // at another time (trap)
+  nested.found_ = same_shell ? found_ : std::exchange(next_found_, {});
   if (!same_shell) {
     nested.functions_.clear();
     nested.integers_.clear();
+    nested.temporaries_.clear();
   }
   nested.run();
   give_back(nested, same_shell);

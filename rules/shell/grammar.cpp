@@ -1,3 +1,4 @@
+#include "rules/shell/braces.hpp"
 #include "rules/shell/line_reader.hpp"
 #include "rules/shell/network.hpp"
 #include "rules/shell/option_forms.hpp"
@@ -58,12 +59,17 @@ void Reader::meet(const Names& before) {
                 [&](const std::string& name) { return !before.functions.contains(name); });
   std::erase_if(integers_,
                 [&](const std::string& name) { return !before.integers.contains(name); });
+  std::erase_if(temporaries_,
+                [&](const std::string& name) { return !is_among(before.temporaries, name); });
+  shifts_ = std::min(shifts_, before.shifts);
 }
 
 void Reader::inherit(const Reader& outer) {
   directories_ = outer.directories_;
   functions_ = outer.functions_;
   integers_ = outer.integers_;
+  temporaries_ = outer.temporaries_;
+  body_.temporaries = outer.body_.temporaries;
   unsteady_ = outer.unsteady_;
   steps_ = outer.steps_;
   in_function_ = outer.in_function_;
@@ -73,6 +79,9 @@ void Reader::inherit(const Reader& outer) {
   piped_words_ = outer.piped_words_;
   posix_ = outer.posix_;
   covered_ = outer.covered_;
+  loop_values_ = outer.loop_values_;
+  found_ = outer.found_;
+  reads_loops_ = outer.reads_loops_;
 }
 
 void Reader::give_back(const Reader& nested, bool same_shell) {
@@ -82,18 +91,20 @@ void Reader::give_back(const Reader& nested, bool same_shell) {
   if (!same_shell) return;
   lost_.insert(nested.lost_.begin(), nested.lost_.end());
   unsteady_.insert(nested.unsteady_.begin(), nested.unsteady_.end());
-  meet({functions_, nested.integers_});
+  meet({functions_, nested.integers_, nested.temporaries_, shifts_});
 }
 
 Reader::Repeated Reader::begin_repeated() {
   Repeated before{std::move(used_), std::move(lost_), out_.paths.size(), directories_};
   used_.clear();
   lost_.clear();
+  ++body_.loops;
   return before;
 }
 
 // A body that runs again begins with what it left behind: its directory, and its variables.
 void Reader::end_repeated(Repeated& before, const Names& start) {
+  --body_.loops;
   for (const std::string& name : lost_) {
     if (start.integers.contains(name) && used_.contains(name)) {
       refuse("command.arithmetic", "the variable '" + name +
@@ -398,13 +409,9 @@ void Reader::for_clause(bool selects) {
   }
   for (const Word& one : values) line_.values.note(name, one.text, one.constant, true);
   if (values.empty()) line_.values.note(name, {}, false, true);
-  const bool plain =
-      !values.empty() && std::all_of(values.begin(), values.end(), [](const Word& one) {
-        return one.constant && !one.splits && !one.glob && !one.brace && !one.tilde &&
-               is_plain_text(one.text);
-      });
-  bool& all_plain = line_.loops.try_emplace(name, true).first->second;
-  all_plain = all_plain && plain;
+  line_.looped.insert(name);
+  // In a loop around this one, or a function that one calls, the variable changes.
+  if (in_function_ || loop_values_.contains(name)) line_.assigned.insert(name);
   argument_paths(values);
   line_.dynamic.push_back({values, directories_});
   blanks();
@@ -412,18 +419,78 @@ void Reader::for_clause(bool selects) {
   newlines();
   const Names start = names();
   Repeated before = begin_repeated();
-  loops_.push_back(name);
-  if (reserved_word() == "{") {
-    ++at_;
-    list({"}"});
-    expect("}");
-  } else {
-    expect("do");
-    list({"done"});
-    expect("done");
-  }
-  loops_.pop_back();
+  loop_body(name, selects ? std::vector<Word>() : values);
   end_repeated(before, start);
+}
+
+// The values that a loop over these words surely gives its variable; none: not known.
+std::vector<std::string> Reader::loop_values(const std::vector<Word>& words) const {
+  std::vector<std::string> out;
+  for (const Word& word : words) {
+    const std::vector<std::string> some =
+        word.constant && !word.splits && !word.brace ? std::vector<std::string>{word.text}
+        : posix_                                     ? std::vector<std::string>()
+        : word.splits                   ? numbers_of_seq(word.text, limits::kShellLoopValuesMax)
+        : word.constant && !word.quoted ? expand_sequences(word.text, limits::kShellLoopValuesMax)
+                                        : std::vector<std::string>();
+    if (some.empty() || word.glob || word.tilde) return {};
+    if (word.splits) line_.counters.emplace("seq");
+    out.insert(out.end(), some.begin(), some.end());
+    if (out.size() > limits::kShellLoopValuesMax ||
+        !std::all_of(some.begin(), some.end(), is_literal_text)) {
+      return {};
+    }
+  }
+  return out;
+}
+
+// Once for each value that stands in the line, or once with a variable that is not known.
+void Reader::loop_body(const std::string& name, const std::vector<Word>& words) {
+  const auto read = [&] {
+    const bool braces = reserved_word() == "{";
+    if (braces) {
+      ++at_;
+    } else {
+      expect("do");
+    }
+    list({braces ? "}" : "done"});
+    expect(braces ? "}" : "done");
+  };
+  std::vector<std::string> values;
+  // Names in capitals may be the shell's own, or of the environment. The text of a here-document
+  // that is still to come would be read with the body.
+  if (line_.assumes && reads_loops_ && !in_function_ && here_docs_.empty() && name[0] >= 'a' &&
+      name[0] <= 'z') {
+    values = loop_values(words);
+  }
+  const auto outer = loop_values_.find(name) == loop_values_.end()
+                         ? std::optional<std::string>()
+                         : std::optional(loop_values_.find(name)->second);
+  loop_values_.erase(name);
+  if (values.empty() || line_.readings + values.size() > limits::kShellLoopReadingsMax) {
+    read();
+  } else {
+    const auto uses = [&] {
+      const auto found = line_.assumed.find(name);
+      return found == line_.assumed.end() ? 0 : found->second;
+    };
+    const std::size_t from = at_, before = uses();
+    const bool behind = here_doc_behind_;
+    for (std::string& value : values) {
+      at_ = from;
+      here_doc_behind_ = behind;
+      loop_values_.insert_or_assign(name, std::move(value));
+      read();
+      ++line_.readings;
+      line_.broken = line_.broken || (!here_docs_.empty() && uses() > before) ||
+                     out_.commands.size() > limits::kShellLoopCommandsMax ||
+                     out_.paths.size() > limits::kShellLoopPathsMax;
+      // A body that does not use it is the same each time.
+      if (line_.broken || uses() == before) break;
+    }
+    loop_values_.erase(name);
+  }
+  if (outer) loop_values_.emplace(name, *outer);
 }
 
 // for ((i = 0; i < 5; i++)): numbers that the line itself sets.
@@ -520,19 +587,26 @@ void Reader::function_body(const std::string& name) {
   functions_.insert(name);
   defined_.insert(name);
   const Names known = names();
+  const auto values = std::exchange(loop_values_, {});  // it may be called anywhere
+  const auto found = std::exchange(found_, {});
+  line_.broken = line_.broken || !values.empty();
   integers_.clear();
   const std::set<std::string> lost = std::exchange(lost_, {});
-  const Body outer = std::exchange(body_, Body{.inside = true});
+  const Body outer = std::exchange(body_, Body{.inside = true, .temporaries = temporaries_});
+  const std::size_t shifts = std::exchange(shifts_, 0);
   command();
-  if (const Body body = std::exchange(body_, outer); body.runs_arguments) {
+  shifts_ = shifts;
+  if (const Body body = std::exchange(body_, outer); !body.runs.empty()) {
     // What an earlier function of that name was called with, this one might run.
     if (again || body.moves_arguments || directories_ != before) {
       refuse("command.dynamic_name",
              "the name of the command '$@' is not known before the line runs");
     }
-    line_.argument_runners.insert(name);
+    line_.argument_runners.emplace(name, body.runs);
   }
   integers_ = known.integers;
+  loop_values_ = values;
+  found_ = found;
   meet(known);
   in_function_ = was_in_function;
   for (const std::string& one : lost_) {
@@ -795,6 +869,8 @@ void Reader::simple_command() {
     }
     // export, declare and the like take assignments as words, arrays among them.
     if (!argv.empty() && argv[0].constant && is_one_of<kDeclarations>(argv[0].text)) {
+      // As a value it is no such word: what it declares is split.
+      if (argv[0].valued) refuse("command.dynamic_name", argv[0].text + " comes out of a variable");
       std::vector<Assignment> declared;
       if (assignment(declared)) {
         // declare -a NAME=$X expands what $X holds as an array, once more.
@@ -815,6 +891,11 @@ void Reader::simple_command() {
       }
     }
     if (!word(next)) refuse("command.unparsable", "unexpected '" + near() + "'");
+    // {NAME}> FILE sets the variable.
+    if (next.text.starts_with('{') && (peek() == '<' || peek() == '>')) {
+      line_.assigned.insert(next.text.substr(1, next.text.find('}') - 1));
+      line_.broken = line_.broken || next.text.find('[') != std::string::npos;
+    }
     argv.push_back(std::move(next));
   }
   if (at_ == from) refuse("command.unparsable", "a command is missing at '" + near() + "'");

@@ -34,6 +34,9 @@ struct Refusal {
 }
 [[nodiscard]] inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 [[nodiscard]] inline bool is_name(char c) { return is_name_start(c) || is_digit(c); }
+[[nodiscard]] inline bool is_among(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 [[nodiscard]] inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 [[nodiscard]] inline bool is_meta(char c) {
   return c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')';
@@ -53,7 +56,9 @@ struct Word {
   bool tilde = false;   // begins with an unquoted ~
   bool home = false;    // begins with $HOME or ${HOME}; home_bytes of `text` are that expansion
   std::size_t home_bytes = 0;
-  bool splits = false;  // an expansion outside of quotes, which may become several words or none
+  bool splits = false;   // an expansion outside of quotes, which may become several words or none
+  bool valued = false;   // a variable's value stands in its place
+  bool dollars = false;  // a $ or ` in it is no expansion
   bool arithmetic = false;           // is one whole $((...)), so an integer
   std::size_t arithmetic_bytes = 0;  // of `text`, that $((...))
   std::size_t offset = 0;
@@ -97,6 +102,7 @@ struct Directory {
   bool home = false;
   bool tilde = false;  // begins with ~NAME
   std::string text;    // relative to the call's cwd when neither home nor absolute
+  std::string made;    // of one that is not known: where it is below what mktemp made
 
   friend bool operator==(const Directory&, const Directory&) = default;
 };
@@ -140,21 +146,24 @@ struct Line {
   };
   std::vector<Link> links;    // of ln
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
-  std::set<std::string, std::less<>> argument_runners;  // functions that run what they are given
+  // Functions that run what they are given, behind so many words of it.
+  std::map<std::string, std::set<std::size_t>, std::less<>> argument_runners;
   std::set<std::string, std::less<>> counters;  // programs whose output was taken for a number
-  // Variables of `for`: whether every loop over it has nothing but plain words.
-  std::map<std::string, bool, std::less<>> loops;
-  std::set<std::string, std::less<>> assigned;  // variables that anything else may set
   bool exports_all = false;                     // set -a
   std::set<std::string> exported;               // without a value, of names that say what runs
-  // A word of a runner that is one word if its variable is one of `loops` alone.
-  struct LoopValue {
-    std::string variable;
-    std::string program;
-    bool sub_command = false;  // it is the sub-command, which must not run another program
-    Hazard otherwise;
-  };
-  std::vector<LoopValue> loop_values;
+  std::set<std::string, std::less<>> assigned;  // variables that anything but one `for` may set
+  // Variables whose values stand in the line (`for v in a b`) are read as those values. Whether
+  // they hold nothing else shows when the whole line is known: where not, it is read once more
+  // without.
+  bool assumes = true;
+  std::set<std::string, std::less<>> looped;                  // variables of `for`
+  std::map<std::string, Temporary, std::less<>> temporaries;  // variables set by mktemp alone
+  // Of these, those that a function uses which did not set them; and the names that one has for
+  // itself.
+  std::set<std::string, std::less<>> shared, redeclared;
+  std::map<std::string, std::size_t, std::less<>> assumed;  // variables read so, and how often
+  bool broken = false;       // something else that an assumption forbids
+  std::size_t readings = 0;  // of bodies of loops
 };
 
 class Reader {
@@ -174,12 +183,13 @@ class Reader {
 
   // State that nested readers share with the outer one.
   Directories directories_{Directory{}};
-  std::set<std::string> functions_;  // surely defined at this place
-  std::set<std::string> defined_;    // defined anywhere
-  std::set<std::string> integers_;   // variables that surely hold integers at this place
-  std::set<std::string> used_;       // variables that arithmetic has read
-  std::set<std::string> lost_;       // variables that got something else than an integer
-  std::set<std::string> unsteady_;   // the same, in a function that may be called at any time
+  std::set<std::string> functions_;       // surely defined at this place
+  std::set<std::string> defined_;         // defined anywhere
+  std::set<std::string> integers_;        // variables that surely hold integers at this place
+  std::vector<std::string> temporaries_;  // those that mktemp has surely set
+  std::set<std::string> used_;            // variables that arithmetic has read
+  std::set<std::string> lost_;            // variables that got something else than an integer
+  std::set<std::string> unsteady_;        // the same, in a function that may be called at any time
   std::size_t steps_ = 0;
 
  private:
@@ -250,7 +260,8 @@ class Reader {
   void single_quotes(Word& out);
   void double_quotes(Word& out);
   void ansi_c(Word& out);
-  void dollar(Word& out, bool in_quotes);
+  bool dollar(Word& out, bool in_quotes);
+  bool known_value(Word& out, std::string_view source, bool in_quotes);
   void parameter(Word& out, bool in_quotes);
   void parameter_word(bool in_quotes, std::string_view name, bool assigns);
   void backticks(Word& out, bool in_quotes);
@@ -266,8 +277,10 @@ class Reader {
   // ---- what is known where ----
   struct Names {
     std::set<std::string> functions, integers;
+    std::vector<std::string> temporaries;
+    std::size_t shifts = 0;
   };
-  [[nodiscard]] Names names() const { return {functions_, integers_}; }
+  [[nodiscard]] Names names() const { return {functions_, integers_, temporaries_, shifts_}; }
   void meet(const Names& before);
   void inherit(const Reader& outer);
   void give_back(const Reader& nested, bool same_shell);
@@ -289,6 +302,8 @@ class Reader {
   void if_clause();
   void while_clause();
   void for_clause(bool selects = false);
+  void loop_body(const std::string& name, const std::vector<Word>& words);
+  [[nodiscard]] std::vector<std::string> loop_values(const std::vector<Word>& words) const;
   void for_arithmetic();
   void case_clause();
   void function_body(const std::string& name);
@@ -317,7 +332,6 @@ class Reader {
   void script_input(const std::vector<Argument>& argv, CommandUse& use);
   void enter(const Word& target);
   void finish_links();
-  void finish_loop_values();
   void finish_variant(const Dynamic& one, const std::vector<Word>& argv);
   void finish_braces(const Dynamic& one);
   void agent_directory(const Word& word, const std::string& target, bool removes);
@@ -341,12 +355,11 @@ class Reader {
   bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
+  void note_shift(const std::vector<Word>& argv);
+  void run_arguments(const std::vector<Word>& argv);
   void wrapper(const std::vector<Word>& argv, CommandUse& use, bool appended, bool package);
   void wrapper_words(const std::vector<Word>& argv, std::size_t to, CommandUse& use);
   void runner_words(const std::vector<Word>& argv, CommandUse& use, bool appended);
-  [[nodiscard]] std::string loop_variable(std::string_view expansion) const;
-  [[nodiscard]] std::string loop_value(const Word& word, const CommandUse& use,
-                                       std::size_t at) const;
   void find_actions(const std::vector<Word>& argv, CommandUse& use);
   void shell_text(const std::vector<Word>& argv, CommandUse& use);
   void trap_text(const std::vector<Word>& argv);
@@ -358,6 +371,8 @@ class Reader {
   void argument_paths(const std::vector<Word>& argv);
   void plain_paths(const std::vector<Word>& argv);
   void add_path(const Word& word, std::string text, PathAccess access);
+  bool add_made_path(const Word& word, PathAccess access);
+  [[nodiscard]] const Temporary* temporary_at(std::string_view text, std::size_t& bytes);
   void line_hazard(std::string code, std::string message, std::size_t offset) {
     out_.hazards.push_back({std::move(code), std::move(message), offset});
   }
@@ -385,14 +400,23 @@ class Reader {
   // Of the function whose body is read.
   struct Body {
     bool inside = false;
-    bool runs_arguments = false;   // "$@" is a command of it
-    bool moves_arguments = false;  // shift, set --, ...
+    std::set<std::size_t> runs;    // "$@" is a command of it, behind so many shifted words
+    bool moves_arguments = false;  // set --, shift where it may not run, ...
+    std::size_t shifts = 0;        // commands so far, and the words that they take away
+    std::size_t shifted = 0;
+    std::size_t loops = 0;                 // around this place
+    std::vector<std::string> temporaries;  // that it did not set itself
   };
   Body body_;
-  bool runs_arguments_ = false;     // the command is what a function is called with
-  Covered next_covered_;            // the next simple command
-  Covered covered_;                 // all of this text
-  std::vector<std::string> loops_;  // variables of the loops whose bodies are read, in this reader
+  std::size_t shifts_ = 0;       // those of the body that have surely run at this place
+  bool runs_arguments_ = false;  // the command is what a function is called with
+  Covered next_covered_;         // the next simple command
+  Covered covered_;              // all of this text
+  // Variables of the loops around this place, with the value of this reading.
+  std::map<std::string, std::string, std::less<>> loop_values_;
+  std::vector<Word> found_;       // $1 is what find found below these
+  std::vector<Word> next_found_;  // of the next shell
+  bool reads_loops_ = true;       // false: text of a shell with variables that are bound to others
   std::vector<std::size_t> function_uses_;  // indexes of paths used in function bodies
   bool look_through_ = false;
   bool in_substitution_ = false;  // of the forms $( and <(

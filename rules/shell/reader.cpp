@@ -79,43 +79,7 @@ void Reader::finish() {
       use.hazards.push_back(std::move(hazard));
     }
   }
-  finish_loop_values();
   finish_links();
-}
-
-// `for v in 3.10 3.11; do uv run --python $v pytest; done`: $v is one word when nothing in the line
-// but such loops can set it, or change how words are split.
-void Reader::finish_loop_values() {
-  const auto sets_variables = [](const CommandUse& use) {
-    return is_one_of<
-               "eval source . read mapfile readarray declare typeset local export readonly "
-               "unset getopts let trap alias unalias enable bind wait compgen complete fc "
-               "shopt coproc select">(use.name) ||
-           (use.name == "printf" && use.argv.size() > 1 && !use.argv[1].constant);
-  };
-  const bool quiet = defined_.empty() && !line_.assigned.contains("IFS") &&
-                     !line_.loops.contains("IFS") &&
-                     std::none_of(out_.commands.begin(), out_.commands.end(), sets_variables);
-  for (Line::LoopValue& one : line_.loop_values) {
-    const auto loop = line_.loops.find(one.variable);
-    // Names in capitals may be the shell's own, or of the environment.
-    const bool own = one.variable[0] >= 'a' && one.variable[0] <= 'z';
-    if (quiet && own && loop != line_.loops.end() && loop->second &&
-        !line_.assigned.contains(one.variable) &&
-        !line_.values.doubtful("$" + one.variable, LineValues::Doubt::kNothing)) {
-      const std::vector<std::string> words = line_.values.words("$" + one.variable);
-      const bool runs = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-        return is_runner_sub_command(one.program, word);
-      });
-      if (!one.sub_command || (!runs && words.size() < LineValues::kWordsMax)) continue;
-    }
-    const auto command =
-        std::find_if(out_.commands.begin(), out_.commands.end(), [&](const CommandUse& use) {
-          return use.name == one.program && use.offset == one.otherwise.offset;
-        });
-    std::vector<Hazard>& hazards = command == out_.commands.end() ? out_.hazards : command->hazards;
-    hazards.push_back(std::move(one.otherwise));
-  }
 }
 
 // {a,b} in the place of one word gives several: git -c {core.pager=x,log}.
@@ -191,19 +155,63 @@ void Reader::finish_variant(const Dynamic& one, const std::vector<Word>& argv) {
   }
 }
 
-void read_line(std::string_view text, CommandAnalysis& out) {
-  if (text.size() > limits::kShellInputBytesMax) {
-    out.undecidable = Hazard{
-        "command.too_long",
-        "the line is longer than " + std::to_string(limits::kShellInputBytesMax) + " bytes", 0};
-    return;
+namespace {
+
+// Whether a command may set a variable in a way that its reading did not note in Line::assigned, or
+// change how values become words.
+bool sets_unseen(const CommandUse& use) {
+  if (is_one_of<"eval source . mapfile readarray let alias unalias enable bind compgen complete fc"
+                " getopts shopt coproc ulimit">(use.name)) {
+    return true;
   }
-  if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
-    out.undecidable = Hazard{"command.control_byte", "the line has a NUL or is not UTF-8", 0};
-    return;
+  const auto options = [&](std::string_view known) {
+    return std::all_of(use.argv.begin() + 1, use.argv.end(), [&](const Argument& one) {
+      return one.constant && (!one.text.starts_with('-') || is_word_of(known, one.text));
+    });
+  };
+  // A name alone (`local v`) has another value then, or an attribute that changes it.
+  if (is_one_of<"declare typeset local export readonly">(use.name)) return !options("-r -x -g");
+  if (use.name == "read") return !options("-r -s -e -d -p -t -n -N -u -a -ra -rp -rd -rsp -er");
+  if (use.name == "wait") {
+    return std::any_of(use.argv.begin() + 1, use.argv.end(), [](const Argument& one) {
+      return one.text.starts_with('-') || (!one.constant && one.text != "$!");
+    });
   }
+  if (use.name == "printf") return use.argv.size() > 1 && !use.argv[1].constant;
+  // test -v 'a[v=1]' evaluates the subscript.
+  return (use.name == "test" || use.name == "[") &&
+         std::any_of(use.argv.begin() + 1, use.argv.end(), [](const Argument& one) {
+           const std::size_t open = one.text.find('[');
+           return open != std::string::npos && open > 0 && is_name(one.text[open - 1]);
+         });
+}
+
+bool assumptions_hold(const Line& line, const CommandAnalysis& out) {
+  const bool makes = std::any_of(line.assumed.begin(), line.assumed.end(), [&](const auto& one) {
+    return line.temporaries.contains(one.first);
+  });
+  // A link in a directory that mktemp made leads elsewhere.
+  const bool links = std::any_of(out.commands.begin(), out.commands.end(), [](const auto& use) {
+    return is_one_of<"ln link mount">(base_name(use.name));
+  });
+  if (makes && (links || line.assigned.contains("TMPDIR") || line.temporaries.contains("TMPDIR") ||
+                line.looped.contains("TMPDIR"))) {
+    return false;
+  }
+  return !line.broken && !line.assigned.contains("IFS") && !line.looped.contains("IFS") &&
+         std::none_of(out.commands.begin(), out.commands.end(), sets_unseen) &&
+         std::none_of(line.assumed.begin(), line.assumed.end(), [&](const auto& one) {
+           const std::string& name = one.first;
+           const bool made = line.temporaries.contains(name);
+           // `local v` alone gives a name another variable.
+           const bool moved =
+               line.redeclared.contains(name) && (!made || line.shared.contains(name));
+           return line.assigned.contains(name) || moved || (made && line.looped.contains(name));
+         });
+}
+
+void read_as(std::string_view text, CommandAnalysis& out, Line& line) {
   try {
-    Line line;
     Reader reader(text, out, line, 0, 0);
     reader.run();
     reader.finish();
@@ -231,6 +239,28 @@ void read_line(std::string_view text, CommandAnalysis& out) {
         Hazard{refusal.code, refusal.message + " (at byte " + std::to_string(refusal.offset) + ")",
                refusal.offset};
   }
+}
+
+}  // namespace
+
+void read_line(std::string_view text, CommandAnalysis& out) {
+  if (text.size() > limits::kShellInputBytesMax) {
+    out.undecidable = Hazard{
+        "command.too_long",
+        "the line is longer than " + std::to_string(limits::kShellInputBytesMax) + " bytes", 0};
+    return;
+  }
+  if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
+    out.undecidable = Hazard{"command.control_byte", "the line has a NUL or is not UTF-8", 0};
+    return;
+  }
+  Line line;
+  read_as(text, out, line);
+  if (line.assumed.empty() || (!out.undecidable && assumptions_hold(line, out))) return;
+  out = CommandAnalysis();
+  Line plain;
+  plain.assumes = false;
+  read_as(text, out, plain);
 }
 
 }  // namespace lilith::rules::shell

@@ -35,14 +35,9 @@ struct LineWord {
   bool joined = false;   // the words behind it, with blanks between, belong to it
 };
 [[nodiscard]] std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv);
-// Of those: whether argv[at] is surely the value of an option of the runner itself, `uv run
-// --python VALUE`, --python=VALUE.
-[[nodiscard]] bool is_runner_value(const std::vector<Argument>& argv, std::size_t at);
 // Where the sub-command of a program stands that runs others by one (`uv run`), argv.size() where
 // there is none; npos for any other program.
 [[nodiscard]] std::size_t runner_sub_command(const std::vector<Argument>& argv);
-// Whether `sub` is the one by which that program runs others.
-[[nodiscard]] bool is_runner_sub_command(std::string_view program, std::string_view sub);
 [[nodiscard]] bool is_system_program(std::string_view name);
 // sh, bash, dash, zsh, ...: -c TEXT is read as a line of its own.
 [[nodiscard]] bool is_shell(std::string_view name);

@@ -1,6 +1,7 @@
 #include "rules/shell/values.hpp"
 
 #include "audit/base/limits.hpp"
+#include "rules/shell/braces.hpp"
 #include "rules/shell/option_forms.hpp"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::size_t kTextsMax = 16;
 constexpr int kNestedMax = 4;
+constexpr std::size_t kTemporaryBytesMax = 100;  // a longer name mktemp may refuse
 constexpr int kExpansionsMax = 256;
 
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -275,6 +277,102 @@ std::string_view number_program(std::string_view word) {
     return "git";
   }
   return {};
+}
+
+std::vector<std::string> numbers_of_seq(std::string_view word, std::size_t words_max) {
+  if (!word.starts_with("$(seq ") || !word.ends_with(')')) return {};
+  word = word.substr(2, word.size() - 3);
+  if (word.find_first_not_of("seq 0123456789") != npos) return {};
+  const std::vector<std::string_view> words = words_of(word);
+  if (words.size() != 2 && words.size() != 3) return {};
+  return numbers_between(words.size() == 2 ? "1" : words[1], words.back(), words_max);
+}
+
+std::size_t expansion_bytes(std::string_view rest) {
+  return rest[0] == '$' ? expansion_at(rest).bytes : 1;
+}
+
+bool is_date_stamp(std::string_view text) {
+  std::vector<std::string_view> words = words_of(text);
+  if (words.size() == 3 && words[1] == "-u") words.erase(words.begin() + 1);
+  if (words.size() != 2 || words[0] != "date") return false;
+  std::string_view format = words[1];
+  const char quote = format.empty() ? '\0' : format[0];
+  if ((quote == '"' || quote == '\'') && format.size() > 2 && format.back() == quote) {
+    format = format.substr(1, format.size() - 2);
+  }
+  if (!format.starts_with("+%")) return false;
+  for (std::size_t at = 1; at < format.size(); ++at) {
+    if (format[at] == '%') {
+      if (++at == format.size() || std::string_view("YmdHMSjFTsNyuVU").find(format[at]) == npos) {
+        return false;
+      }
+    } else if (std::string_view("-_:T").find(format[at]) == npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// mktemp(1), GNU coreutils; `-t` and no directory as where TMPDIR is not set.
+std::optional<Temporary> temporary_of(std::string_view word) {
+  if (!word.starts_with("$(mktemp") || end_of(word, 1) != word.size()) return std::nullopt;
+  std::vector<std::string_view> words = words_of(word.substr(2, word.size() - 3));
+  if (words.size() > 1 && words.back() == "2>/dev/null") words.pop_back();
+  if (words[0] != "mktemp") return std::nullopt;
+  constexpr std::string_view kPlace = "${TMPDIR:-/tmp}/";
+  std::string directory, name, suffix;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    std::string_view one = words[i];
+    if (is_one_of<"-d -q -dq -qd --directory --quiet">(one)) continue;
+    if (one == "-t" || one == "--tmpdir") {
+      directory = "/tmp";
+      continue;
+    }
+    std::string* into = &name;
+    if (one == "-p" && i + 1 < words.size()) {
+      one = words[++i];
+      into = &directory;
+    } else if (one.starts_with("--tmpdir=") || one.starts_with("--suffix=")) {
+      into = one.starts_with("--t") ? &directory : &suffix;
+      one.remove_prefix(one.find('=') + 1);
+    }
+    if (one.size() > 2 && one.starts_with('"') && one.ends_with('"')) {
+      one = one.substr(1, one.size() - 2);
+    }
+    std::string text(one.starts_with(kPlace) ? "/tmp/" : "");
+    text += one.starts_with(kPlace) ? one.substr(kPlace.size()) : one;
+    if (!into->empty() || !is_literal_text(text) || text[0] == '-') return std::nullopt;
+    *into = std::move(text);
+  }
+  if (suffix.find('/') != npos || (!directory.empty() && name.find('/') != npos)) {
+    return std::nullopt;
+  }
+  if (directory.empty() && name.empty()) directory = "/tmp";
+  if (name.empty()) name = "tmp.XXXXXXXXXX";
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  const std::string path = directory.empty() ? name + suffix : directory + "/" + name + suffix;
+  const std::size_t slash = path.rfind('/');
+  const std::string_view last = std::string_view(path).substr(slash == npos ? 0 : slash + 1);
+  if (last.size() > kTemporaryBytesMax || last.find("XXXXXX") == npos) return std::nullopt;
+  return Temporary{path, slash == 4 && path.starts_with("/tmp/")};
+}
+
+std::string trimmed(const std::string& value, std::string_view op) {
+  if (op.empty() || (op[0] != '#' && op[0] != '%')) return {};
+  const bool prefix = op[0] == '#';
+  const bool longest = op.size() > 1 && op[1] == op[0];
+  std::string_view cut = op.substr(longest ? 2 : 1);
+  const bool any = prefix ? cut.starts_with('*') : cut.ends_with('*');
+  if (any) cut = prefix ? cut.substr(1) : cut.substr(0, cut.size() - 1);
+  if (!is_literal_text(cut)) return {};
+  if (!any) {
+    if (prefix) return value.starts_with(cut) ? value.substr(cut.size()) : value;
+    return value.ends_with(cut) ? value.substr(0, value.size() - cut.size()) : value;
+  }
+  const std::size_t at = prefix == longest ? value.rfind(cut) : value.find(cut);
+  if (at == npos) return value;
+  return prefix ? value.substr(at + cut.size()) : value.substr(0, at);
 }
 
 bool begins_tame(std::string_view word) {

@@ -23,7 +23,87 @@ void Reader::forget_directories(const std::vector<std::size_t>& uses) {
   }
 }
 
+// The variable that mktemp has set, at the beginning of a word: $tmp, ${tmp}.
+const Temporary* Reader::temporary_at(std::string_view text, std::size_t& bytes) {
+  if (!line_.assumes || text.size() < 2 || text[0] != '$') return nullptr;
+  const bool braces = text[1] == '{';
+  const std::string_view rest = text.substr(braces ? 2 : 1);
+  const auto size =
+      static_cast<std::size_t>(std::find_if_not(rest.begin(), rest.end(), is_name) - rest.begin());
+  const std::string name(rest.substr(0, size));
+  if (!is_among(temporaries_, name) || (braces && !rest.substr(size).starts_with('}'))) {
+    return nullptr;
+  }
+  bytes = text.size() - rest.size() + size + (braces ? 1 : 0);
+  ++line_.assumed[name];
+  if (is_among(body_.temporaries, name)) line_.shared.insert(name);
+  return &line_.temporaries.find(name)->second;
+}
+
+// `> "$tmp/x"` behind tmp=$(mktemp -d), `> run-$$.log`, `> "$(date +%F).txt"`: a part of the name
+// is made when the line runs, and leads nowhere else.
+bool Reader::add_made_path(const Word& word, PathAccess access) {
+  if (word.dollars || word.glob || word.brace || word.tilde || word.home) return false;
+  if (access == PathAccess::kRead && line_.assumes && !found_.empty() && word.text == "$1") {
+    ++line_.assumed["1"];
+    // The place itself, and at any depth below it.
+    for (Word one : found_) {
+      for (const std::string_view below : {"", "/found", "/found/found/found"}) {
+        one.text += below;
+        add_path(one, one.text, PathAccess::kRead);
+      }
+    }
+    return true;
+  }
+  constexpr std::string_view kDigits = "7777777777";  // no list has it in the place of a number
+  std::string_view rest = word.text;
+  std::string known, any, without;
+  std::size_t bytes = 0;
+  if (const Temporary* const made = temporary_at(rest, bytes)) {
+    known = any = made->path;
+    rest.remove_prefix(bytes);
+    if (!made->sure) without = rest;  // as when it is empty
+  }
+  while (!rest.empty()) {
+    const std::size_t plain = std::min(rest.find_first_of("$`("), rest.size());
+    known += rest.substr(0, plain);
+    any += rest.substr(0, plain);
+    rest.remove_prefix(plain);
+    if (rest.empty()) break;
+    const std::string_view source = rest.substr(0, expansion_bytes(rest));
+    const std::string_view name =
+        source.starts_with("${") ? source.substr(2, source.size() - 3) : source.substr(1);
+    const bool counter = integers_.contains(std::string(name));
+    if (counter) used_.insert(std::string(name));
+    const bool date = source.starts_with("$(d") && source.ends_with(')') &&
+                      is_date_stamp(source.substr(2, source.size() - 3));
+    if (date) line_.counters.emplace("date");
+    if (!date && !counter && source != "$$" && !source.starts_with("$((")) return false;
+    known += kDigits;
+    any += '*';
+    rest.remove_prefix(source.size());
+  }
+  if (!without.empty() && without.find_first_of("$`(") != std::string::npos) return false;
+  Word one = word;
+  one.constant = true;
+  one.splits = false;
+  const auto add = [&](std::string text, PathAccess how) {
+    one.text = text;
+    add_path(one, std::move(text), how);
+  };
+  add(known, access);
+  if (!without.empty()) add(without, access);
+  // Block lists are asked of whatever may stand there.
+  one.glob = true;
+  add(any, PathAccess::kArgument);
+  return true;
+}
+
 void Reader::add_path(const Word& word, std::string text, PathAccess access) {
+  if (!word.constant && (access == PathAccess::kRead || access == PathAccess::kWrite) &&
+      text == word.text && add_made_path(word, access)) {
+    return;
+  }
   PathUse use;
   use.access = access;
   use.offset = word.offset;
@@ -61,8 +141,10 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
     for (std::size_t i = 0; i < directories_.size(); ++i) {
       const Directory& directory = directories_[i];
       PathUse one = i + 1 == directories_.size() ? std::move(use) : use;
-      one.base = directory.known ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
-      one.directory = directory.text;
+      const bool made =
+          !directory.made.empty() && (access == PathAccess::kRead || access == PathAccess::kWrite);
+      one.base = directory.known || made ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
+      one.directory = made ? directory.made : directory.text;
       one.directory_is_home = directory.home;
       one.directory_tilde = directory.tilde;
       out_.paths.push_back(std::move(one));
@@ -201,6 +283,14 @@ void Reader::enter(const Word& target) {
   } else if (!target.constant || target.glob || target.brace || target.tilde || text == "-" ||
              text.empty()) {
     next = {unknown};
+    std::size_t bytes = 0;
+    if (target.constant || target.dollars || target.glob || target.brace) {
+      // not below what mktemp made
+    } else if (const Temporary* const made = temporary_at(text, bytes);
+               made != nullptr && made->sure &&
+               text.find_first_of("$`(", bytes) == std::string::npos) {
+      next[0].made = made->path + text.substr(bytes);
+    }
   } else if (text.starts_with('/')) {
     next = {Directory{.text = text}};
   } else {
@@ -208,6 +298,7 @@ void Reader::enter(const Word& target) {
       Directory to = from;
       if (!to.text.empty()) to.text += '/';
       to.text += text;
+      if (!to.made.empty()) to.made += "/" + text;
       next.push_back(std::move(to));
     }
   }

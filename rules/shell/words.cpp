@@ -47,6 +47,8 @@ bool Reader::word(Word& out) {
     word_part(out);
     any = true;
   }
+  // What a variable brings is no part of a tilde-prefix or a brace expansion.
+  if (out.valued && (out.brace || out.tilde)) out.constant = false;
   // {} alone is no brace expansion (bash manual 3.5.1).
   out.brace = out.brace &&
               (out.text.find(',') != std::string::npos || out.text.find("..") != std::string::npos);
@@ -70,13 +72,17 @@ void Reader::word_part(Word& out) {
     case '`':
       out.splits = true;
       return backticks(out, false);
-    case '$':
-      out.splits = out.splits || (peek(1) != '\'' && !starts("$(("));
-      return dollar(out, false);
+    case '$': {
+      const bool one = peek(1) == '\'' || starts("$((");
+      const bool known = dollar(out, false);
+      out.splits = out.splits || !(one || known);
+      return;
+    }
     case '\\':
       ++at_;
       if (end()) refuse("command.unparsable", "the line ends in a backslash");
       out.quoted = true;
+      out.dollars = out.dollars || peek() == '$' || peek() == '`';
       out.text.push_back(peek());
       ++at_;
       return;
@@ -107,6 +113,7 @@ void Reader::single_quotes(Word& out) {
                       inner.find('`', open) != std::string_view::npos;
   }
   out.quoted = true;
+  out.dollars = out.dollars || inner.find_first_of("$`") != std::string_view::npos;
   out.text += s_.substr(at_ + 1, close - at_ - 1);
   steps_ += close - at_;
   at_ = close + 1;
@@ -132,6 +139,7 @@ void Reader::double_quotes(Word& out) {
         continue;
       }
       if (next == '$' || next == '`' || next == '"' || next == '\\') ++at_;
+      out.dollars = out.dollars || peek() == '$' || peek() == '`';
       out.text.push_back(peek());
       ++at_;
     } else if (c == '$') {
@@ -177,7 +185,7 @@ int hex_value(char c) {
 // $'...': bash manual 3.1.2.4.
 void Reader::ansi_c(Word& out) {
   at_ += 2;
-  out.quoted = true;
+  out.quoted = out.dollars = true;  // perhaps
   for (;;) {
     step();
     if (end()) refuse("command.unparsable", "a $' is not closed");
@@ -225,8 +233,28 @@ void Reader::ansi_c(Word& out) {
   }
 }
 
-// At a '$'.
-void Reader::dollar(Word& out, bool in_quotes) {
+// $NAME, ${NAME} and ${NAME%CUT} of a loop whose words stand in the line.
+bool Reader::known_value(Word& out, std::string_view source, bool in_quotes) {
+  if (loop_values_.empty()) return false;
+  const bool braces = source[1] == '{';
+  const std::string_view rest = braces ? source.substr(2, source.size() - 3) : source.substr(1);
+  const std::size_t bytes =
+      static_cast<std::size_t>(std::find_if_not(rest.begin(), rest.end(), is_name) - rest.begin());
+  const auto found = loop_values_.find(rest.substr(0, bytes));
+  if (found == loop_values_.end()) return false;
+  const std::string value =
+      bytes == rest.size() ? found->second : trimmed(found->second, rest.substr(bytes));
+  // Without quotes blanks make it several words, and nothing none.
+  if (value.empty() || (!in_quotes && value.find(' ') != std::string::npos)) return false;
+  out.text += value;
+  out.valued = true;
+  out.arithmetic = false;
+  ++line_.assumed[found->first];
+  return true;
+}
+
+// At a '$'. Whether it gives one word's text that is known.
+bool Reader::dollar(Word& out, bool in_quotes) {
   const char next = peek(1);
   if (next == '\\' && peek(2) == '\n') {
     // bash joins the lines first, so that this may be any expansion.
@@ -234,7 +262,8 @@ void Reader::dollar(Word& out, bool in_quotes) {
   }
   if (next == '\'' && !in_quotes) {
     bash_only("$'...'");
-    return ansi_c(out);
+    ansi_c(out);
+    return true;
   }
   if (next == '"' && !in_quotes) {
     // $"...": translation by the locale; without a catalogue the text itself.
@@ -251,20 +280,21 @@ void Reader::dollar(Word& out, bool in_quotes) {
       out.text += s_.substr(from, at_ - from);
       out.arithmetic = first;
       out.arithmetic_bytes = out.text.size();
-      return;
+      return false;
     }
     at_ += 2;
     Word inner;
     substitution(inner);
     out.text += s_.substr(from, at_ - from);
     out.arithmetic = false;
-    return;
+    return false;
   }
   if (next == '[') refuse("command.arithmetic", "$[...] is not read");
   if (next == '{') {
     at_ += 2;
     parameter(out, in_quotes);
     const std::string_view source = s_.substr(from, at_ - from);
+    if (known_value(out, source, in_quotes)) return true;
     if (out.text.empty() && source == "${HOME}") {
       out.home = true;
       out.home_bytes = source.size();
@@ -272,14 +302,15 @@ void Reader::dollar(Word& out, bool in_quotes) {
     out.text += source;
     out.constant = false;
     out.arithmetic = false;
-    return;
+    return false;
   }
   if (is_name_start(next) || is_digit(next) ||
       std::string_view("@*#?-$!").find(next) != std::string_view::npos) {
     if (next == '\0') {
+      out.dollars = true;
       out.text.push_back('$');
       ++at_;
-      return;
+      return false;
     }
     ++at_;
     if (is_name_start(next)) {
@@ -288,16 +319,19 @@ void Reader::dollar(Word& out, bool in_quotes) {
       ++at_;
     }
     const std::string_view source = s_.substr(from, at_ - from);
+    if (known_value(out, source, in_quotes)) return true;
     if (out.text.empty() && source == "$HOME") {
       out.home = true;
       out.home_bytes = source.size();
     }
     out.text += source;
     out.constant = false;
-    return;
+    return false;
   }
+  out.dollars = true;
   out.text.push_back('$');
   ++at_;
+  return false;
 }
 
 // Behind "${", up to and over the closing brace.
@@ -459,10 +493,17 @@ void Reader::substitution(Word& out) {
 // in. Everything else can run commands: bash evaluates a variable's value as an expression again.
 void Reader::arithmetic(std::string_view close) {
   int open = 0;
+  const std::size_t from_all = at_;
+  std::vector<std::string> names;
   for (;;) {
     step();
     if (end()) refuse("command.unparsable", "(( is not closed");
     if (open == 0 && starts(close)) {
+      const std::string_view text = s_.substr(from_all, at_ - from_all);
+      const bool assigns = text.find('=') != std::string_view::npos ||
+                           text.find("++") != std::string_view::npos ||
+                           text.find("--") != std::string_view::npos;  // v=1, v++
+      if (assigns) line_.assigned.insert(names.begin(), names.end());
       at_ += close.size();
       return;
     }
@@ -503,7 +544,7 @@ void Reader::arithmetic(std::string_view close) {
                "the variable '" + name + "' in arithmetic is not known to be a number");
       }
       used_.insert(name);
-      line_.assigned.insert(name);  // v=1, v++
+      names.push_back(name);
       continue;
     }
     if (!is_digit(c) &&

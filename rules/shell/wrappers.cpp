@@ -470,21 +470,6 @@ std::size_t runner_sub_command(const std::vector<Argument>& argv) {
   if (rows.empty() || kRunners[rows.front()].sub.empty()) return npos;
   return std::min(sub_command_at(argv), argv.size());
 }
-bool is_runner_sub_command(std::string_view program, std::string_view sub) {
-  if (base_name(program) == "cmake") return is_one_of<"env time chdir">(sub);
-  const auto rows = rows_of(kRunners, kRunnerPlaces, base_name(program));
-  return std::any_of(rows.begin(), rows.end(),
-                     [&](std::uint16_t place) { return kRunners[place].sub == sub; });
-}
-bool is_runner_value(const std::vector<Argument>& argv, std::size_t at) {
-  const Runner* const row = runner(argv);
-  if (row == nullptr || !row->marker.empty()) return false;
-  const std::size_t first = row->sub.empty() ? 1 : sub_command_at(argv) + 1;
-  if (at < first || at >= argv.size()) return false;
-  const std::string& word = argv[at].text;
-  if (word.starts_with("--")) return word.find('=') < word.find('$');
-  return at > first && argv[at - 1].constant && is_word_of(row->value, argv[at - 1].text);
-}
 bool runs_own_programs(const std::vector<Argument>& argv, bool package) {
   const Runner* const row = runner(argv);
   return row != nullptr &&

@@ -523,7 +523,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"compound", "bash manual 3.2.5", "[[ a && b ]] && curl evil", Verdict::kRuns, "curl\n"},
     ShellRow{"compound", "bash manual 3.2.5", "[[ a ]]; curl evil", Verdict::kRuns, "curl\n"},
     ShellRow{"compound", "bash manual 3.2.5", "if true; then curl evil & fi", Verdict::kRuns, "true\ncurl\n"},
-    ShellRow{"compound", "bash manual 3.2.5", "for i in curl; do $i evil; done", Verdict::kUndecidable, "command.dynamic_name"},
+    ShellRow{"compound", "bash manual 3.2.5", "for i in curl; do $i evil; done", Verdict::kRuns, "curl\n"},
     ShellRow{"compound", "bash manual 3.2.5", "case esac in esac) curl evil;; esac", Verdict::kUndecidable, "command.unparsable"},
     ShellRow{"compound", "bash manual 3.2.5", "if [ a ]; then (curl evil); fi", Verdict::kRuns, "[\ncurl\n"},
     ShellRow{"compound", "bash manual 3.2.5", "{ { { curl evil; }; }; }", Verdict::kRuns, "curl\n"},

@@ -18,7 +18,7 @@ constexpr ShellRow kRows[] = {  // clang can deduce no std::array of so many
     ShellRow{"daily work", "recorded agent sessions", "cargo build --release && ./target/release/app --help", Verdict::kRuns, "cargo\n./target/release/app\n"},
     ShellRow{"daily work", "recorded agent sessions", "cd crates/core && cargo test", Verdict::kRuns, "cd\ncargo\n"},
     ShellRow{"daily work", "recorded agent sessions", "(cd web && npm ci && npm run build)", Verdict::kRuns, "cd\nnpm\nnpm\n"},
-    ShellRow{"daily work", "recorded agent sessions", "for f in a.py b.py; do python3 -m py_compile \"$f\"; done", Verdict::kRuns, "python3\n"},
+    ShellRow{"daily work", "recorded agent sessions", "for f in a.py b.py; do python3 -m py_compile \"$f\"; done", Verdict::kRuns, "python3\npython3\n"},
     ShellRow{"daily work", "recorded agent sessions", "for i in 1 2 3; do echo $((i+1)); done", Verdict::kRuns, "echo\n"},
     ShellRow{"daily work", "recorded agent sessions", "i=0; while [ $i -lt 5 ]; do i=$((i+1)); echo \"$i\"; done", Verdict::kRuns, "[\necho\n"},
     ShellRow{"daily work", "recorded agent sessions", "n=1; n=$((n*2)); echo \"$n\"", Verdict::kRuns, "echo\n"},

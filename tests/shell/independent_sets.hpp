@@ -15,9 +15,9 @@ struct SetLine {
   bool allow = false;
 };
 
-inline constexpr std::array<std::string_view, 5> kIndependentSets{
-    "second_attacks.txt", "second_daily.txt", "second_mended.txt", "third_attacks.txt",
-    "third_mended_attacks.txt"};
+inline constexpr std::array<std::string_view, 7> kIndependentSets{
+    "second_attacks.txt",       "second_daily.txt", "second_mended.txt", "third_attacks.txt",
+    "third_mended_attacks.txt", "third_daily.txt",  "third_mended.txt"};
 // Fails the test where a file is not of that form.
 [[nodiscard]] std::vector<SetLine> independent_set(std::string_view file);
 

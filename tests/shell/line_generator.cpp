@@ -165,16 +165,83 @@ class Generator {
     }
   }
 
+  template <std::size_t N>
+  std::string one_of(const std::array<std::string_view, N>& texts) {
+    return std::string(texts[below(N)]);
+  }
+
+  // A loop whose variable names programs, in a body that may set it in another way.
+  std::string word_loop() {
+    constexpr std::array<std::string_view, 10> kWords{
+        "p1 p2",        "p1 'p2 p3'", "{p1,p2}", "p6 p{7,8}",   "p1 sh",
+        "p1 \"p2\" p3", "p1 *",       "-x p1",   "p1 env nice", "$(seq 2) p4"};
+    constexpr std::array<std::string_view, 12> kUses{
+        "$v",   "\"$v\" w1", "${v} w",  "${v%2}",       "p3 $v",        "\"p${v#p}\"",
+        "`$v`", "$(\"$v\")", "nice $v", "sh -c \"$v\"", "\"${v##*p}\"", "p5 <<E\n$($v)\nE\n"};
+    constexpr std::array<std::string_view, 30> kSets{"v=p9",
+                                                     "read v <<< p8",
+                                                     "for v in p7; do $v; done",
+                                                     "printf -v v p6",
+                                                     ": ${v:=p5}",
+                                                     "(v=p9)",
+                                                     "f",
+                                                     "eval v=p8",
+                                                     "unset v",
+                                                     "declare -u v",
+                                                     ": {v}>out.txt",
+                                                     "IFS=p",
+                                                     "export v=p6",
+                                                     "[ -v 'a[v=1]' ]",
+                                                     "mapfile v <<< p5",
+                                                     "trap 'v=p9' DEBUG",
+                                                     "v+=1",
+                                                     "readonly v",
+                                                     "[[ a =~ a ]] && v=p4",
+                                                     "((v=1))",
+                                                     ": $((v=1))",
+                                                     "for ((v=0;v<1;v++)); do :; done",
+                                                     "while read -r v; do $v; done <<< p6",
+                                                     "select v in p5; do break; done <<< 1",
+                                                     "break",
+                                                     "{ v=p7; }",
+                                                     "f() { v=p8; }",
+                                                     "continue",
+                                                     "if p1; then v=p9; fi",
+                                                     "case a in a) v=p5;; esac"};
+    std::string out = below(4) == 0 ? "f() { " + one_of(kSets) + "; }; " : "";
+    out += "for v in " + one_of(kWords) + "; do ";
+    for (std::size_t n = 1 + below(3); n-- > 0;) {
+      out += (below(4) == 0 ? one_of(kSets) : one_of(kUses)) + "\n";
+    }
+    return out + "done";
+  }
+
   // A function that runs what it is called with.
   std::string runner() {
-    constexpr std::array<std::string_view, 6> kBodies{"\"$@\"",
-                                                      "\"$@\"; \"$@\"",
-                                                      "shift; \"$@\"",
-                                                      "p1; \"$@\"",
-                                                      "for n in 1 2; do \"$@\"; done",
-                                                      "p2 | \"$@\""};
+    constexpr std::array<std::string_view, 20> kBodies{"\"$@\"",
+                                                       "\"$@\"; \"$@\"",
+                                                       "shift; \"$@\"",
+                                                       "p1; \"$@\"",
+                                                       "for n in 1 2; do \"$@\"; done",
+                                                       "p2 | \"$@\"",
+                                                       "shift 2; \"$@\"",
+                                                       "p1 && shift; \"$@\"",
+                                                       "shift; p2; shift; \"$@\"",
+                                                       "(shift; \"$@\"); \"$@\"",
+                                                       "while shift; do \"$@\"; done",
+                                                       "env shift; \"$@\"",
+                                                       "if \"$@\"; then shift; \"$@\"; fi",
+                                                       "shift || \"$@\"",
+                                                       "shift | p1; \"$@\"",
+                                                       "local a=$1; shift; if \"$@\"; then p1; fi",
+                                                       "\"$@\"; shift; \"$@\"",
+                                                       "shift 9; \"$@\"",
+                                                       "x=$(shift; \"$@\"); \"$@\"",
+                                                       "command shift; \"$@\""};
     const std::string name = "r" + std::to_string(below(50));
-    const std::string ran = below(4) == 0 ? "set -- " + program() : simple(0);
+    const std::string ran = below(4) == 0   ? "set -- " + program()
+                            : below(2) == 0 ? "p1 p2 p3 " + simple(0)
+                                            : simple(0);
     return name + "() { " + std::string(kBodies[below(kBodies.size())]) + "; }; " + name + " " +
            ran;
   }
@@ -182,7 +249,7 @@ class Generator {
   std::string command(int depth) {
     if (depth <= 0) return below(3) == 0 ? stateful(0) : simple(0);
     const auto body = [&] { return list(depth - 1); };
-    switch (below(21)) {
+    switch (below(23)) {
       case 12:
       case 13:
         return indirect(depth);
@@ -194,6 +261,10 @@ class Generator {
         return "while read -r l; do " + body() + "\nbreak; done < <(" + body() + "\n)";
       case 19:
         return runner();
+      case 21:
+        return word_loop();
+      case 22:
+        return "t=$(mktemp)\n" + body() + "\np1 > \"$t\" < \"$t.x\"; v=$t; p2 \"$v\"";
       case 20:
         return "a=(1 2); k=" + value() + "; : ${a[k]} ${a[$k]} $((${#x} + ${#a[@]}))";
       case 0:
