@@ -39,7 +39,7 @@ constexpr std::string_view kLoadWords =
 // Of options alone: settings that name what is loaded.
 constexpr std::string_view kConfigWords =
     "config configs conf configuration configfile rc rcfile settings defaults homedir rootdir"
-    " projects sequencer serializers class classes connection";
+    " projects sequencer serializers pythonpath class classes connection";
 // What may stand behind such a word.
 constexpr std::string_view kPlaceWords = "dir dirs path paths file files";
 // Names that begin with these take away or list.
@@ -131,6 +131,7 @@ constexpr std::array kValueRows{
     ValueRow{"prettier", "--config", As::kCode},
     ValueRow{"markdownlint", "-r", As::kCode},
     ValueRow{"nyc", "-r", As::kCode},
+    ValueRow{"rspec", "-r --require -O --options", As::kCode},
     ValueRow{"emacs", "-l --load -L --directory --script", As::kCode},
     ValueRow{"vi", "-S -u -s", As::kCode},
     ValueRow{"vim", "-S -u -s -U", As::kCode},
@@ -514,8 +515,8 @@ bool loads_elsewhere(std::string_view value) {
       std::any_of(kSystemPlaces.begin(), kSystemPlaces.end(),
                   [&](std::string_view place) { return value.starts_with(place); });
   if (of_system && value.find("..") == npos) return false;
-  return value[0] == '/' || value[0] == '~' || value[0] == '$' || value[0] == '`' ||
-         value.find("..") != npos || value.find("://") != npos;
+  return std::string_view("/~$`{*?[").find(value[0]) != npos || value.find("..") != npos ||
+         value.find("://") != npos;
 }
 
 }  // namespace lilith::rules::shell
