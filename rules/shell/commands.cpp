@@ -509,6 +509,9 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
       if (!argv[i].constant && (equals == std::string::npos || argv[i].text.find('$') < equals)) {
         refuse("command.dynamic_name", use.name + " of a name that is not known");
       }
+      if (argv[i].splits) {
+        refuse("command.dynamic_name", use.name + " of words that an expansion may bring");
+      }
       Word value = argv[i];
       value.text = equals == std::string::npos ? "" : argv[i].text.substr(equals + 1);
       const std::string variable = argv[i].text.substr(0, equals);
@@ -1120,7 +1123,13 @@ void Reader::trap_text(const std::vector<Word>& argv) {
   const std::set<std::string> functions = std::exchange(functions_, {});
   const std::set<std::string> integers = std::exchange(integers_, {});
   const std::set<std::string> lost = std::exchange(lost_, {});
+  const std::size_t first = out_.commands.size();
   nested_text(argv[at], look_through_, true);
+  line_.trap_moves =
+      line_.trap_moves || std::any_of(out_.commands.begin() + static_cast<std::ptrdiff_t>(first),
+                                      out_.commands.end(), [](const CommandUse& one) {
+                                        return is_one_of<"set shift eval source .">(one.name);
+                                      });
   integers_ = integers;
   functions_ = functions;
   in_function_ = was_in_function;

@@ -868,9 +868,9 @@ void Reader::simple_command() {
       return function_body(name);
     }
     // export, declare and the like take assignments as words, arrays among them.
-    if (!argv.empty() && argv[0].constant && is_one_of<kDeclarations>(argv[0].text)) {
-      // As a value it is no such word: what it declares is split.
-      if (argv[0].valued) refuse("command.dynamic_name", argv[0].text + " comes out of a variable");
+    // In quotes or out of a variable the name is no such word: what stands behind it is split.
+    if (!argv.empty() && argv[0].constant && !argv[0].quoted && !argv[0].valued &&
+        is_one_of<kDeclarations>(argv[0].text)) {
       std::vector<Assignment> declared;
       if (assignment(declared)) {
         // declare -a NAME=$X expands what $X holds as an array, once more.

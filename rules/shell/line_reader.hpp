@@ -148,6 +148,7 @@ struct Line {
   std::vector<Word> printed;  // words of echo and printf that may go on into a pipe
   // Functions that run what they are given, behind so many words of it.
   std::map<std::string, std::set<std::size_t>, std::less<>> argument_runners;
+  bool trap_moves = false;  // a trap may change the arguments of the function that it interrupts
   std::set<std::string, std::less<>> counters;  // programs whose output was taken for a number
   bool exports_all = false;                     // set -a
   std::set<std::string> exported;               // without a value, of names that say what runs

@@ -217,7 +217,8 @@ void read_as(std::string_view text, CommandAnalysis& out, Line& line) {
     reader.finish();
     // Where such a function is perhaps defined, or later, its call is what it is called with.
     for (const CommandUse& use : out.commands) {
-      if (!line.argument_runners.empty() && line.argument_runners.contains(use.name)) {
+      if (!line.argument_runners.empty() &&
+          (line.trap_moves || line.argument_runners.contains(use.name))) {
         throw Refusal{"command.dynamic_name",
                       "'" + use.name + "' may be a function that runs what it is called with",
                       use.offset};
