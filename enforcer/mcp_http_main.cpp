@@ -87,6 +87,7 @@ class Loop {
   void wait();
   void read_client();
   void write_client();
+  void write_last_words();
 
   HttpClient& client_;
   HttpBridge& bridge_;
@@ -122,6 +123,15 @@ void Loop::write_client() {
   bytes.erase(0, output_open_ ? done : bytes.size());
 }
 
+// The session is over; what the client has not read in a while it will not read.
+void Loop::write_last_words() {
+  while (output_open_ && !bridge_.to_client().empty()) {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    if (::poll(&output, 1, static_cast<int>(limits::kMcpHttpGoodbyeDeadline.count())) <= 0) return;
+    write_client();
+  }
+}
+
 void Loop::wait() {
   const bool reads = input_open_ && !bridge_.congested();
   const bool writes = output_open_ && !bridge_.to_client().empty();
@@ -149,8 +159,13 @@ int Loop::run() {
   while (true) {
     bridge_.pump();
     write_client();
+    // Behind the writing: a client that takes all at once gives no other sign that there is room.
+    client_.resume();
     if (!bridge_.complaints.empty()) say(std::exchange(bridge_.complaints, {}));
-    if (bridge_.broken()) return kBroken;
+    if (bridge_.broken()) {
+      write_last_words();
+      return kBroken;
+    }
     const bool said_all = bridge_.to_client().empty() || !output_open_ || told_;
     if (bridge_.done() && said_all) return kGood;
     wait();

@@ -56,28 +56,29 @@ bool is_ascii(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// The label in front of the next dot, which is taken off with it.
-std::string_view take_label(std::string_view& rest) {
-  const std::string_view label = rest.substr(0, rest.find('.'));
-  rest.remove_prefix(std::min(label.size() + 1, rest.size()));
-  return label;
-}
-
-// Whether a label was not written as the A-label of what it is but in characters that UTS 46 maps
-// to ASCII or drops: full-width letters and dots, soft hyphens. Nobody has such names, and a reader
-// of RFC 3986 alone sees another host.
-bool is_folded(std::string_view given, std::string_view parsed) {
-  if (is_ascii(given)) return false;
-  while (!given.empty()) {
-    const std::string_view label = take_label(given), to = take_label(parsed);
-    if (!is_ascii(label) && !is_a_label(to)) return true;
+// Whether a label was not written as what it is but in characters that UTS 46 maps to ASCII or
+// drops (full-width letters, soft hyphens), or ends in a dot of its own. Nobody has such names, and
+// a reader of RFC 3986 alone sees another host.
+bool is_folded(std::string_view host) {
+  if (is_ascii(host)) return false;
+  for (const std::string_view dot : {"\u3002", "\uFF0E", "\uFF61"}) {
+    if (host.find(dot) != std::string_view::npos) return true;
   }
-  return !parsed.empty() && parsed != ".";
+  while (!host.empty()) {
+    const std::string_view label = host.substr(0, host.find('.'));
+    host.remove_prefix(std::min(label.size() + 1, host.size()));
+    if (is_ascii(label)) continue;
+    std::u32string characters(ada::idna::utf32_length_from_utf8(label.data(), label.size()), 0);
+    ada::idna::utf8_to_utf32(label.data(), label.size(), characters.data());
+    const std::u32string mapped = ada::idna::map(characters);
+    if (std::all_of(mapped.begin(), mapped.end(), [](char32_t c) { return c < 0x80; })) return true;
+  }
+  return false;
 }
 
 // From the host that the URL parser gave back.
 Result<CanonicalHost> from_parsed(std::string_view given, std::string_view parsed) {
-  if (is_folded(given, parsed)) return bad_host(given, "has characters that stand for others");
+  if (is_folded(given)) return bad_host(given, "has characters that stand for others");
   CanonicalHost host;
   host.text = parsed;
   if (host.text.starts_with('[') && host.text.ends_with(']')) {
@@ -304,7 +305,7 @@ Result<Destination> parse_url_with_ada(std::string_view text) {
   if (authority.find('@') != std::string_view::npos) return bad("has userinfo");
   // The URL Standard takes any number of slashes; for RFC 3986 the host is then in the path.
   if (authority.empty()) return bad("has no two slashes in front of its host");
-  if (is_folded(authority.substr(0, authority.rfind(':')), url->get_hostname())) {
+  if (authority.find('%') != std::string_view::npos || is_folded(authority)) {
     return bad("has a host with characters that stand for others");
   }
   auto host = canonical_host(url->get_hostname());

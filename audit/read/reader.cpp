@@ -52,7 +52,7 @@ class BufferedLineReader final : public LineReader {
   }
 
   bool has_line() override {
-    if (lf_ == nullptr && !skipping_) lf_ = find_line_feed(scan_);
+    if (lf_ == nullptr) lf_ = find_line_feed(scan_);
     return lf_ != nullptr;
   }
 

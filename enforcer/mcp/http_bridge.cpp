@@ -49,9 +49,7 @@ class HttpBridge::Exchange final : public HttpExchange, private SseReader::Handl
   void on_head(const HttpHead& head) override {
     head_ = head;
     const bool good = head.status >= 200 && head.status < 300;
-    // Where all answers come by one stream, what acknowledges a message is none.
-    const bool is_answer = bridge_.transport_ != Transport::kSse || said.purpose == Purpose::kSse;
-    if (good && !is_answer) {
+    if (good && said.by_sse) {
       body_ = Body::kIgnored;
     } else if (good && head.content_type == "text/event-stream") {
       body_ = Body::kEvents;
@@ -192,7 +190,10 @@ void HttpBridge::end_idle_streams() {
 
 // Of an HTTP+SSE server: all is said, and answered.
 bool HttpBridge::awaits_nothing() const {
-  return queue_.empty() && sse_awaits_.empty() && exchanges_.size() == 1;
+  return queue_.empty() && sse_awaits_.empty() &&
+         std::none_of(exchanges_.begin(), exchanges_.end(), [](const auto& one) {
+           return one->said.purpose != Purpose::kSse && one->said.purpose != Purpose::kListen;
+         });
 }
 
 void HttpBridge::end_now() {
@@ -221,6 +222,10 @@ HttpBridge::Outgoing HttpBridge::outgoing(std::string_view text) const {
     out.version = stated_version(message);
     if (message.method == "initialize") out.purpose = Purpose::kInitialize;
     out.opens_stream = message.method == "notifications/initialized";
+    if (message.method == "notifications/cancelled" && message.params) {
+      const auto id = message.params->find("requestId");
+      if (id) out.cancels = id->to_json();
+    }
     const std::string& version = out.version.empty() ? version_ : out.version;
     if (version < kStatelessVersion) continue;
     out.headers = standard_headers(message);
@@ -253,8 +258,9 @@ std::size_t HttpBridge::requests_open() const {
          static_cast<std::size_t>(
              std::count_if(queue_.begin(), queue_.end(), of) +
              std::count_if(resumptions_.begin(), resumptions_.end(), of) +
-             std::count_if(exchanges_.begin(), exchanges_.end(),
-                           [](const auto& one) { return !one->said.ids.empty(); }));
+             std::count_if(exchanges_.begin(), exchanges_.end(), [](const auto& one) {
+               return !one->said.ids.empty() && !one->said.by_sse;
+             }));
 }
 
 bool HttpBridge::congested() const {
@@ -297,8 +303,9 @@ void HttpBridge::send(Outgoing message) {
   for (std::string& header : message.headers) request.headers.push_back(std::move(header));
   if (transport_ == Transport::kSse) {
     request.url = endpoint_;
-    request.deadline = limits::kMcpHttpNoticeDeadline;  // answers come by the stream
+    message.by_sse = true;
     sse_awaits_.insert(sse_awaits_.end(), message.ids.begin(), message.ids.end());
+    std::erase(sse_awaits_, message.cancels);  // whose answer need not come
   }
   if (message.purpose == Purpose::kNotice) request.deadline = limits::kMcpHttpNoticeDeadline;
   // Kept where it may have to be sent again.
@@ -376,7 +383,6 @@ void HttpBridge::pump() {
   }
   if (closing_) end_idle_streams();
   if (closing_ && !goodbye_said_ && !is_busy()) say_goodbye();
-  client_.resume();
 }
 
 MonotonicTime HttpBridge::next_due() const {
@@ -402,7 +408,7 @@ void HttpBridge::learn_tools(const std::string& answer) {
     auto declared = schema ? declared_headers(*schema) : std::vector<ParameterHeader>();
     if (declared.empty()) {
       tool_headers_.erase(std::string(name));
-    } else if (tool_headers_.size() < limits::kMcpPinsMax) {
+    } else if (tool_headers_.contains(name) || tool_headers_.size() < limits::kMcpPinsMax) {
       tool_headers_.insert_or_assign(std::string(name), std::move(declared));
     }
     return true;
@@ -411,11 +417,7 @@ void HttpBridge::learn_tools(const std::string& answer) {
 
 void HttpBridge::heard(Exchange& exchange, const IncomingMessage::Whole& message) {
   if (message.is_array) exchange.said.ids.clear();
-  if (transport_ == Transport::kSse) {
-    if (message.is_array) sse_awaits_.clear();
-    if (message.is_answer && message.id) std::erase(sse_awaits_, plain_id(*message.id));
-    return;
-  }
+  if (exchange.said.purpose == Purpose::kSse) return heard_by_sse(message);
   if (!message.is_answer) return;
   if (exchange.said.lists_tools) learn_tools(message.text);
   if (message.id) exchange.forget(plain_id(*message.id));
@@ -463,7 +465,7 @@ void HttpBridge::message_ended(Exchange& exchange, const std::string& error) {
   const std::vector<std::string>& ids = exchange.said.ids;
   const bool good = head.status >= 200 && head.status < 300;
   const bool renews = exchange.said.purpose == Purpose::kRenew;
-  if (good && error.empty() && transport_ == Transport::kSse) return;
+  if (good && exchange.said.by_sse) return;  // taken, whatever became of the acknowledgement
   if (good && error.empty() && !(renews && !ids.empty())) {
     no_answer(ids, "the server took the request and gave no answer");
     if (exchange.said.opens_stream && version_ < kStatelessVersion && !closing_) {
@@ -482,28 +484,30 @@ void HttpBridge::message_ended(Exchange& exchange, const std::string& error) {
     if (!head.www_authenticate.empty()) why += " (it asks for " + head.www_authenticate + ")";
     json::Document document;
     const auto root = document.parse(exchange.error_body());
-    if (root && root->find("error")) {
+    const auto own = root ? root->find("error") : std::nullopt;
+    const bool is_json_rpc = own && own->is_object();
+    if (is_json_rpc) {
       // JSON-RPC's own error, where the server says to which request it belongs.
       const auto id = root->find("id");
       if (id && ids.size() == 1 && id->to_json() == ids.front()) {
         IncomingMessage answer(output_);
         answer.append(exchange.error_body());
         std::ignore = answer.finish();
+        std::erase(sse_awaits_, ids.front());
         return;
       }
-      why += ": " + std::string(root->find("error")->text("message"));
+      why += ": " + std::string(own->text("message"));
     } else if (!exchange.error_body().empty()) {
       why += ": " + std::string(utf8_prefix(exchange.error_body(), kWhyBytesMax));
     }
     // How a client finds out (2025-03-26 and later, "Backwards Compatibility").
     const bool may_be_older = head.status == 400 || head.status == 404 || head.status == 405;
     if (may_be_older && exchange.said.purpose == Purpose::kInitialize &&
-        transport_ == Transport::kStreamable && !initialize_line_.empty() &&
-        !(root && root->find("error"))) {
+        transport_ == Transport::kStreamable && !initialize_line_.empty() && !is_json_rpc) {
       return ask_for_endpoint(std::move(why));
     }
   }
-  if (transport_ == Transport::kSse) return sse_message_failed(exchange, why);
+  if (exchange.said.by_sse) return sse_message_failed(exchange, why);
   if (renews) {
     return give_up("the session has ended and can't be begun again: " + why);
   }
@@ -551,6 +555,7 @@ void HttpBridge::stream_ended(Exchange& exchange, const std::string& error) {
 void HttpBridge::ask_for_endpoint(std::string why) {
   transport_ = Transport::kSseAsked;
   refusal_ = std::move(why);
+  endpoint_refused_ = false;
   endpoint_due_ = clock_.monotonic() + limits::kMcpSseEndpointDeadline;
   Outgoing initialize = outgoing(initialize_line_);
   queue_bytes_ += initialize.line.size();
@@ -559,12 +564,14 @@ void HttpBridge::ask_for_endpoint(std::string why) {
 }
 
 void HttpBridge::take_endpoint(const std::string& reference) {
+  if (endpoint_refused_) return;  // the first one counts
   auto url = reference.size() > limits::kMcpSseEndpointBytesMax
                  ? fail(ErrorCode::kInvalidInput, "it is too long")
                  : client_.sibling(reference);
   if (!url) {
     complain("where the server's stream says that messages go is refused: " + url.error().message);
-    endpoint_due_ = MonotonicTime::min();
+    endpoint_refused_ = true;
+    endpoint_due_ = clock_.monotonic();
     return;
   }
   endpoint_ = std::move(*url);
@@ -581,6 +588,23 @@ void HttpBridge::has_no_endpoint(std::string_view why) {
   no_answer(initialize.ids, refusal_ + "; HTTP+SSE: " + std::string(why));
 }
 
+void HttpBridge::heard_by_sse(const IncomingMessage::Whole& message) {
+  if (!message.is_array) {
+    if (message.is_answer && message.id) std::erase(sse_awaits_, plain_id(*message.id));
+    return;
+  }
+  // Of a batch that was too long to be held it can't be told what it answers.
+  if (message.text.empty()) return sse_awaits_.clear();
+  json::Document document;
+  const auto batch = document.parse(message.text);
+  if (!batch) return;
+  batch->each_element([this](json::View one) {
+    const auto id = one.find("id");
+    if (id && (one.find("result") || one.find("error"))) std::erase(sse_awaits_, id->to_json());
+    return true;
+  });
+}
+
 void HttpBridge::sse_ended(const Exchange& exchange, const std::string& error) {
   if (transport_ == Transport::kSseAsked) {
     if (exchange.is_stream()) return has_no_endpoint("its stream ended at once");
@@ -588,6 +612,9 @@ void HttpBridge::sse_ended(const Exchange& exchange, const std::string& error) {
     return has_no_endpoint(status == 0 ? error : "HTTP status " + std::to_string(status));
   }
   if (closing_ && queue_.empty() && sse_awaits_.empty()) return;
+  for (const Outgoing& message : queue_) {
+    sse_awaits_.insert(sse_awaits_.end(), message.ids.begin(), message.ids.end());
+  }
   no_answer(std::exchange(sse_awaits_, {}), "the server's stream ended before the answer");
   // A new stream is a new session, of which neither side knows anything.
   give_up("the server's stream ended, and the session with it" +

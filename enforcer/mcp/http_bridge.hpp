@@ -66,6 +66,8 @@ class HttpBridge {
     std::string version;               // that it states for itself
     bool opens_stream = false;         // notifications/initialized
     bool lists_tools = false;          // tools/list of a version that has headers for parameters
+    std::string cancels;               // the id that notifications/cancelled names, as JSON text
+    bool by_sse = false;               // sent to the endpoint of HTTP+SSE: no answer comes with it
     bool again = false;                // a session that had ended was begun anew for it
   };
   // A stream to be taken up again.
@@ -94,6 +96,7 @@ class HttpBridge {
   void ask_for_endpoint(std::string why);
   void take_endpoint(const std::string& reference);
   void has_no_endpoint(std::string_view why);
+  void heard_by_sse(const IncomingMessage::Whole& message);
   void sse_ended(const Exchange& exchange, const std::string& error);
   void sse_message_failed(const Exchange& exchange, std::string_view why);
   void say_goodbye();
@@ -124,6 +127,7 @@ class HttpBridge {
   Transport transport_ = Transport::kStreamable;
   std::string refusal_;                  // of the handshake, while it is asked for HTTP+SSE
   MonotonicTime endpoint_due_;           // kSseAsked: until then
+  bool endpoint_refused_ = false;        // kSseAsked: the stream named one that is not to be used
   std::string endpoint_;                 // kSse: where messages go
   std::vector<std::string> sse_awaits_;  // kSse: ids of requests whose answers are to come
   bool closing_ = false, goodbye_said_ = false, broken_ = false;

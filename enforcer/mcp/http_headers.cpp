@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace lilith::enforcer::mcp {
@@ -109,15 +110,28 @@ std::string encoded(std::string_view text) {
   return plain ? std::string(text) : "=?base64?" + base64(text) + "?=";
 }
 
-// As a header has it: strings, booleans, and integers that every reader of JSON reads alike
-// (RFC 8259 section 6).
+// As a header has it: strings, booleans, and numbers as JavaScript writes them without an exponent
+// (ECMA-262, Number::toString), integers as far as every reader of JSON reads them alike (RFC 8259
+// section 6). Nothing for any other number: its server compares texts.
 std::optional<std::string> plain_text(json::View value) {
-  constexpr std::int64_t kSafe = (std::int64_t{1} << 53) - 1;
+  constexpr double kSafe = 9007199254740991.0, kSmallest = 1e-6;
   if (const auto text = value.string()) return std::string(*text);
   if (const auto flag = value.boolean()) return *flag ? "true" : "false";
-  const auto number = value.integer();
-  if (!number || *number > kSafe || *number < -kSafe) return std::nullopt;
-  return std::to_string(*number);
+  const json::Type type = value.type();
+  if (type != json::Type::kInteger && type != json::Type::kDouble) return std::nullopt;
+  const std::string text = value.to_json();
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const double size = std::abs(number);
+  if (error != std::errc{} || end != text.data() + text.size() || size > kSafe ||
+      (number != 0 && size < kSmallest)) {
+    return std::nullopt;
+  }
+  std::array<char, 32> digits{};
+  const auto [last, failed] = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                            number == 0 ? 0.0 : number, std::chars_format::fixed);
+  if (failed != std::errc{}) return std::nullopt;
+  return std::string(digits.data(), last);
 }
 
 bool take_declaration(json::View property, std::vector<std::string> path,
@@ -130,7 +144,7 @@ bool take_declaration(json::View property, std::vector<std::string> path,
     return ascii_lower(one.name) == ascii_lower(name);
   });
   if (taken || !is_token(name) || out.size() >= limits::kMcpHttpHeadersMax ||
-      (type != "string" && type != "integer" && type != "boolean")) {
+      (type != "string" && type != "integer" && type != "number" && type != "boolean")) {
     return false;
   }
   out.push_back({std::move(path), name});

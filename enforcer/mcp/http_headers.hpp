@@ -28,8 +28,9 @@ struct ParameterHeader {
   std::string name;               // behind Mcp-Param-
 };
 // What a tool's input schema asks for. Empty also where a declaration is not as the protocol wants
-// it: not on a string, integer or boolean that is reached by `properties` alone, no token of RFC
+// it: not on a string, number or boolean that is reached by `properties` alone, no token of RFC
 // 9110, or not the only one of its name. Such a tool is the server's mistake and gets no headers.
+// (2026-07-28 wants integers, and not other numbers; servers that declare such are served, too.)
 [[nodiscard]] std::vector<ParameterHeader> declared_headers(json::View input_schema);
 // Mcp-Param-NAME for each that the arguments have a value for.
 [[nodiscard]] std::vector<std::string> parameter_headers(

@@ -234,8 +234,18 @@ INSTANTIATE_TEST_SUITE_P(
                        {}},
         DeclarationRow{
             "no_name", one_of(R"({"type":"string","x-mcp-header":""})"), R"({"a":"x"})", {}},
-        DeclarationRow{
-            "number", one_of(R"({"type":"number","x-mcp-header":"N"})"), R"({"a":1})", {}},
+        DeclarationRow{"number",
+                       one_of(R"({"type":"number","x-mcp-header":"N"})"),
+                       R"({"a":1.50})",
+                       {"Mcp-Param-N: 1.5"}},
+        DeclarationRow{"whole_number_of_another_writer",
+                       one_of(R"({"type":"integer","x-mcp-header":"N"})"),
+                       R"({"a":42.0})",
+                       {"Mcp-Param-N: 42"}},
+        DeclarationRow{"number_with_an_exponent",
+                       one_of(R"({"type":"number","x-mcp-header":"N"})"),
+                       R"({"a":1e-7})",
+                       {}},
         DeclarationRow{"no_type", one_of(R"({"x-mcp-header":"N"})"), R"({"a":"x"})", {}},
         DeclarationRow{"two_of_a_name",
                        R"({"properties":{"a":{"type":"string","x-mcp-header":"N"},)"

@@ -17,6 +17,7 @@ import threading
 import unittest
 
 SECONDS = 60
+REQUESTS_MAX = 64  # that wait for an answer (kMcpHttpRequestsMax)
 # Below the 32 MB that go through: held whole they would not fit.
 PEAK_KIB_MAX = 30 * 1024
 LILITH = None
@@ -232,6 +233,10 @@ class SseServer:
         else:
             one.whole(202)
         return True
+
+    def speak(self, *messages):
+        for message in messages:
+            self.stream.put(message)
 
 
 class HttpTest(unittest.TestCase):
@@ -523,6 +528,82 @@ class HttpTest(unittest.TestCase):
         self.assertEqual(proxy.end(), 0)
         script.stream.put(None)
 
+    def test_a_call_is_answered_once_however_its_message_is_acknowledged(self):
+        error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "no such thing"}}
+        script = SseServer()
+
+        def held(one):  # acknowledged when the tool is done
+            script.speak(result(1))
+            one.whole(200)
+
+        def cut(one):
+            one.head(202, "text/plain", 10)
+            one.write(b"Acc")
+            one.hang_up()
+            script.speak(result(1))
+
+        ways = {"behind its answer": (held, result(1)), "in part": (cut, result(1)),
+                "with an error of JSON-RPC": (lambda one: one.whole(400, "application/json",
+                                                                    json.dumps(error).encode()), error)}
+        for name, (answer, expected) in ways.items():
+            with self.subTest(name):
+                script = SseServer(answer)
+                _, proxy = self.start(script)
+                proxy.shake_hands()
+                proxy.say(call(1))
+                self.assertEqual(proxy.hear(), expected)
+                self.assertEqual(proxy.end(), 0)
+                self.assertIsNone(proxy.hear())
+                script.stream.put(None)
+
+    def test_a_cancelled_call_is_awaited_no_more(self):
+        script = SseServer(lambda one: one.whole(202) or [result(100)] * (one.message["id"] == 100))
+        cancelled = queue.Queue()
+
+        def see(one):
+            script(one)
+            if one.message.get("method") == "notifications/cancelled":
+                cancelled.put(one.message["params"]["requestId"])
+            return True
+
+        _, proxy = self.start(see)
+        proxy.shake_hands()
+        for number in range(1, REQUESTS_MAX + 10):
+            proxy.say(call(number), {"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                     "params": {"requestId": number}})
+            self.assertEqual(cancelled.get(timeout=SECONDS), number)
+        proxy.say(call(100))
+        self.assertEqual(proxy.hear(), result(100))
+        self.assertEqual(proxy.end(), 0)
+        script.stream.put(None)
+
+    def test_a_batch_answers_what_it_names(self):
+        note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "x"}}
+        script = SseServer(lambda one: one.whole(202) or ([[note]] if one.message["id"] == 1 else []))
+        _, proxy = self.start(script)
+        proxy.shake_hands()
+        proxy.say(call(1), call(2))
+        self.assertEqual(proxy.hear(), [note])
+        proxy.process.stdin.close()
+        script.speak([result(2), note], result(1))
+        self.assertEqual([proxy.hear(), proxy.hear()], [[result(2), note], result(1)])
+        self.assertEqual(proxy.end(), 0)
+        script.stream.put(None)
+
+    def test_a_body_that_only_looks_like_an_error_of_json_rpc_is_none(self):
+        script = SseServer(lambda one: one.whole(202) or [result(1)])
+        body = json.dumps({"timestamp": 1, "status": 405, "error": "Method Not Allowed", "path": "/mcp"}).encode()
+
+        def refuse(one):
+            if one.method == "POST" and one.path == "/mcp":
+                return one.whole(405, "application/json", body) or True
+            return script(one)
+
+        _, proxy = self.start(refuse)
+        self.assertEqual(proxy.shake_hands()["result"]["protocolVersion"], "2024-11-05")
+        self.assertEqual(proxy.end(), 0)
+        script.stream.put(None)
+
     def test_messages_go_to_no_other_server(self):
         cases = ["http://127.0.0.1:1/messages", "https://127.0.0.1:{port}/messages", "//127.0.0.2:{port}/messages",
                  "http://u:p@127.0.0.1:{port}/m", "file:///etc/passwd", "//[", "x" * 9000]
@@ -555,11 +636,26 @@ class HttpTest(unittest.TestCase):
                 self.assertIsNone(proxy.hear())
 
     def test_a_streams_end_ends_its_session(self):
-        script = SseServer(lambda one: one.whole(202) or script.stream.put(None))
-        _, proxy = self.start(script)
+        said, gone = threading.Event(), threading.Event()
+        script = SseServer(lambda one: one.whole(202))
+
+        def hold(one):
+            if one.message.get("method") != "notifications/x":
+                return script(one)
+            said.set()
+            gone.wait(SECONDS)  # what comes behind it waits
+            return one.whole(202) or True
+
+        _, proxy = self.start(hold)
         proxy.shake_hands()
-        proxy.say(call(1))
-        self.assertIn("stream ended before the answer", proxy.hear()["error"]["message"])
+        proxy.say(call(1), {"jsonrpc": "2.0", "method": "notifications/x"}, call(2))
+        self.assertTrue(said.wait(SECONDS))
+        script.stream.put(None)
+        answers = [proxy.hear(), proxy.hear()]
+        gone.set()
+        self.assertEqual([one["id"] for one in answers], [1, 2])
+        for one in answers:
+            self.assertIn("stream ended before the answer", one["error"]["message"])
         self.assertIsNone(proxy.hear())
         self.assertEqual(proxy.end(), 1)
         self.assertIn("the session with it", proxy.errors[0])
