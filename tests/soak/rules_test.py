@@ -47,7 +47,7 @@ class Grown(unittest.TestCase):
                          ["ship RSS, KiB grew from 20000 to 40000"])
         self.assertEqual(self.faults("proxy descriptors", [8, 8, 9, 12]), [])
         self.assertEqual(len(self.faults("proxy descriptors", [8, 10, 20, 40])), 1)
-        self.assertEqual(len(self.faults("lag of kafka, bytes", [10, 10, 10, 2000000])), 1)
+        self.assertEqual(self.faults("lag of kafka, bytes", [10, 10, 10, 2000000]), [], "it is awaited instead")
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ TEST(ForecastCommand, RecordedBaselineUnderTheSamplePolicyGivesTheDocumentedLoad
   const auto result = replay_alerts({log, "--policy", kSample, "--alerts", kRules, "--json"});
   EXPECT_THAT(result.out, HasSubstr(R"("days":18,"days_with_events":16,"left_out":52)"));
   EXPECT_THAT(result.out,
-              HasSubstr(R"("by_rule":[{"rule":100800,"level":10,"alerts":6206,"per_day":387.875},)"
+              HasSubstr(R"("by_rule":[{"rule":100800,"level":10,"alerts":6205,"per_day":387.8125},)"
                         R"({"rule":100801,"level":13,"alerts":9,"per_day":0.5625},)"
                         R"({"rule":100812,"level":12,"alerts":37,"per_day":2.3125}])"));
 }
