@@ -100,8 +100,8 @@ Result<void> append_directly(const RecordingOptions& options, const rules::Audit
 }
 
 bool is_refusal(const Error& error) {
-  constexpr std::array refusals{EACCES, EPERM, EROFS};
-  return std::find(refusals.begin(), refusals.end(), error.os_errno) != refusals.end();
+  constexpr std::array kRefusals{EACCES, EPERM, EROFS};
+  return std::find(kRefusals.begin(), kRefusals.end(), error.os_errno) != kRefusals.end();
 }
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }

@@ -8,7 +8,7 @@
 namespace lilith::replay {
 namespace {
 
-constexpr std::int64_t kUtcOffsetMinutesMax = 14 * 60;
+constexpr std::int64_t kUtcOffsetMinutesMax = std::int64_t{14} * 60;
 
 CLI::Option& raw(void* option) { return *static_cast<CLI::Option*>(option); }
 

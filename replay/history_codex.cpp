@@ -138,9 +138,9 @@ class CodexHistory final : public HistoryForm {
     if (call.tool.empty()) return fail(ErrorCode::kInvalidInput, "the call names no tool");
     if (is_shell(call.tool)) return shell(*input, "workdir", call, sink);
     std::string_view space = payload.text("namespace");
-    constexpr std::string_view mcp = "mcp__";
-    if (space.starts_with(mcp)) {
-      space.remove_prefix(mcp.size());
+    constexpr std::string_view kMcp = "mcp__";
+    if (space.starts_with(kMcp)) {
+      space.remove_prefix(kMcp.size());
       call.server = space.substr(0, space.find("__"));
     }
     sink.call(call, *input);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <unistd.h>
@@ -39,7 +40,8 @@ std::string progress_line(std::uint64_t done, std::uint64_t total,
   std::string out = fmt::format("[{}{}] {:3.0f} %, {}", std::string(full, '#'),
                                 std::string(kBarColumns - full, '.'), 100 * part, speed);
   if (rate > 0 && done < total) {
-    const auto left = static_cast<std::uint64_t>(static_cast<double>(total - done) / rate + 0.5);
+    const auto left =
+        static_cast<std::uint64_t>(std::llround(static_cast<double>(total - done) / rate));
     out += fmt::format(", {}:{:02} left", left / 60, left % 60);
   }
   return out;

@@ -101,13 +101,14 @@ std::uint32_t Texts::find(std::string_view text) const {
 }
 
 std::string_view Texts::keep(std::string_view text) {
+  if (text.empty()) return {};
   if (room_ - used_ < text.size()) {
     room_ = std::max(kBlockBytes, text.size());
     used_ = 0;
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
   }
-  char* const to = blocks_.empty() ? nullptr : blocks_.back().get() + used_;
-  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  char* const to = blocks_.back().get() + used_;
+  std::memcpy(to, text.data(), text.size());
   used_ += text.size();
   return {to, text.size()};
 }

@@ -105,10 +105,9 @@ void append_yaml(std::string& out, const Node& node, const std::string& indent);
 
 // Behind "key:" or "-".
 void append_value(std::string& out, const Node& value, const std::string& indent) {
-  if (value.kind == Kind::kMap && !value.members.empty()) {
-    out += "\n";
-    append_yaml(out, value, indent + "  ");
-  } else if (value.kind == Kind::kSequence && !value.items.empty()) {
+  const bool has_lines = (value.kind == Kind::kMap && !value.members.empty()) ||
+                         (value.kind == Kind::kSequence && !value.items.empty());
+  if (has_lines) {
     out += "\n";
     append_yaml(out, value, indent + "  ");
   } else {

@@ -4,9 +4,9 @@
 #include "rules/policy.hpp"
 
 namespace lilith::rules {
+namespace {
 
-std::string_view policy_json_schema() {
-  return R"json({
+constexpr std::string_view kSchema = R"json({
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "lilith policy",
   "type": "object",
@@ -106,6 +106,9 @@ std::string_view policy_json_schema() {
   }
 }
 )json";
-}
+
+}  // namespace
+
+std::string_view policy_json_schema() { return kSchema; }
 
 }  // namespace lilith::rules

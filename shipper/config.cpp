@@ -89,7 +89,7 @@ constexpr std::array kSinkKeys{
     SinkKey{"requests_per_minute", " wazuh "},
 };
 constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 30;
-constexpr std::size_t kSecretBytesMax = 64 * 1024;
+constexpr std::size_t kSecretBytesMax = std::size_t{64} * 1024;
 constexpr std::array<std::pair<std::string_view, Transport>, 3> kTransports{
     {{"tcp", Transport::kTcp}, {"udp", Transport::kUdp}, {"relp", Transport::kRelp}}};
 constexpr std::array<std::pair<std::string_view, Framing>, 2> kFramings{

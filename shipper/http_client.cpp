@@ -175,7 +175,7 @@ HttpReply HttpClient::Impl::post(std::string_view body) {
   curl().curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
   curl().curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
   curl().curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reply.body);
-  curl().curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  curl().curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.begin());
   curl().curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   const CURLcode code = curl().curl_easy_perform(easy);
   curl().curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
@@ -214,7 +214,7 @@ void HttpClient::set_headers(const std::vector<std::string>& headers) {
   for (const std::string& header : headers) {
     curl_slist* longer = curl().curl_slist_append(list.get(), header.c_str());
     if (longer == nullptr) break;
-    (void)list.release();
+    std::ignore = list.release();
     list.reset(longer);
   }
   impl_->headers_ = std::move(list);

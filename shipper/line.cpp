@@ -178,7 +178,7 @@ std::size_t find_seq(std::string_view line) {
     const auto letter = static_cast<std::size_t>(at - begin);
     if (letter < kLetterAt) continue;
     const std::string_view from = line.substr(letter - kLetterAt);
-    if (from.size() >= size_of(kMember) && stands(from.data(), kMember))
+    if (from.size() >= size_of(kMember) && stands(from.begin(), kMember))
       return letter - kLetterAt + size_of(kMember);
   }
   return 0;
@@ -276,7 +276,7 @@ bool before_host(std::string_view line, std::size_t end, LineFields& fields) {
   constexpr std::size_t kBraceAt = 11;
   static_assert(kProcess[kBraceAt] == '{');
   const std::string_view head = line.substr(0, end);
-  if (head.size() < size_of(kEvent) || !stands(head.data(), kEvent)) return false;
+  if (head.size() < size_of(kEvent) || !stands(head.begin(), kEvent)) return false;
   const std::size_t event_end = head.find('"', size_of(kEvent));
   const std::size_t brace = head.find('{', size_of(kEvent));
   if (brace == kNone || brace < event_end) return false;

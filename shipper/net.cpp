@@ -109,8 +109,8 @@ Result<void> send_all(int socket, std::string_view bytes, std::chrono::milliseco
       bytes.remove_prefix(static_cast<std::size_t>(sent));
       continue;
     }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return fail_errno("cannot send to " + describe(peer));
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN) return fail_errno("cannot send to " + describe(peer));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
     if (!wait_for(socket, POLLOUT, left)) {
       return fail(ErrorCode::kUnavailable, describe(peer) + " took nothing for too long",

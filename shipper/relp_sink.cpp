@@ -172,7 +172,7 @@ class RelpSink final : public Sink {
   }
 
   Result<std::size_t> receive(milliseconds timeout) {
-    std::array<char, 16 * 1024> bytes{};
+    std::array<char, std::size_t{16} * 1024> bytes{};
     auto got = stream_->receive(bytes.data(), bytes.size(), timeout);
     if (got) input_.append(bytes.data(), *got);
     return got;

@@ -37,6 +37,7 @@ void notify_service_manager(const std::string& lines) {
   std::memcpy(address.sun_path, path, size);
   if (path[0] == '@') address.sun_path[0] = '\0';
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return;
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   (void)::sendto(socket.get(), lines.data(), lines.size(), MSG_NOSIGNAL,
                  reinterpret_cast<const sockaddr*>(&address), length);

@@ -381,8 +381,8 @@ Result<ShipResult> Shipping::run(const std::stop_token& stop) {
 
 }  // namespace
 
-Result<ShipResult> ship(const Config& config, const ShipOptions& options, std::stop_token stop,
-                        const Clock& clock) {
+Result<ShipResult> ship(const Config& config, const ShipOptions& options,
+                        const std::stop_token& stop, const Clock& clock) {
   if (auto made = make_directories(config.state_dir, 0750); !made) return pass_error(made);
   auto lock = lock_state(config.state_dir);
   if (!lock) return pass_error(lock);

@@ -42,7 +42,8 @@ enum class ShipResult {
 // or until everything is delivered. Holds a lock on config.state_dir; kUnavailable when another
 // shipper has it.
 [[nodiscard]] Result<ShipResult> ship(const Config& config, const ShipOptions& options,
-                                      std::stop_token stop, const Clock& clock = system_clock());
+                                      const std::stop_token& stop,
+                                      const Clock& clock = system_clock());
 
 // Of the shipper that runs with this state_dir, asked through its socket there; where there is
 // none, from the checkpoints, without counts.

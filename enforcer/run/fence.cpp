@@ -355,7 +355,7 @@ std::string remedy(int error) {
 
 }  // namespace
 
-Result<Fence> Fence::make(FenceOptions options) {
+Result<Fence> Fence::make(const FenceOptions& options) {
   if (options.local_ports.size() + 1 > kListenersMax) {
     return fail(ErrorCode::kLimitExceeded, "too many local ports");
   }

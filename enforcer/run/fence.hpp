@@ -33,7 +33,7 @@ class Fence {
  public:
   // Makes the namespaces and everything in them but the program, which waits. Only while this
   // process has one thread. kUnavailable, with the remedy, where the system refuses namespaces.
-  [[nodiscard]] static Result<Fence> make(FenceOptions options);
+  [[nodiscard]] static Result<Fence> make(const FenceOptions& options);
   Fence(Fence&&) = default;
   Fence& operator=(Fence&&) = default;
 

@@ -199,7 +199,7 @@ int run_main(const RunArguments& arguments) {
     if (!writable) return refuse(writable.error().message);
     wanted_fence.writable = std::move(*writable);
   }
-  auto fence = Fence::make(std::move(wanted_fence));
+  auto fence = Fence::make(wanted_fence);
   if (!fence) return refuse("no fence: " + fence.error().message);
   const Servers servers(*fence, arguments.local_ports, gate);
   if (auto proven = fence->prove(port_of(*canary)); !proven) {

@@ -103,8 +103,7 @@ Result<ChildResult> run_child(const std::vector<std::string>& argv, std::string_
   ChildResult result;
   bool ended = read_both(out->read.get(), err->read.get(), until, result);
   int status = 0;
-  pid_t reaped = 0;
-  while (ended && (reaped = ::waitpid(*pid, &status, WNOHANG)) == 0) {
+  while (ended && ::waitpid(*pid, &status, WNOHANG) == 0) {
     if (system_clock().monotonic() >= until) ended = false;
     if (ended) ::poll(nullptr, 0, static_cast<int>(kLookAgain.count()));
   }

@@ -34,7 +34,7 @@ constexpr std::int64_t kShipLagSeconds = 3600;
 
 using Findings = std::vector<Finding>;
 
-void add(Findings& out, Severity severity, std::string check, std::string subject,
+void add(Findings& out, Severity severity, std::string check, const std::string& subject,
          std::string message, std::string fix = {}) {
   out.push_back(
       {severity, std::move(check), printable(subject), std::move(message), std::move(fix)});

@@ -294,10 +294,10 @@ void read_patch(View input, Call& call) {
   for (const std::string_view key : {"input", "patch", "command", "patchText"}) {
     if (text.empty()) text = input.text(key);
   }
-  constexpr std::array<std::string_view, 4> headers{
+  constexpr std::array<std::string_view, 4> kHeaders{
       "*** Add File:", "*** Update File:", "*** Delete File:", "*** Move to:"};
-  constexpr std::array<std::string_view, 3> marks{"*** Begin Patch", "*** End Patch",
-                                                  "*** End of File"};
+  constexpr std::array<std::string_view, 3> kMarks{"*** Begin Patch", "*** End Patch",
+                                                   "*** End of File"};
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     std::string_view line = text.substr(0, end);
@@ -307,13 +307,13 @@ void read_patch(View input, Call& call) {
     if (first == std::string_view::npos) continue;
     line = line.substr(first, last - first + 1);
     if (!line.starts_with("***")) continue;
-    const auto* header = std::find_if(headers.begin(), headers.end(),
+    const auto* header = std::find_if(kHeaders.begin(), kHeaders.end(),
                                       [&](std::string_view one) { return line.starts_with(one); });
-    if (header != headers.end()) {
+    if (header != kHeaders.end()) {
       const std::size_t from = line.find_first_not_of(" \t", header->size());
       if (from == std::string_view::npos) return cannot(call, "a patch header names no file");
       add_text(call.paths, line.substr(from), call);
-    } else if (std::none_of(marks.begin(), marks.end(),
+    } else if (std::none_of(kMarks.begin(), kMarks.end(),
                             [&](std::string_view one) { return line.starts_with(one); })) {
       cannot(call, "the patch has a header that is not known");
     }
@@ -409,11 +409,11 @@ void read_task(View input, Call& call) {
   const auto words = task.find("args");
   if (!words || words->type() == json::Type::kNull) return;
   if (!words->is_array()) return cannot(call, "the task's arguments are no list");
-  constexpr std::string_view plain =
+  constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
   words->each_element([&](View word) {
     const auto text = word.string();
-    if (text && !text->empty() && text->find_first_not_of(plain) == std::string_view::npos) {
+    if (text && !text->empty() && text->find_first_not_of(kPlain) == std::string_view::npos) {
       call.command += " " + std::string(*text);
     } else {
       cannot(call, "an argument of the task would have to be quoted as VS Code does it");
@@ -549,11 +549,11 @@ void read_unknown(View input, Call& call) {
 
 // "mcp__SERVER__TOOL" splits at the first two "__"; empty when the name has no such form.
 std::string mcp_server_of(std::string_view tool) {
-  constexpr std::string_view prefix = "mcp__";
-  if (!tool.starts_with(prefix)) return {};
-  const std::size_t end = tool.find("__", prefix.size());
-  if (end == std::string_view::npos || end == prefix.size()) return {};
-  return std::string(tool.substr(prefix.size(), end - prefix.size()));
+  constexpr std::string_view kPrefix = "mcp__";
+  if (!tool.starts_with(kPrefix)) return {};
+  const std::size_t end = tool.find("__", kPrefix.size());
+  if (end == std::string_view::npos || end == kPrefix.size()) return {};
+  return std::string(tool.substr(kPrefix.size(), end - kPrefix.size()));
 }
 
 bool is_mcp_name(std::string_view agent, std::string_view tool) {
