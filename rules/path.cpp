@@ -58,7 +58,7 @@ class LexicalFileSystem final : public FileSystem {
 };
 
 constexpr std::string_view kMagicLink =
-    "path.magic_link: /proc/*/root, cwd, fd, exe, map_files, task and /dev/fd can lead "
+    "path.magic_link: /proc/*/root, cwd, fd, exe, map_files, mem, task and /dev/fd can lead "
     "anywhere";
 
 // /proc/*/root, cwd, fd, exe, map_files and /dev/fd are magic links: where they lead is not what

@@ -61,8 +61,8 @@ Result<Curl> load_curl() {
 }
 
 const Result<Curl>& loaded() {
-  static const Result<Curl> once = load_curl();
-  return once;
+  static const Result<Curl> kOnce = load_curl();
+  return kOnce;
 }
 
 // After HttpClient::ready() was good.

@@ -213,12 +213,9 @@ bool is_file_of_project(std::string_view name) {
 
 }  // namespace
 
-void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
-                    std::size_t from, bool here_doc_only) {
-  const bool skips_functions = std::exchange(skips_functions_, false);
-  const bool appended = std::exchange(appended_, false);
-  const Covered next = std::exchange(next_covered_, {});
-  const Covered covered{next.packages || covered_.packages, next.files || covered_.files};
+// Those in front of a command, or alone.
+void Reader::note_assignments(const std::vector<Word>& argv,
+                              const std::vector<Assignment>& assignments) {
   for (const Assignment& one : assignments) {
     // `IFS= read` splits its own line by it and nothing else.
     if (one.name == "IFS" && !argv.empty() && argv[0].text == "read" && argv[0].constant &&
@@ -233,6 +230,31 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
       note_exported(one.name, one.value, one.value.offset);
     }
   }
+}
+
+// What may change the arguments that a function runs.
+void Reader::note_moved_arguments(const std::vector<Word>& argv, bool skips_functions) {
+  const std::string& name = argv[0].text;
+  if (!is_one_of<"set shift eval source . trap">(name)) return;
+  line_.broken = line_.broken || !found_.empty();
+  if (name == "shift" && !skips_functions) {
+    note_shift(argv);
+  } else {
+    body_.moves_arguments = true;
+  }
+  if (runs_arguments_) {
+    refuse("command.dynamic_name", "a function would run '" + name +
+                                       "', and then perhaps what that leaves as its arguments");
+  }
+}
+
+void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assignments,
+                    std::size_t from, bool here_doc_only) {
+  const bool skips_functions = std::exchange(skips_functions_, false);
+  const bool appended = std::exchange(appended_, false);
+  const Covered next = std::exchange(next_covered_, {});
+  const Covered covered{next.packages || covered_.packages, next.files || covered_.files};
+  note_assignments(argv, assignments);
   if (argv.empty()) return;
   const Word& first = argv[0];
   // run() { "$@"; }: what the function is called with is looked at where it is called.
@@ -243,18 +265,7 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
     body_.runs.insert(body_.shifted);
     return;
   }
-  if (is_one_of<"set shift eval source . trap">(first.text)) {
-    line_.broken = line_.broken || !found_.empty();
-    if (first.text == "shift" && !skips_functions) {
-      note_shift(argv);
-    } else {
-      body_.moves_arguments = true;
-    }
-    if (runs_arguments_) {
-      refuse("command.dynamic_name", "a function would run '" + first.text +
-                                         "', and then perhaps what that leaves as its arguments");
-    }
-  }
+  note_moved_arguments(argv, skips_functions);
   const bool is_test = first.text == "[";  // no glob: the class is not closed
   if (!first.constant || (first.glob && !is_test) || first.brace || first.tilde) {
     throw Refusal{
@@ -284,13 +295,17 @@ void Reader::simple(std::vector<Word> argv, const std::vector<Assignment>& assig
     printed_ = input_;
     return;
   }
-  if (builtin(argv, use)) {
-    use.needs_entry = false;
-  } else if (is_transparent_wrapper(use.name) ||
-             (covered.packages && !is_system_program(use.name) && is_package_name(use.name)) ||
-             (covered.files && is_file_of_project(use.name))) {
+  if (builtin(argv, use) || is_transparent_wrapper(use.name) ||
+      (covered.packages && !is_system_program(use.name) && is_package_name(use.name)) ||
+      (covered.files && is_file_of_project(use.name))) {
     use.needs_entry = false;
   }
+  judge_words(std::move(argv), use, appended, covered);
+}
+
+// The words of a command that is known by its name: what they run, read, write and dial.
+void Reader::judge_words(std::vector<Word> argv, CommandUse& use, bool appended,
+                         const Covered& covered) {
   const std::string_view name = use.name;
   const std::size_t index = out_.commands.size();
   std::vector<Argument> with_appended;
@@ -477,6 +492,128 @@ void Reader::note_printed(const std::vector<Word>& argv, const std::vector<Argum
   printed_ = Input{Input::Kind::kText, 0, std::move(text)};
 }
 
+// export, declare, local, readonly, typeset.
+void Reader::declares(const std::vector<Word>& argv, CommandUse& use) {
+  const std::string_view name = use.name;
+  bool arrays = false;
+  const bool exports = name == "export" ||
+                       std::any_of(argv.begin() + 1, argv.end(),
+                                   [](const Word& one) { return short_option_has(one.text, 'x'); });
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::size_t equals = argv[i].text.find('=');
+    const bool option = argv[i].text.starts_with('-');
+    if (option && argv[i].text.find_first_of("aA") != std::string::npos) arrays = true;
+    if (arrays && !argv[i].constant && equals != std::string::npos) {
+      refuse("command.arithmetic", use.name + " of an array whose text is not known");
+    }
+    if (option && argv[i].text.find_first_of("fniI") != std::string::npos) {
+      line_hazard("command.environment",
+                  use.name + " " + argv[i].text + " changes how names are read", use.offset);
+    }
+    if (option) continue;
+    if (!argv[i].constant && (equals == std::string::npos || argv[i].text.find('$') < equals)) {
+      refuse("command.dynamic_name", use.name + " of a name that is not known");
+    }
+    if (argv[i].splits) {
+      refuse("command.dynamic_name", use.name + " of words that an expansion may bring");
+    }
+    Word value = argv[i];
+    value.text = equals == std::string::npos ? "" : argv[i].text.substr(equals + 1);
+    const std::string variable = argv[i].text.substr(0, equals);
+    if (variable.find('[') != std::string::npos)
+      refuse("command.arithmetic", use.name + " with a subscript");
+    // declare -a 'x=($(cmd))' expands the text between the parentheses once more.
+    if (value.text.starts_with('(')) {
+      refuse("command.arithmetic", use.name + " expands an array in quotes");
+    }
+    // `export PATH` alone hands on what is there.
+    if (equals == std::string::npos) {
+      if (exports) export_name(variable, use);
+      if (name != "export") {
+        line_.redeclared.insert(variable);
+        std::erase(temporaries_, variable);
+      }
+      continue;
+    }
+    note_assignment(variable, value, use.offset);
+    if (exports) note_exported(variable, value, use.offset);
+  }
+}
+
+// unset, read, getopts.
+void Reader::unsets(const std::vector<Word>& argv, CommandUse& use) {
+  const std::string_view name = use.name;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (name == "unset" &&
+        (functions_.contains(argv[i].text) || short_option_has(argv[i].text, 'f'))) {
+      refuse("command.unparsable", "unset of a function");
+    }
+    if (argv[i].text.starts_with('-')) continue;
+    if (!argv[i].constant || argv[i].text.find('[') != std::string::npos) {
+      refuse("command.dynamic_name", use.name + " of a name that is not known");
+    }
+    Word unknown;
+    unknown.constant = false;
+    note_assignment(argv[i].text, unknown, use.offset);
+    // read a b <<< "x y"
+    if (name == "read" && input_.kind == Input::Kind::kText) {
+      for (const std::string_view part : words_of(input_.text.text)) {
+        line_.values.note(argv[i].text, part, input_.text.constant);
+      }
+    }
+  }
+}
+
+// set: whether its options are such that the rest of the line is read alike.
+bool Reader::sets(const std::vector<Word>& argv) {
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    line_.exports_all = line_.exports_all || word == "allexport" || short_option_has(word, 'a');
+    const bool known =
+        argv[i].constant &&
+        (word == "pipefail" || word == "errexit" || word == "nounset" || word == "xtrace" ||
+         ((word.starts_with('-') || word.starts_with('+')) &&
+          word.find_first_not_of("+-eux o") == std::string::npos));
+    if (word == "--") break;
+    if (!known) return false;
+  }
+  return true;
+}
+
+// printf, test, [, echo.
+void Reader::prints(const std::vector<Word>& argv, CommandUse& use) {
+  const std::string_view name = use.name;
+  const auto hazard = [&](std::string code, std::string message) {
+    use.hazards.push_back({std::move(code), std::move(message), use.offset});
+  };
+  // -v NAME[SUBSCRIPT] (and test -R) evaluates the subscript, which can run commands; the option
+  // itself may come out of an expansion, so that the subscript alone is enough.
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i].text;
+    const std::size_t open = word.find('[');
+    const bool evaluates =
+        open != std::string::npos &&
+        (word.find("$(", open) != std::string::npos || word.find('`', open) != std::string::npos);
+    if (evaluates && argv[i].constant && name != "echo") {
+      hazard("command.arithmetic",
+             use.name + " may evaluate the subscript in '" + printable(word) + "'");
+    }
+    if (name != "printf" || !word.starts_with("-v")) continue;
+    const bool glued = word.size() > 2;
+    if (!glued && i + 1 >= argv.size()) continue;
+    Word unknown;
+    unknown.constant = false;
+    const std::string variable = glued ? word.substr(2) : argv[i + 1].text;
+    if (variable.find('[') != std::string::npos || !argv[glued ? i : i + 1].constant) {
+      hazard("command.arithmetic", "printf -v evaluates a subscript");
+    }
+    note_assignment(variable, unknown, use.offset);
+    for (std::size_t from = glued ? i + 1 : i + 2; from < argv.size(); ++from) {
+      line_.values.note(variable, argv[from].text, argv[from].constant);
+    }
+  }
+}
+
 // Builtins that need no entry; their effect on the rest of the line is taken into account here.
 bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   const std::string_view name = use.name;
@@ -489,115 +626,16 @@ bool Reader::builtin(const std::vector<Word>& argv, CommandUse& use) {
   }
   if (name == "export" || name == "declare" || name == "local" || name == "readonly" ||
       name == "typeset") {
-    bool arrays = false;
-    const bool exports =
-        name == "export" || std::any_of(argv.begin() + 1, argv.end(), [](const Word& one) {
-          return short_option_has(one.text, 'x');
-        });
-    for (std::size_t i = 1; i < argv.size(); ++i) {
-      const std::size_t equals = argv[i].text.find('=');
-      const bool option = argv[i].text.starts_with('-');
-      if (option && argv[i].text.find_first_of("aA") != std::string::npos) arrays = true;
-      if (arrays && !argv[i].constant && equals != std::string::npos) {
-        refuse("command.arithmetic", use.name + " of an array whose text is not known");
-      }
-      if (option && argv[i].text.find_first_of("fniI") != std::string::npos) {
-        line_hazard("command.environment",
-                    use.name + " " + argv[i].text + " changes how names are read", use.offset);
-      }
-      if (option) continue;
-      if (!argv[i].constant && (equals == std::string::npos || argv[i].text.find('$') < equals)) {
-        refuse("command.dynamic_name", use.name + " of a name that is not known");
-      }
-      if (argv[i].splits) {
-        refuse("command.dynamic_name", use.name + " of words that an expansion may bring");
-      }
-      Word value = argv[i];
-      value.text = equals == std::string::npos ? "" : argv[i].text.substr(equals + 1);
-      const std::string variable = argv[i].text.substr(0, equals);
-      if (variable.find('[') != std::string::npos)
-        refuse("command.arithmetic", use.name + " with a subscript");
-      // declare -a 'x=($(cmd))' expands the text between the parentheses once more.
-      if (value.text.starts_with('(')) {
-        refuse("command.arithmetic", use.name + " expands an array in quotes");
-      }
-      // `export PATH` alone hands on what is there.
-      if (equals == std::string::npos) {
-        if (exports) export_name(variable, use);
-        if (name != "export") {
-          line_.redeclared.insert(variable);
-          std::erase(temporaries_, variable);
-        }
-        continue;
-      }
-      note_assignment(variable, value, use.offset);
-      if (exports) note_exported(variable, value, use.offset);
-    }
+    declares(argv, use);
     return true;
   }
   if (name == "unset" || name == "read" || name == "getopts") {
-    for (std::size_t i = 1; i < argv.size(); ++i) {
-      if (name == "unset" &&
-          (functions_.contains(argv[i].text) || short_option_has(argv[i].text, 'f'))) {
-        refuse("command.unparsable", "unset of a function");
-      }
-      if (argv[i].text.starts_with('-')) continue;
-      if (!argv[i].constant || argv[i].text.find('[') != std::string::npos) {
-        refuse("command.dynamic_name", use.name + " of a name that is not known");
-      }
-      Word unknown;
-      unknown.constant = false;
-      note_assignment(argv[i].text, unknown, use.offset);
-      // read a b <<< "x y"
-      if (name == "read" && input_.kind == Input::Kind::kText) {
-        for (const std::string_view part : words_of(input_.text.text)) {
-          line_.values.note(argv[i].text, part, input_.text.constant);
-        }
-      }
-    }
+    unsets(argv, use);
     return true;
   }
-  if (name == "set") {
-    for (std::size_t i = 1; i < argv.size(); ++i) {
-      const std::string& word = argv[i].text;
-      line_.exports_all = line_.exports_all || word == "allexport" || short_option_has(word, 'a');
-      const bool known =
-          argv[i].constant &&
-          (word == "pipefail" || word == "errexit" || word == "nounset" || word == "xtrace" ||
-           ((word.starts_with('-') || word.starts_with('+')) &&
-            word.find_first_not_of("+-eux o") == std::string::npos));
-      if (word == "--") break;
-      if (!known) return false;
-    }
-    return true;
-  }
+  if (name == "set") return sets(argv);
   if (name == "printf" || name == "test" || name == "[" || name == "echo") {
-    // -v NAME[SUBSCRIPT] (and test -R) evaluates the subscript, which can run commands; the option
-    // itself may come out of an expansion, so that the subscript alone is enough.
-    for (std::size_t i = 1; i < argv.size(); ++i) {
-      const std::string& word = argv[i].text;
-      const std::size_t open = word.find('[');
-      const bool evaluates =
-          open != std::string::npos &&
-          (word.find("$(", open) != std::string::npos || word.find('`', open) != std::string::npos);
-      if (evaluates && argv[i].constant && name != "echo") {
-        hazard("command.arithmetic",
-               use.name + " may evaluate the subscript in '" + printable(word) + "'");
-      }
-      if (name != "printf" || !word.starts_with("-v")) continue;
-      const bool glued = word.size() > 2;
-      if (!glued && i + 1 >= argv.size()) continue;
-      Word unknown;
-      unknown.constant = false;
-      const std::string variable = glued ? word.substr(2) : argv[i + 1].text;
-      if (variable.find('[') != std::string::npos || !argv[glued ? i : i + 1].constant) {
-        hazard("command.arithmetic", "printf -v evaluates a subscript");
-      }
-      note_assignment(variable, unknown, use.offset);
-      for (std::size_t from = glued ? i + 1 : i + 2; from < argv.size(); ++from) {
-        line_.values.note(variable, argv[from].text, argv[from].constant);
-      }
-    }
+    prints(argv, use);
     evaluates_subscript(argv, use);
     return true;
   }

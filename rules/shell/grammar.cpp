@@ -744,6 +744,31 @@ void Reader::array_value(const std::string& name) {
   }
 }
 
+// `written`: the delimiter as it stands in the line.
+void Reader::begin_here_document(const Word& target, std::string_view written, bool strip_tabs) {
+  // The delimiter is taken without expansion; one with expansions in it is not worth a guess.
+  if (!target.constant || written.find('$') != std::string_view::npos) {
+    refuse("command.unparsable", "a here-document with '$' in its delimiter");
+  }
+  HereDoc doc;
+  doc.delimiter = target.text;
+  doc.quoted = target.quoted;
+  doc.strip_tabs = strip_tabs;
+  here_docs_.push_back(std::move(doc));
+  last_here_doc_quoted_ = target.quoted;
+}
+
+// /dev/tcp/HOST/PORT.
+void Reader::dials(const Word& target) {
+  const std::string rest = target.text.substr(9);
+  const std::size_t slash = rest.find('/');
+  const std::string port = slash == std::string::npos ? "" : rest.substr(slash + 1);
+  if (!target.constant || !is_integer(port) || port.size() > 5) {
+    refuse("command.dynamic_host", "/dev/tcp with a host or port that is not known");
+  }
+  out_.hosts.push_back({rest.substr(0, slash), std::stoi(port), "tcp", "", target.offset});
+}
+
 // One redirection at the current place, if there is one. `input` becomes what it makes of the
 // standard input.
 bool Reader::redirection(Input& input) {
@@ -769,16 +794,7 @@ bool Reader::redirection(Input& input) {
   const bool substitutes = s_.substr(from).starts_with("<(") || s_.substr(from).starts_with(">(");
   if (!word(target)) refuse("command.unparsable", "a redirection names nothing");
   if (*op == "<<" || *op == "<<-") {
-    // The delimiter is taken without expansion; one with expansions in it is not worth a guess.
-    if (!target.constant || s_.substr(from, at_ - from).find('$') != std::string_view::npos) {
-      refuse("command.unparsable", "a here-document with '$' in its delimiter");
-    }
-    HereDoc doc;
-    doc.delimiter = target.text;
-    doc.quoted = target.quoted;
-    doc.strip_tabs = *op == "<<-";
-    here_docs_.push_back(std::move(doc));
-    last_here_doc_quoted_ = target.quoted;
+    begin_here_document(target, s_.substr(from, at_ - from), *op == "<<-");
     if (is_input) input = {Input::Kind::kHereDoc, here_docs_.size() - 1, {}};
     return true;
   }
@@ -811,13 +827,7 @@ bool Reader::redirection(Input& input) {
     if (*op == "<&") refuse("command.unparsable", "<& with something that is no descriptor");
   }
   if (target.text.starts_with("/dev/tcp/") || target.text.starts_with("/dev/udp/")) {
-    const std::string rest_text = target.text.substr(9);
-    const std::size_t slash = rest_text.find('/');
-    const std::string port = slash == std::string::npos ? "" : rest_text.substr(slash + 1);
-    if (!target.constant || !is_integer(port) || port.size() > 5) {
-      refuse("command.dynamic_host", "/dev/tcp with a host or port that is not known");
-    }
-    out_.hosts.push_back({rest_text.substr(0, slash), std::stoi(port), "tcp", "", target.offset});
+    dials(target);
     return true;
   }
   const bool reads = *op == "<";

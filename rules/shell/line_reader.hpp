@@ -313,6 +313,8 @@ class Reader {
   bool assignment(std::vector<Assignment>& out);
   void array_value(const std::string& name);
   bool redirection(Input& input);
+  void begin_here_document(const Word& target, std::string_view written, bool strip_tabs);
+  void dials(const Word& target);
   void client_text(const std::string& client, const std::string& text, std::size_t offset);
   void read_here_doc(const HereDoc& doc, const std::string& body, std::size_t from);
   void redirections_after();
@@ -330,6 +332,9 @@ class Reader {
   // ---- meaning ----
   void simple(std::vector<Word> argv, const std::vector<Assignment>& assignments, std::size_t from,
               bool here_doc_only);
+  void note_assignments(const std::vector<Word>& argv, const std::vector<Assignment>& assignments);
+  void note_moved_arguments(const std::vector<Word>& argv, bool skips_functions);
+  void judge_words(std::vector<Word> argv, CommandUse& use, bool appended, const Covered& covered);
   void script_input(const std::vector<Argument>& argv, CommandUse& use);
   void enter(const Word& target);
   void finish_links();
@@ -355,6 +360,10 @@ class Reader {
   void wrapped_text(const std::vector<Word>& argv, CommandUse& use, const Covered& inner);
   bool xargs_replacement(const std::vector<Word>& argv, std::size_t at, CommandUse& use);
   bool builtin(const std::vector<Word>& argv, CommandUse& use);
+  void declares(const std::vector<Word>& argv, CommandUse& use);
+  void unsets(const std::vector<Word>& argv, CommandUse& use);
+  bool sets(const std::vector<Word>& argv);
+  void prints(const std::vector<Word>& argv, CommandUse& use);
   void change_directory(const std::vector<Word>& argv);
   void note_shift(const std::vector<Word>& argv);
   void run_arguments(const std::vector<Word>& argv);

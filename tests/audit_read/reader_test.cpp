@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <functional>
+#include <numeric>
 #include <unistd.h>
 
 namespace lilith::audit {
@@ -97,6 +98,40 @@ TEST_P(LineReaderForms, NamesATornLastLine) {
 }
 TEST_P(LineReaderForms, AnEmptyFileHasNoLine) {
   EXPECT_THAT(read(""), testing::ElementsAre("end"));
+}
+// What has_line() announces is behind the line before it, and none of them moves until then.
+TEST_P(LineReaderForms, KeepsTheLinesThatItAnnounces) {
+  std::string content;
+  std::vector<std::string> written;
+  for (std::size_t i = 0; content.size() < 5 * limits::kReaderChunkBytes; ++i) {
+    written.push_back(std::string(i * 37 % 3000, static_cast<char>('a' + i % 26)));
+    content += written.back() + "\n";
+  }
+  write_text(directory_.file("log"), GetParam().pack(content + "torn"));
+  auto reader = LineReader::open(directory_.file("log"));
+  ASSERT_TRUE(reader.has_value());
+  std::size_t at = 0, groups = 0;
+  for (auto status = LineReader::Status::kLine; status == LineReader::Status::kLine; ++groups) {
+    std::vector<std::string_view> lines;
+    do {
+      status = *(*reader)->next(lines.emplace_back());
+    } while (status == LineReader::Status::kLine && (*reader)->has_line());
+    if (status != LineReader::Status::kLine) {
+      EXPECT_EQ(lines.size(), 1U) << "it was announced";
+      EXPECT_EQ(lines.front(), "torn");
+      continue;
+    }
+    for (const std::string_view line : lines) {
+      ASSERT_LT(at, written.size());
+      ASSERT_EQ(line, written[at++]);
+    }
+    EXPECT_EQ(lines.back().data() + lines.back().size() - lines.front().data(),
+              static_cast<std::ptrdiff_t>(std::accumulate(
+                  lines.begin(), lines.end(), lines.size() - 1,
+                  [](std::size_t sum, std::string_view line) { return sum + line.size(); })));
+  }
+  EXPECT_EQ(at, written.size());
+  EXPECT_GT(groups, 2U);
 }
 TEST_P(LineReaderForms, SkipsALineAboveTheLimitAndGoesOn) {
   const std::string most(limits::kReaderLineBytesMax, 'm');
