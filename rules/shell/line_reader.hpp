@@ -262,6 +262,7 @@ class Reader {
   void double_quotes(Word& out);
   void ansi_c(Word& out);
   bool dollar(Word& out, bool in_quotes);
+  void dollar_parenthesis(Word& out);
   bool known_value(Word& out, std::string_view source, bool in_quotes);
   void parameter(Word& out, bool in_quotes);
   void parameter_word(bool in_quotes, std::string_view name, bool assigns);
@@ -380,6 +381,7 @@ class Reader {
   }
   void argument_paths(const std::vector<Word>& argv);
   void plain_paths(const std::vector<Word>& argv);
+  void plain_path(const Word& word, bool is_git);
   void add_path(const Word& word, std::string text, PathAccess access);
   bool add_made_path(const Word& word, PathAccess access);
   [[nodiscard]] const Temporary* temporary_at(std::string_view text, std::size_t& bytes);

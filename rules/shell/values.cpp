@@ -304,7 +304,8 @@ bool is_date_stamp(std::string_view text) {
   if (!format.starts_with("+%")) return false;
   for (std::size_t at = 1; at < format.size(); ++at) {
     if (format[at] == '%') {
-      if (++at == format.size() || std::string_view("YmdHMSjFTsNyuVU").find(format[at]) == npos) {
+      ++at;
+      if (at == format.size() || std::string_view("YmdHMSjFTsNyuVU").find(format[at]) == npos) {
         return false;
       }
     } else if (std::string_view("-_:T").find(format[at]) == npos) {

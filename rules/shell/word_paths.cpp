@@ -140,7 +140,7 @@ void Reader::add_path(const Word& word, std::string text, PathAccess access) {
   } else {
     for (std::size_t i = 0; i < directories_.size(); ++i) {
       const Directory& directory = directories_[i];
-      PathUse one = i + 1 == directories_.size() ? std::move(use) : use;
+      PathUse one = use;
       const bool made =
           !directory.made.empty() && (access == PathAccess::kRead || access == PathAccess::kWrite);
       one.base = directory.known || made ? PathUse::Base::kCwd : PathUse::Base::kUnknown;
@@ -327,6 +327,42 @@ void Reader::argument_paths(const std::vector<Word>& argv) {
   }
 }
 
+// What of a word that is neither a pattern nor a URL may be a path.
+void Reader::plain_path(const Word& word, bool is_git) {
+  const std::string& text = word.text;
+  const bool option = text.starts_with('-') && text.size() > 1;
+  const std::size_t equals = text.find('=');
+  if (equals != std::string::npos && equals + 1 < text.size()) {
+    // curl -F name=@FILE, name=<FILE
+    const bool file = text[equals + 1] == '@' || text[equals + 1] == '<';
+    add_path(word, text.substr(equals + (file ? 2 : 1)), PathAccess::kArgument);
+  }
+  // SOURCE:TARGET of docker -v and its like.
+  if (const std::size_t colon = text.find(':'); colon != std::string::npos && colon > 0) {
+    add_path(word, text.substr(0, colon), PathAccess::kArgument);
+    // COMMIT:PATH
+    if (is_git && !option && colon + 1 < text.size()) {
+      add_path(word, text.substr(colon + 1), PathAccess::kArgument);
+    }
+  }
+  for (const std::string_view key : {"source=", "src="}) {  // of docker --mount
+    const std::size_t at = text.find(key);
+    if (at == std::string::npos || text.find(',') == std::string::npos) continue;
+    const std::size_t from = at + key.size();
+    add_path(word, text.substr(from, text.find(',', from) - from), PathAccess::kArgument);
+  }
+  if (option) {
+    // -o/etc/x: a value glued to its option.
+    const std::size_t slash = text.find_first_of("/~");
+    if (slash != std::string::npos && equals == std::string::npos) {
+      add_path(word, text.substr(slash), PathAccess::kArgument);
+    }
+    return;
+  }
+  if (text.starts_with('@')) add_path(word, text.substr(1), PathAccess::kArgument);
+  add_path(word, text, PathAccess::kArgument);
+}
+
 void Reader::plain_paths(const std::vector<Word>& argv) {
   const std::string_view name = argv[0].text;
   if ((name == "echo" || name == "printf") && !captured_) {
@@ -371,36 +407,7 @@ void Reader::plain_paths(const std::vector<Word>& argv) {
     if (text.empty() || text.size() > limits::kPathBytesMax || text.find('\n') != std::string::npos)
       continue;
     if (is_integer(text)) continue;
-    const std::size_t equals = text.find('=');
-    if (equals != std::string::npos && equals + 1 < text.size()) {
-      // curl -F name=@FILE, name=<FILE
-      const bool file = text[equals + 1] == '@' || text[equals + 1] == '<';
-      add_path(word, text.substr(equals + (file ? 2 : 1)), PathAccess::kArgument);
-    }
-    // SOURCE:TARGET of docker -v and its like.
-    if (const std::size_t colon = text.find(':'); colon != std::string::npos && colon > 0) {
-      add_path(word, text.substr(0, colon), PathAccess::kArgument);
-      // COMMIT:PATH
-      if (is_git && !option && colon + 1 < text.size()) {
-        add_path(word, text.substr(colon + 1), PathAccess::kArgument);
-      }
-    }
-    for (const std::string_view key : {"source=", "src="}) {  // of docker --mount
-      const std::size_t at = text.find(key);
-      if (at == std::string::npos || text.find(',') == std::string::npos) continue;
-      const std::size_t from = at + key.size();
-      add_path(word, text.substr(from, text.find(',', from) - from), PathAccess::kArgument);
-    }
-    if (option) {
-      // -o/etc/x: a value glued to its option.
-      const std::size_t slash = text.find_first_of("/~");
-      if (slash != std::string::npos && equals == std::string::npos) {
-        add_path(word, text.substr(slash), PathAccess::kArgument);
-      }
-      continue;
-    }
-    if (text.starts_with('@')) add_path(word, text.substr(1), PathAccess::kArgument);
-    add_path(word, text, PathAccess::kArgument);
+    plain_path(word, is_git);
   }
 }
 

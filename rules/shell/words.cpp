@@ -253,6 +253,27 @@ bool Reader::known_value(Word& out, std::string_view source, bool in_quotes) {
   return true;
 }
 
+// At "$(".
+void Reader::dollar_parenthesis(Word& out) {
+  const std::size_t from = at_;
+  out.constant = false;
+  if (peek(2) == '(') {
+    // `$((` may also be `$( (`; bash tries arithmetic first, and so does this, strictly.
+    const bool first = out.text.empty();
+    at_ += 3;
+    arithmetic("))");
+    out.text += s_.substr(from, at_ - from);
+    out.arithmetic = first;
+    out.arithmetic_bytes = out.text.size();
+    return;
+  }
+  at_ += 2;
+  Word inner;
+  substitution(inner);
+  out.text += s_.substr(from, at_ - from);
+  out.arithmetic = false;
+}
+
 // At a '$'. Whether it gives one word's text that is known.
 bool Reader::dollar(Word& out, bool in_quotes) {
   const char next = peek(1);
@@ -271,22 +292,7 @@ bool Reader::dollar(Word& out, bool in_quotes) {
   }
   const std::size_t from = at_;
   if (next == '(') {
-    out.constant = false;
-    if (peek(2) == '(') {
-      // `$((` may also be `$( (`; bash tries arithmetic first, and so does this, strictly.
-      const bool first = out.text.empty();
-      at_ += 3;
-      arithmetic("))");
-      out.text += s_.substr(from, at_ - from);
-      out.arithmetic = first;
-      out.arithmetic_bytes = out.text.size();
-      return false;
-    }
-    at_ += 2;
-    Word inner;
-    substitution(inner);
-    out.text += s_.substr(from, at_ - from);
-    out.arithmetic = false;
+    dollar_parenthesis(out);
     return false;
   }
   if (next == '[') refuse("command.arithmetic", "$[...] is not read");

@@ -526,83 +526,53 @@ std::vector<LineWord> wrapped_lines(const std::vector<Argument>& argv) {
   return found;
 }
 
-std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {
+namespace {
+
+std::size_t env_run_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {
+  constexpr auto kUnknown = static_cast<std::size_t>(-1);
+  std::size_t i = 1;
+  for (; i < argv.size(); ++i) {
+    const std::string_view word = argv[i].text;
+    const std::size_t equals = word.find('=');
+    if (word == "--") return i + 1;
+    if (word.starts_with('-')) return kUnknown;
+    if (equals == npos) return i;
+    if (!argv[i].constant && word.find('$') < equals) return kUnknown;
+    assignments.emplace_back(word);
+  }
+  return i;
+}
+
+std::size_t runner_at(const Runner& row, const std::vector<Argument>& argv,
+                      std::vector<std::string>& assignments) {
+  std::size_t at = run_at(row, argv);
+  if (!row.program.starts_with("cross-env")) return at;
+  while (at < argv.size() && argv[at].text.find('=') != npos) {
+    assignments.push_back(argv[at++].text);
+  }
+  return at;
+}
+
+// Short options with a value of their own word.
+std::string_view letters_with_value(std::string_view name) {
+  if (name == "nice") return "n";
+  if (name == "timeout") return "ks";
+  if (name == "stdbuf") return "ioe";
+  if (name == "time") return "fo";
+  if (name == "sudo") return "uUgGhpCTDRrt";
+  if (name == "doas") return "uC";
+  if (name == "xargs") return "IEadnLPs";
+  return {};
+}
+
+// Of a wrapper whose options stand in front of what it runs.
+std::size_t behind_options(const std::vector<Argument>& argv,
+                           std::vector<std::string>& assignments) {
   constexpr auto kUnknown = static_cast<std::size_t>(-1);
   const std::string& name = argv[0].text;
   std::size_t i = 1;
   const auto word = [&](std::size_t at) -> std::string_view { return argv[at].text; };
-  if (is_cmake_wrapper(argv)) return cmake_run_at(argv, assignments);
-  if (const std::size_t at = script_run_at(argv); at != npos) return at;
-  if (const Runner* const row = runner(argv); row != nullptr) {
-    const std::size_t at = run_at(*row, argv);
-    if (!row->program.starts_with("cross-env")) return at;
-    std::size_t command = at;
-    while (command < argv.size() && argv[command].text.find('=') != npos) {
-      assignments.push_back(argv[command++].text);
-    }
-    return command;
-  }
-  if (name == "env") {
-    for (; i < argv.size(); ++i) {
-      const std::size_t equals = word(i).find('=');
-      if (word(i) == "--") return i + 1;
-      if (word(i).starts_with('-')) return kUnknown;
-      if (equals == npos) return i;
-      if (!argv[i].constant && argv[i].text.find('$') < equals) return kUnknown;
-      assignments.emplace_back(word(i));
-    }
-    return i;
-  }
-  if (name == "command") {
-    if (i < argv.size() && (word(i) == "-v" || word(i) == "-V")) return argv.size();
-    return i < argv.size() && word(i).starts_with('-') ? kUnknown : i;
-  }
-  if (name == "nohup" || name == "setsid" || name == "builtin" || name == "exec") {
-    while (i < argv.size() && word(i).starts_with('-')) {
-      if (name == "exec" && word(i).find('a') != npos) return kUnknown;
-      ++i;
-    }
-    return i;
-  }
-  // Options with a value of their own word.
-  std::string_view with_value;
-  if (name == "nice") with_value = "n";
-  if (name == "timeout") with_value = "ks";
-  if (name == "stdbuf") with_value = "ioe";
-  if (name == "time") with_value = "fo";
-  if (name == "sudo") with_value = "uUgGhpCTDRrt";
-  if (name == "doas") with_value = "uC";
-  if (name == "xargs") with_value = "IEadnLPs";
-  if (name == "flock" || name == "watch") {
-    const LineCommand command = name == "flock" ? locked(argv) : watched(argv);
-    return command.line && command.at != npos ? argv.size() : command.at;
-  }
-  if (name == "strace" || name == "ltrace") return traced_at(argv);
-  // Of a process that runs already: nothing is run.
-  if (is_one_of<"taskset ionice chrt">(name)) {
-    for (std::size_t at = 1; at < argv.size() && word(at).starts_with('-'); ++at) {
-      const bool process =
-          has_short(word(at), 'p', name == "taskset" ? "" : "cnuTPD") || word(at) == "--pid";
-      if (process && argv[at].constant) return argv.size();
-    }
-  }
-  if (name == "ssh" && only_connects(argv)) return argv.size();
-  if (name == "unshare" || name == "nsenter" || name == "chroot" || name == "script" ||
-      name == "parallel" || name == "runuser" || name == "busybox" || name == "ssh" ||
-      name == "su" || name == "setarch" || name == "systemd-run" || name == "firejail" ||
-      name == "bwrap" || name == "screen" || name == "at" || name == "batch" ||
-      name == "run-parts" || name == "start-stop-daemon") {
-    return kUnknown;
-  }
-  if (name == "tmux") {
-    const std::size_t at = tmux_run_at(argv);
-    return at != npos && at + 1 == argv.size() ? argv.size() : at;  // one word is a line
-  }
-  if (name == "crontab") return argv.size() == 2 && word(1) == "-l" ? argv.size() : kUnknown;
-  if (name == "entr") {
-    const EntrCommand command = entr_command(argv);
-    return command.line ? argv.size() : command.at;
-  }
+  std::string_view with_value = letters_with_value(name);
   std::string_view switches =
       "--foreground --preserve-status --null --no-run-if-empty --verbose --portability";
   std::size_t operands = 0;
@@ -640,6 +610,63 @@ std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::strin
     return kUnknown;
   }
   return i + operands;
+}
+
+}  // namespace
+
+std::size_t wrapped_at(const std::vector<Argument>& argv, std::vector<std::string>& assignments) {
+  constexpr auto kUnknown = static_cast<std::size_t>(-1);
+  const std::string& name = argv[0].text;
+  std::size_t i = 1;
+  const auto word = [&](std::size_t at) -> std::string_view { return argv[at].text; };
+  if (is_cmake_wrapper(argv)) return cmake_run_at(argv, assignments);
+  if (const std::size_t at = script_run_at(argv); at != npos) return at;
+  if (const Runner* const row = runner(argv); row != nullptr) {
+    return runner_at(*row, argv, assignments);
+  }
+  if (name == "env") return env_run_at(argv, assignments);
+  if (name == "command") {
+    if (i < argv.size() && (word(i) == "-v" || word(i) == "-V")) return argv.size();
+    return i < argv.size() && word(i).starts_with('-') ? kUnknown : i;
+  }
+  if (name == "nohup" || name == "setsid" || name == "builtin" || name == "exec") {
+    while (i < argv.size() && word(i).starts_with('-')) {
+      if (name == "exec" && word(i).find('a') != npos) return kUnknown;
+      ++i;
+    }
+    return i;
+  }
+  if (name == "flock" || name == "watch") {
+    const LineCommand command = name == "flock" ? locked(argv) : watched(argv);
+    return command.line && command.at != npos ? argv.size() : command.at;
+  }
+  if (name == "strace" || name == "ltrace") return traced_at(argv);
+  // Of a process that runs already: nothing is run.
+  if (is_one_of<"taskset ionice chrt">(name)) {
+    for (std::size_t at = 1; at < argv.size() && word(at).starts_with('-'); ++at) {
+      const bool process =
+          has_short(word(at), 'p', name == "taskset" ? "" : "cnuTPD") || word(at) == "--pid";
+      if (process && argv[at].constant) return argv.size();
+    }
+  }
+  if (name == "ssh" && only_connects(argv)) return argv.size();
+  if (name == "unshare" || name == "nsenter" || name == "chroot" || name == "script" ||
+      name == "parallel" || name == "runuser" || name == "busybox" || name == "ssh" ||
+      name == "su" || name == "setarch" || name == "systemd-run" || name == "firejail" ||
+      name == "bwrap" || name == "screen" || name == "at" || name == "batch" ||
+      name == "run-parts" || name == "start-stop-daemon") {
+    return kUnknown;
+  }
+  if (name == "tmux") {
+    const std::size_t at = tmux_run_at(argv);
+    return at != npos && at + 1 == argv.size() ? argv.size() : at;  // one word is a line
+  }
+  if (name == "crontab") return argv.size() == 2 && word(1) == "-l" ? argv.size() : kUnknown;
+  if (name == "entr") {
+    const EntrCommand command = entr_command(argv);
+    return command.line ? argv.size() : command.at;
+  }
+  return behind_options(argv, assignments);
 }
 
 }  // namespace lilith::rules::shell

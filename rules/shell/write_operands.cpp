@@ -228,6 +228,13 @@ class Writes {
   void sed_suffix();
   void sub_command(std::string_view name);
   void cmake();
+  void go();
+  void long_behind_one_dash(std::string_view name);
+  void protoc();
+  void find_deletes();
+  void compresses();
+  void awk();
+  void edits(std::string_view name);
   void formatter(std::string_view name);
   [[nodiscard]] bool any_short(char letter, std::string_view value) const {
     return std::any_of(argv_.begin() + 1, argv_.end(), [&](const Argument& argument) {
@@ -351,7 +358,8 @@ void Writes::git() {
   } else {
     row = write_row(name);
   }
-  by_row(row != nullptr ? *row : *write_row("git"), from);
+  if (row == nullptr) row = write_row("git");
+  if (row != nullptr) by_row(*row, from);
 }
 
 void Writes::tar() {
@@ -588,91 +596,85 @@ void Writes::sed_suffix() {
   }
 }
 
-std::vector<WriteOperand> Writes::find(std::string_view name) {
-  // Of most programs the row says all.
-  if (!is_one_of<
-          "git tar dd curl docker podman uv deno bun go terraform openssl tsc kubectl gcc g++ cc "
-          "c++"
-          " clang clang++ cmake protoc eslint prettier black rustfmt gofmt ruff find sed perl ruby"
-          " clang-format shfmt history 7z 7za yq awk gawk chmod gzip gunzip bzip2 bunzip2 xz unxz "
-          "zstd"
-          " xxd pip3 cargo install">(name)) {
-    if (const WriteRow* const row = write_row(name); row != nullptr) by_row(*row, 1);
-  } else if (name == "git") {
-    git();
-  } else if (name == "tar") {
-    tar();
-  } else if (name == "dd") {
-    for (std::size_t i = 1; i < argv_.size(); ++i) {
-      if (argv_[i].text.starts_with("of=")) add(i, 3);
-    }
-  } else if (name == "curl") {
-    curl_outputs();
-    by_row(*write_row(name), 1);
-  } else if (name == "docker" || name == "podman") {
-    containers();
-  } else if (is_one_of<"uv deno bun">(name)) {
-    sub_command(name);
-  } else if (name == "go") {
-    // go -C DIR build -o NAME
-    if (argv_.size() > 2 && (argv_[1].text == "-C" || argv_[1].text == "--C")) base_ = 2;
-    // go's options are long ones behind one dash.
-    for (std::size_t i = 1; i < argv_.size(); ++i) {
-      const std::string& word = argv_[i].text;
-      const std::size_t equals = word.find('=');
-      const std::size_t dashes = word.starts_with("--") ? 1 : 0;
-      if (is_one_of<"-o -coverprofile -cpuprofile -memprofile -blockprofile -mutexprofile -trace"
-                    " -outputdir -objdir">(
-              std::string_view(word).substr(0, equals).substr(dashes))) {
-        equals == npos ? add(i + 1) : add(i, equals + 1);
-      }
-    }
-  } else if (name == "terraform" || name == "openssl" || name == "tsc") {
-    // Long options behind one dash.
-    const std::string_view outputs =
-        name == "terraform" ? "-out -state-out -backup"
-        : name == "tsc"     ? "-outDir -outFile -declarationDir"
-                            : "-out -keyout -writerand -CAserial -sess_out -msg_out -serverinfo";
-    for (std::size_t i = 1; i < argv_.size(); ++i) {
-      const std::string& word = argv_[i].text;
-      const std::size_t equals = word.find('=');
-      if (!is_word_of(outputs, std::string_view(word).substr(0, equals))) continue;
+// go -C DIR build -o NAME
+void Writes::go() {
+  if (argv_.size() > 2 && (argv_[1].text == "-C" || argv_[1].text == "--C")) base_ = 2;
+  // go's options are long ones behind one dash.
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t equals = word.find('=');
+    const std::size_t dashes = word.starts_with("--") ? 1 : 0;
+    if (is_one_of<"-o -coverprofile -cpuprofile -memprofile -blockprofile -mutexprofile -trace"
+                  " -outputdir -objdir">(std::string_view(word).substr(0, equals).substr(dashes))) {
       equals == npos ? add(i + 1) : add(i, equals + 1);
     }
-    if (name == "tsc") by_row(*write_row(name), 1);
-  } else if (name == "kubectl" && argv_.size() > 3 && argv_[1].text == "cp") {
-    if (argv_.back().text.find(':') == npos) add(argv_.size() - 1);
-  } else if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) {
-    for (std::size_t i = 1; i < argv_.size(); ++i) {  // where make's rules go
-      if (argv_[i].text == "-MF") add(i + 1);
-      if (argv_[i].text.starts_with("-MF") && argv_[i].text.size() > 3) add(i, 3);
+  }
+}
+
+void Writes::long_behind_one_dash(std::string_view name) {
+  // Long options behind one dash.
+  const std::string_view outputs =
+      name == "terraform" ? "-out -state-out -backup"
+      : name == "tsc"     ? "-outDir -outFile -declarationDir"
+                          : "-out -keyout -writerand -CAserial -sess_out -msg_out -serverinfo";
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t equals = word.find('=');
+    if (!is_word_of(outputs, std::string_view(word).substr(0, equals))) continue;
+    equals == npos ? add(i + 1) : add(i, equals + 1);
+  }
+  if (name == "tsc") by_row(*write_row(name), 1);
+}
+
+void Writes::protoc() {
+  // --cpp_out=[OPTIONS:]DIR
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    const std::size_t equals = word.find("_out=");
+    if (!word.starts_with("--") || equals == npos) continue;
+    const std::size_t colon = word.rfind(':');
+    add(i, colon != npos && colon > equals ? colon + 1 : equals + 5);
+  }
+  by_row(*write_row("protoc"), 1);
+}
+
+void Writes::find_deletes() {
+  // -delete removes what lies below the starting points.
+  const bool removes = std::any_of(argv_.begin(), argv_.end(),
+                                   [](const Argument& one) { return one.text == "-delete"; });
+  for (std::size_t i = 1; removes && i < argv_.size(); ++i) {
+    const std::string& word = argv_[i].text;
+    if (word == "-H" || word == "-L" || word == "-P") continue;
+    if (word.starts_with('-') || word == "(" || word == "!") break;
+    add(i);
+  }
+}
+
+void Writes::awk() {
+  const bool in_place = std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
+    return one.text == "inplace" || one.text == "-iinplace" || one.text == "--include=inplace";
+  });
+  for (std::size_t i = 1; i < argv_.size(); ++i) {
+    // Their values are glued or absent.
+    const std::string& word = argv_[i].text;
+    if (word.size() > 2 && word[0] == '-' && std::string_view("dop").find(word[1]) != npos) {
+      add(i, 2);
     }
-    by_row(*write_row(name), 1);
-  } else if (name == "cmake") {
-    cmake();
-  } else if (name == "protoc") {
-    // --cpp_out=[OPTIONS:]DIR
-    for (std::size_t i = 1; i < argv_.size(); ++i) {
-      const std::string& word = argv_[i].text;
-      const std::size_t equals = word.find("_out=");
-      if (!word.starts_with("--") || equals == npos) continue;
-      const std::size_t colon = word.rfind(':');
-      add(i, colon != npos && colon > equals ? colon + 1 : equals + 5);
-    }
-    by_row(*write_row(name), 1);
-  } else if (is_one_of<"eslint prettier black rustfmt gofmt ruff">(name)) {
-    formatter(name);
-  } else if (name == "find") {
-    // -delete removes what lies below the starting points.
-    const bool removes = std::any_of(argv_.begin(), argv_.end(),
-                                     [](const Argument& one) { return one.text == "-delete"; });
-    for (std::size_t i = 1; removes && i < argv_.size(); ++i) {
-      const std::string& word = argv_[i].text;
-      if (word == "-H" || word == "-L" || word == "-P") continue;
-      if (word.starts_with('-') || word == "(" || word == "!") break;
-      add(i);
-    }
-  } else if (name == "sed") {
+  }
+  by_row(*write_row(in_place ? "awk -i" : "awk"), 1);
+}
+
+void Writes::compresses() {
+  // What is compressed takes the place of what was there.
+  const bool prints = any_short('c', "S") || any_short('l', "S") || any_short('t', "S") ||
+                      any_long("stdout") || any_long("to-stdout") || any_long("list") ||
+                      any_long("test");
+  if (!prints) by_row(*write_row("gzip"), 1);
+}
+
+// What programs write that change files where they are, or by a sub-command.
+void Writes::edits(std::string_view name) {
+  if (name == "sed") {
     sed_suffix();
     if (any_short('i', "efl") || any_long("in-place")) {
       const bool script = any_short('e', "fli") || any_short('f', "eli") ||
@@ -699,26 +701,12 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
   } else if (name == "yq") {
     if (any_short('i', "oIps") || any_long("inplace")) by_row(*write_row("yq -i"), 1);
   } else if (name == "awk" || name == "gawk") {
-    const bool in_place = std::any_of(argv_.begin(), argv_.end(), [](const Argument& one) {
-      return one.text == "inplace" || one.text == "-iinplace" || one.text == "--include=inplace";
-    });
-    for (std::size_t i = 1; i < argv_.size(); ++i) {
-      // Their values are glued or absent.
-      const std::string& word = argv_[i].text;
-      if (word.size() > 2 && word[0] == '-' && std::string_view("dop").find(word[1]) != npos) {
-        add(i, 2);
-      }
-    }
-    by_row(*write_row(in_place ? "awk -i" : "awk"), 1);
+    awk();
   } else if (name == "chmod" && any_long("reference")) {
     by_row(*write_row("chmod --reference"), 1);
   } else if (name == "gzip" || name == "gunzip" || name == "bzip2" || name == "bunzip2" ||
              name == "xz" || name == "unxz" || name == "zstd") {
-    // What is compressed takes the place of what was there.
-    const bool prints = any_short('c', "S") || any_short('l', "S") || any_short('t', "S") ||
-                        any_long("stdout") || any_long("to-stdout") || any_long("list") ||
-                        any_long("test");
-    if (!prints) by_row(*write_row("gzip"), 1);
+    compresses();
   } else if (name == "xxd") {
     xxd();
   } else if (name == "pip3") {
@@ -741,6 +729,56 @@ std::vector<WriteOperand> Writes::find(std::string_view name) {
     by_row(*write_row("install -d"), 1);
   } else if (const WriteRow* row = write_row(name); row != nullptr) {
     by_row(*row, 1);
+  }
+}
+
+std::vector<WriteOperand> Writes::find(std::string_view name) {
+  // Of most programs the row says all.
+  if (!is_one_of<
+          "git tar dd curl docker podman uv deno bun go terraform openssl tsc kubectl gcc g++ cc "
+          "c++"
+          " clang clang++ cmake protoc eslint prettier black rustfmt gofmt ruff find sed perl ruby"
+          " clang-format shfmt history 7z 7za yq awk gawk chmod gzip gunzip bzip2 bunzip2 xz unxz "
+          "zstd"
+          " xxd pip3 cargo install">(name)) {
+    if (const WriteRow* const row = write_row(name); row != nullptr) by_row(*row, 1);
+  } else if (name == "git") {
+    git();
+  } else if (name == "tar") {
+    tar();
+  } else if (name == "dd") {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {
+      if (argv_[i].text.starts_with("of=")) add(i, 3);
+    }
+  } else if (name == "curl") {
+    curl_outputs();
+    by_row(*write_row(name), 1);
+  } else if (name == "docker" || name == "podman") {
+    containers();
+  } else if (is_one_of<"uv deno bun">(name)) {
+    sub_command(name);
+  } else if (name == "go") {
+    go();
+  } else if (name == "terraform" || name == "openssl" || name == "tsc") {
+    long_behind_one_dash(name);
+  } else if (name == "kubectl" && argv_.size() > 3 && argv_[1].text == "cp") {
+    if (argv_.back().text.find(':') == npos) add(argv_.size() - 1);
+  } else if (is_one_of<"gcc g++ cc c++ clang clang++">(name)) {
+    for (std::size_t i = 1; i < argv_.size(); ++i) {  // where make's rules go
+      if (argv_[i].text == "-MF") add(i + 1);
+      if (argv_[i].text.starts_with("-MF") && argv_[i].text.size() > 3) add(i, 3);
+    }
+    by_row(*write_row(name), 1);
+  } else if (name == "cmake") {
+    cmake();
+  } else if (name == "protoc") {
+    protoc();
+  } else if (is_one_of<"eslint prettier black rustfmt gofmt ruff">(name)) {
+    formatter(name);
+  } else if (name == "find") {
+    find_deletes();
+  } else {
+    edits(name);
   }
   return std::move(found_);
 }
