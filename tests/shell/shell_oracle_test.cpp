@@ -139,8 +139,8 @@ class Oracle : public testing::Test {
     dup2(out, 2);
     dup2(out, kAliveFd);
     if (chdir(work.c_str()) != 0) _exit(126);
-    // FUNCNEST ends the recursion of generated functions.
-    std::string limit = "FUNCNEST=20", environment_path = path, text = line;
+    // FUNCNEST ends the recursion of generated functions, which may fork at each level.
+    std::string limit = "FUNCNEST=6", environment_path = path, text = line;
     char* environment[] = {environment_path.data(), limit.data(), nullptr};
     std::string shell = "bash", rc = "--norc", profile = "--noprofile", command = "-c";
     char* argv[] = {shell.data(), rc.data(), profile.data(), command.data(), text.data(), nullptr};
