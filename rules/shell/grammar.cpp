@@ -444,18 +444,20 @@ std::vector<std::string> Reader::loop_values(const std::vector<Word>& words) con
   return out;
 }
 
+// do LIST done, or { LIST }, which for and select take as well.
+void Reader::do_group() {
+  const bool braces = reserved_word() == "{";
+  if (braces) {
+    ++at_;
+  } else {
+    expect("do");
+  }
+  list({braces ? "}" : "done"});
+  expect(braces ? "}" : "done");
+}
+
 // Once for each value that stands in the line, or once with a variable that is not known.
 void Reader::loop_body(const std::string& name, const std::vector<Word>& words) {
-  const auto read = [&] {
-    const bool braces = reserved_word() == "{";
-    if (braces) {
-      ++at_;
-    } else {
-      expect("do");
-    }
-    list({braces ? "}" : "done"});
-    expect(braces ? "}" : "done");
-  };
   std::vector<std::string> values;
   // Names in capitals may be the shell's own, or of the environment. The text of a here-document
   // that is still to come would be read with the body.
@@ -468,7 +470,7 @@ void Reader::loop_body(const std::string& name, const std::vector<Word>& words) 
                          : std::optional(loop_values_.find(name)->second);
   loop_values_.erase(name);
   if (values.empty() || line_.readings + values.size() > limits::kShellLoopReadingsMax) {
-    read();
+    do_group();
   } else {
     const auto uses = [&] {
       const auto found = line_.assumed.find(name);
@@ -480,7 +482,7 @@ void Reader::loop_body(const std::string& name, const std::vector<Word>& words) 
       at_ = from;
       here_doc_behind_ = behind;
       loop_values_.insert_or_assign(name, std::move(value));
-      read();
+      do_group();
       ++line_.readings;
       line_.broken = line_.broken || (!here_docs_.empty() && uses() > before) ||
                      out_.commands.size() > limits::kShellLoopCommandsMax ||
@@ -523,14 +525,7 @@ void Reader::for_arithmetic() {
   blanks();
   if (peek() == ';' && !end()) ++at_;
   newlines();
-  const bool braces = reserved_word() == "{";
-  if (braces) {
-    ++at_;
-  } else {
-    expect("do");
-  }
-  list({braces ? "}" : "done"});
-  expect(braces ? "}" : "done");
+  do_group();
   end_repeated(before, start);
 }
 

@@ -304,6 +304,7 @@ class Reader {
   void if_clause();
   void while_clause();
   void for_clause(bool selects = false);
+  void do_group();
   void loop_body(const std::string& name, const std::vector<Word>& words);
   [[nodiscard]] std::vector<std::string> loop_values(const std::vector<Word>& words) const;
   void for_arithmetic();
