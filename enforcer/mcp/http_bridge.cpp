@@ -490,10 +490,12 @@ void HttpBridge::message_ended(Exchange& exchange, const std::string& error) {
       // JSON-RPC's own error, where the server says to which request it belongs.
       const auto id = root->find("id");
       if (id && ids.size() == 1 && id->to_json() == ids.front()) {
+        // The stream may have answered already.
+        const bool is_awaited = !exchange.said.by_sse || std::erase(sse_awaits_, ids.front()) > 0;
+        if (!is_awaited) return;
         IncomingMessage answer(output_);
         answer.append(exchange.error_body());
         std::ignore = answer.finish();
-        std::erase(sse_awaits_, ids.front());
         return;
       }
       why += ": " + std::string(own->text("message"));
